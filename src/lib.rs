@@ -1,0 +1,42 @@
+//! The sidecar of an Odoo server: one URL, `/odoo/mcp`, for every tool that speaks MCP.
+//!
+//! # The road of a request
+//!
+//! ```text
+//! bytes -> accept loop (nodelay, header/first-byte/body timeouts, connection cap)     web
+//!  1 route, Host, Origin, body bound                                                   web
+//!  2 master switch; per-address gate (before auth costs anything)                      guard
+//!  3 credential: shape + checksum, then mirror, then Odoo -> Principal                 web -> mirror
+//!  4 in-flight permit                                                                  guard
+//!  5 MCP message -> method                                                             mcp (rmcp)
+//!  6 tool: allowed? arguments valid? -> compiled call                                  tools
+//!  7 call -> gateway (alone; deadline; breaker)                                        odoo
+//!  8 answer shaped for a model: compact, linked, paged, did-you-mean                   tools
+//!  9 reply                                                                             web
+//! changes: odoo.changes -> mirror (invalidate) -> streams end where they must
+//! ```
+//!
+//! # Layout
+//!
+//! Rooms stand below in layer order, ground first: each may import only those above it in the list.
+//! `tests/architecture.rs` holds the rule.
+
+pub mod vocab;
+
+pub mod config;
+
+pub mod telemetry;
+
+pub mod odoo;
+
+pub mod mirror;
+
+pub mod guard;
+
+pub mod tools;
+
+pub mod mcp;
+
+pub mod web;
+
+pub mod app;

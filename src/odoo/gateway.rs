@@ -1,0 +1,358 @@
+//! The contract with the addon as types: one request and one answer for each method of `mcp.gateway`.
+//!
+//! `tests/wire/contract` holds samples of everything here and says what each member means.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::vocab::{CallId, ConnectionId, ConnectionKind, Proof, Scope, UserId};
+
+/// The version of the contract that this sidecar speaks.
+pub const CONTRACT: u32 = 1;
+
+/// The most rows that one step may ask for.
+pub const MAX_LIMIT: u32 = 1000;
+
+// === hello ===
+
+#[derive(Debug, Clone, Serialize)]
+pub struct HelloRequest {
+    pub contract: u32,
+    pub replica: uuid::Uuid,
+    pub version: String,
+    pub public_url: String,
+    pub wake_url: Option<String>,
+    pub wake_secret: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct HelloAnswer {
+    pub contract: u32,
+    pub addon_version: String,
+    pub odoo_version: String,
+    pub database: String,
+    pub database_uuid: String,
+    /// Where people open Odoo; used for links only, never for security decisions.
+    pub web_url: String,
+    pub cursor: String,
+    pub settings: SettingsDocument,
+    /// `accepted`, or the reason why this replica gets no wake-ups.
+    pub wake: String,
+}
+
+/// The Server Settings singleton, as far as the sidecar needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SettingsDocument {
+    pub enabled: bool,
+    pub version: u64,
+    pub rate_limit_minute: u32,
+    pub rate_limit_day: u32,
+    pub access_token_timeout: u64,
+    pub refresh_token_timeout: u64,
+    pub refresh_token_grace: u64,
+    pub allow_dynamic_registration: bool,
+    pub enable_event_streaming: bool,
+    pub enable_report_generation: bool,
+    pub audit_retention_days: u32,
+    pub log_payloads: bool,
+    /// Seconds for which settings that cannot be refreshed still count.
+    pub settings_max_age: u64,
+}
+
+// === authenticate ===
+
+#[derive(Debug, Clone, Serialize)]
+pub struct AuthenticateRequest {
+    pub proof: Proof,
+    pub ip: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct AuthenticateAnswer {
+    pub connection: ConnectionDocument,
+    pub user: UserDocument,
+    pub schema_key: String,
+    /// RFC 3339, or none for a credential without end.
+    pub expires_at: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct ConnectionDocument {
+    pub id: ConnectionId,
+    pub name: String,
+    pub kind: ConnectionKind,
+    pub scope: Scope,
+    #[serde(default)]
+    pub allowed_tools: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct UserDocument {
+    pub id: UserId,
+    pub login: String,
+    pub name: String,
+    pub lang: Option<String>,
+    pub tz: Option<String>,
+}
+
+// === execute ===
+
+/// What a call may do; the addon checks it by its own lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Read,
+    Write,
+    Run,
+}
+
+/// One compiled call of a tool.
+#[derive(Debug, Clone, Serialize)]
+pub struct Call {
+    pub call_id: CallId,
+    pub proof: Proof,
+    pub ip: String,
+    pub tool: String,
+    pub mode: Mode,
+    pub steps: Vec<Step>,
+    pub context: Map<String, Value>,
+    pub dry_run: bool,
+    pub deadline_ms: u64,
+    pub idempotency_key: Option<String>,
+}
+
+/// One operation of a call. Values that come from the caller travel as they came: the addon checks them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Step {
+    SearchRead {
+        model: String,
+        domain: Value,
+        fields: Option<Vec<String>>,
+        limit: u32,
+        offset: u32,
+        order: Option<String>,
+        total: bool,
+    },
+    NameSearch {
+        model: String,
+        name: String,
+        domain: Value,
+        limit: u32,
+    },
+    SearchCount {
+        model: String,
+        domain: Value,
+    },
+    Read {
+        model: String,
+        ids: Vec<i64>,
+        fields: Option<Vec<String>>,
+    },
+    ReadGroup {
+        model: String,
+        domain: Value,
+        groupby: Vec<String>,
+        aggregates: Vec<String>,
+        having: Value,
+        limit: u32,
+        offset: u32,
+        order: Option<String>,
+    },
+    Traverse {
+        model: String,
+        ids: Vec<i64>,
+        path: Vec<String>,
+        fields: Option<Vec<String>>,
+        domain: Value,
+        limit: u32,
+    },
+    Create {
+        model: String,
+        values: Vec<Map<String, Value>>,
+    },
+    Write {
+        model: String,
+        ids: Vec<i64>,
+        values: Map<String, Value>,
+    },
+    Unlink {
+        model: String,
+        ids: Vec<i64>,
+    },
+    Call {
+        model: String,
+        method: String,
+        ids: Vec<i64>,
+        args: Vec<Value>,
+        kwargs: Map<String, Value>,
+    },
+    Session {},
+}
+
+/// The answer of a call. Results stay raw JSON text: they are handed on, not read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Answer {
+    pub call_id: CallId,
+    pub results: Vec<Box<RawValue>>,
+    #[serde(default)]
+    pub replayed: bool,
+}
+
+// === call_status ===
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CallStatusRequest {
+    pub proof: Proof,
+    pub call_id: CallId,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct CallStatusAnswer {
+    pub state: CallState,
+    pub answer: Option<Answer>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    Done,
+    Running,
+    Unknown,
+}
+
+// === schema ===
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SchemaRequest {
+    pub proof: Proof,
+    pub lang: Option<String>,
+    pub models: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct ModelsAnswer {
+    pub models: Vec<ModelDocument>,
+}
+
+/// A model that the user may reach.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelDocument {
+    pub model: String,
+    pub label: String,
+    #[serde(default)]
+    pub transient: bool,
+    /// `read`, `create`, `write`, `unlink`.
+    pub access: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct FieldsAnswer {
+    /// Model to fields, the most relevant first.
+    pub fields: std::collections::HashMap<String, Vec<FieldDocument>>,
+}
+
+/// A field that the user may read. Members that do not apply are absent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FieldDocument {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub label: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub required: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub readonly: bool,
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub stored: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relation: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selection: Vec<(Value, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub company_dependent: bool,
+}
+
+fn is_default(flag: &bool) -> bool {
+    !flag
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+// === changes ===
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ChangesRequest {
+    pub replica: uuid::Uuid,
+    pub cursor: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct ChangesAnswer {
+    pub cursor: String,
+    pub reset: bool,
+    pub settings: Option<SettingsDocument>,
+    pub connections: Vec<ConnectionId>,
+    pub schema: bool,
+}
+
+// === the wake-up ===
+
+/// What the addon posts to the sidecar after a change of the switch, the settings or a connection.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WakeUp {
+    pub seq: u64,
+    /// Seconds since the epoch.
+    pub time: f64,
+    pub enabled: bool,
+    pub settings_version: u64,
+    pub revoked: Vec<ConnectionId>,
+}
+
+// === faults ===
+
+/// A refusal that the gateway raised.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Fault {
+    pub code: FaultCode,
+    pub message: String,
+    #[serde(default)]
+    pub data: Value,
+}
+
+/// The codes of the contract; one that a newer addon knows and we do not counts as `internal`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultCode {
+    NotService,
+    Contract,
+    BadRequest,
+    Disabled,
+    Unauthenticated,
+    ReadOnly,
+    ToolDenied,
+    MethodDenied,
+    AccessDenied,
+    NotFound,
+    UnknownModel,
+    UnknownField,
+    InvalidDomain,
+    InvalidValue,
+    InvalidCommand,
+    InvalidContext,
+    Invalid,
+    Deadline,
+    IdempotencyConflict,
+    DryRun,
+    #[serde(other)]
+    Internal,
+}

@@ -1,0 +1,97 @@
+//! What an AI tool can do with Odoo: one file a tool family. Knows neither MCP's wire nor HTTP nor OAuth.
+//!
+//! A tool compiles arguments to a call and shapes the answer for a model; `Toolbox` joins the two.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::mirror::Mirror;
+use crate::odoo::Client;
+use crate::vocab::Principal;
+
+/// What is said of a tool in `tools/list`.
+#[derive(Debug, Clone)]
+pub struct ToolSpec {
+    /// `[a-z0-9_]`, at most 40 characters.
+    pub name: &'static str,
+    pub title: &'static str,
+    pub description: &'static str,
+    pub input_schema: Arc<Map<String, Value>>,
+    pub category: Category,
+    pub risk: Risk,
+    pub annotations: Annotations,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    Read,
+    Write,
+    Execute,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    Low,
+    Medium,
+    High,
+}
+
+/// MCP's hints to the client, each a promise of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Annotations {
+    pub read_only: bool,
+    pub destructive: bool,
+    pub idempotent: bool,
+    pub open_world: bool,
+}
+
+/// What goes back to the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// Compact JSON, or one sentence where `is_error`.
+    pub text: String,
+    pub is_error: bool,
+}
+
+/// The name is not a tool that this principal may see. Hidden and unknown tools look the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("Unknown tool: {0}")]
+pub struct UnknownTool(pub String);
+
+/// All tools, with what they need to run.
+#[derive(Debug)]
+pub struct Toolbox {
+    _client: Arc<Client>,
+    _mirror: Arc<Mirror>,
+}
+
+impl Toolbox {
+    pub fn new(client: Arc<Client>, mirror: Arc<Mirror>) -> Self {
+        Self { _client: client, _mirror: mirror }
+    }
+
+    /// The tools that this principal may see, in a fixed order.
+    pub fn list(&self, _principal: &Principal) -> Vec<Arc<ToolSpec>> {
+        Vec::new()
+    }
+
+    /// Whether the principal may see a tool of this name.
+    pub fn admits(&self, _principal: &Principal, _name: &str) -> bool {
+        false
+    }
+
+    /// Runs a tool. Everything but an unknown tool comes back as a reply that a model can act on.
+    pub async fn call(
+        &self,
+        _principal: &Principal,
+        _peer: IpAddr,
+        name: &str,
+        _arguments: Map<String, Value>,
+    ) -> Result<Reply, UnknownTool> {
+        Err(UnknownTool(name.to_owned()))
+    }
+}

@@ -1,0 +1,162 @@
+//! The text form of credentials and the proof made of it.
+//!
+//! Prefix, 43 base62 characters of 256 random bits, then 6 base62 characters of the CRC-32 (IEEE) over
+//! everything before them. The checksum stops typing errors at the edge, not attackers. Test vectors:
+//! `tests/wire/credentials.json`.
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+const BODY_LEN: usize = 43;
+const CHECKSUM_LEN: usize = 6;
+const PREFIX_LEN: usize = 7;
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What a credential is for, told by its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    ApiKey,
+    AccessToken,
+    RefreshToken,
+    AuthorizationCode,
+    ClientSecret,
+}
+
+impl CredentialKind {
+    /// The seven characters that a credential of this kind begins with.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::ApiKey => "mcp_ak_",
+            Self::AccessToken => "mcp_at_",
+            Self::RefreshToken => "mcp_rt_",
+            Self::AuthorizationCode => "mcp_ac_",
+            Self::ClientSecret => "mcp_cs_",
+        }
+    }
+
+    fn of(prefix: &str) -> Option<Self> {
+        [Self::ApiKey, Self::AccessToken, Self::RefreshToken, Self::AuthorizationCode, Self::ClientSecret]
+            .into_iter()
+            .find(|kind| kind.prefix() == prefix)
+    }
+}
+
+/// Why a text is no credential. Says nothing of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    #[error("a credential has 56 characters")]
+    Length,
+    #[error("the prefix is not one of a credential")]
+    Prefix,
+    #[error("a credential has letters and digits only after its prefix")]
+    Alphabet,
+    #[error("the checksum does not match: a character is missing or mistyped")]
+    Checksum,
+}
+
+/// A well-formed credential. Whether it is known is for Odoo to say.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    pub kind: CredentialKind,
+    pub proof: Proof,
+}
+
+impl Credential {
+    /// Checks the shape and the checksum and keeps only the proof; the text is forgotten here.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        if text.len() != PREFIX_LEN + BODY_LEN + CHECKSUM_LEN || !text.is_ascii() {
+            return Err(Malformed::Length);
+        }
+        let (prefix, rest) = text.split_at(PREFIX_LEN);
+        let kind = CredentialKind::of(prefix).ok_or(Malformed::Prefix)?;
+        if !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(Malformed::Alphabet);
+        }
+        let (signed, checksum) = text.split_at(PREFIX_LEN + BODY_LEN);
+        if checksum != encode_checksum(crc32fast::hash(signed.as_bytes())) {
+            return Err(Malformed::Checksum);
+        }
+        Ok(Self { kind, proof: Proof::of(text) })
+    }
+}
+
+fn encode_checksum(mut value: u32) -> String {
+    let mut digits = [b'0'; CHECKSUM_LEN];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET.get((value % 62) as usize).copied().unwrap_or(b'0');
+        value /= 62;
+    }
+    digits.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// SHA-256 of a credential's text: what the sidecar shows to Odoo. Odoo keeps only SHA-256 of this.
+#[derive(Clone, Eq)]
+pub struct Proof([u8; 32]);
+
+impl Proof {
+    pub fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// The wire form; goes to Odoo and nowhere else.
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.0)
+    }
+}
+
+impl PartialEq for Proof {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl std::hash::Hash for Proof {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Proof(..)")
+    }
+}
+
+impl Serialize for Proof {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_vectors_hold() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/wire/credentials.json")).unwrap();
+        let good = vectors["good"].as_array().unwrap();
+        assert!(good.len() >= 6);
+        for case in good {
+            let credential = Credential::parse(case["text"].as_str().unwrap()).unwrap();
+            assert_eq!(credential.kind.prefix(), case["kind"]);
+            assert_eq!(credential.proof.to_hex(), case["proof"]);
+        }
+        for case in vectors["bad"].as_array().unwrap() {
+            let fault = Credential::parse(case["text"].as_str().unwrap()).unwrap_err();
+            assert_eq!(format!("{fault:?}").to_lowercase(), case["why"]);
+        }
+    }
+
+    #[test]
+    fn a_non_ascii_text_is_refused_without_a_panic() {
+        assert_eq!(Credential::parse(&"é".repeat(28)).unwrap_err(), Malformed::Length);
+    }
+
+    #[test]
+    fn debug_shows_no_proof() {
+        assert_eq!(format!("{:?}", Proof::of("x")), "Proof(..)");
+    }
+}

@@ -1,0 +1,36 @@
+//! Who is calling: a live connection and the Odoo user that it acts as.
+
+use super::{ConnectionId, ConnectionKind, Proof, Scope, UserId};
+
+/// The Odoo user behind a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    pub login: String,
+    pub name: String,
+    pub lang: Option<String>,
+    pub tz: Option<String>,
+}
+
+/// A caller that Odoo has vouched for. Cheap to share, never changed: a new document makes a new one.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    pub connection: ConnectionId,
+    pub connection_name: String,
+    pub kind: ConnectionKind,
+    pub scope: Scope,
+    pub user: User,
+    /// Tool names that the administrator left in; empty means all.
+    pub allowed_tools: Vec<String>,
+    /// Users with the same key see the same models and fields, so they share cached schemas.
+    pub schema_key: String,
+    /// Sent with each call, so that Odoo resolves the live credential every time.
+    pub proof: Proof,
+}
+
+impl Principal {
+    /// Whether the administrator's list for this connection admits the tool.
+    pub fn admits(&self, tool: &str) -> bool {
+        self.allowed_tools.is_empty() || self.allowed_tools.iter().any(|name| name == tool)
+    }
+}
