@@ -7,6 +7,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+mod args;
+mod check;
+mod coerce;
+mod domain;
+mod literal;
+mod nearest;
+
 use crate::mirror::Mirror;
 use crate::odoo::Client;
 use crate::vocab::Principal;
