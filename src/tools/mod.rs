@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+mod answer;
 mod args;
 mod check;
 mod coerce;
 mod domain;
+mod faults;
 mod literal;
 mod nearest;
+mod plan;
 
 use crate::mirror::Mirror;
 use crate::odoo::Client;
@@ -62,6 +65,16 @@ pub struct Reply {
     /// Compact JSON, or one sentence where `is_error`.
     pub text: String,
     pub is_error: bool,
+}
+
+impl Reply {
+    fn json(body: answer::Body) -> Self {
+        Self { text: body.finish(), is_error: false }
+    }
+
+    fn error(sentence: String) -> Self {
+        Self { text: sentence, is_error: true }
+    }
 }
 
 /// The name is not a tool that this principal may see. Hidden and unknown tools look the same.
