@@ -16,10 +16,12 @@ use serde_json::{Map, Value};
 
 mod answer;
 mod args;
+mod batch;
 mod check;
 mod coerce;
 mod describe;
 mod domain;
+mod execute;
 mod faults;
 mod group;
 mod literal;
@@ -32,6 +34,7 @@ mod search;
 mod session;
 mod toolbox;
 mod traverse;
+mod write;
 
 pub use toolbox::Toolbox;
 
@@ -96,3 +99,5 @@ impl Reply {
 #[error("Unknown tool: {0}")]
 pub struct UnknownTool(pub String);
 
+#[cfg(test)]
+mod tests;
