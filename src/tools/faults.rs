@@ -77,35 +77,35 @@ fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
     let said = plain(&fault.message);
     match fault.code {
         FaultCode::UnknownModel => unknown_model(fault, seen),
-        FaultCode::UnknownField => unknown_field(fault, seen),
+        FaultCode::UnknownField => unknown_field(fault, seen, &said),
         FaultCode::InvalidValue => invalid_value(fault, seen, &said),
         FaultCode::InvalidDomain => invalid_domain(fault, &said),
-        FaultCode::InvalidCommand => {
-            format!("`{}` of {} got a wrong command: {COMMANDS}.", text(fault, "field"), text(fault, "model"))
-        }
+        FaultCode::InvalidCommand => format!("{said} In general {COMMANDS}."),
         FaultCode::InvalidContext => {
             format!("{} `context` takes {}; get_session tells their values.", said, CONTEXT_KEYS.join(", "))
         }
         FaultCode::Invalid => format!("Odoo refuses this: {said}"),
-        FaultCode::AccessDenied => access_denied(fault),
+        FaultCode::AccessDenied => access_denied(fault, &said),
         FaultCode::NotFound => not_found(text(fault, "model"), &ids(fault)),
         FaultCode::ReadOnly => "This connection may only read; an administrator of Odoo can change that.".to_owned(),
         FaultCode::ToolDenied => format!(
             "The administrator has not allowed the tool {} for this connection.",
             text(fault, "tool")
         ),
-        FaultCode::MethodDenied => format!(
-            "The method {} of {} cannot be called: it does not exist, is private or is not allowed here.",
-            text(fault, "method"),
-            text(fault, "model")
-        ),
+        FaultCode::MethodDenied => {
+            format!("{said} Only public methods that the mode of the call allows can be called.")
+        }
         FaultCode::Deadline => "Odoo did not finish in time and undid what it had begun; ask for less at once.".to_owned(),
         FaultCode::IdempotencyConflict => {
             "This idempotency_key was used with other arguments; take a new key for a new change.".to_owned()
         }
         FaultCode::Disabled => "MCP server is disabled by the administrator.".to_owned(),
         FaultCode::Unauthenticated => "This connection is no longer valid; it has to be authorized anew.".to_owned(),
-        FaultCode::BadRequest => format!("Odoo's gateway could not read the call: {said}"),
+        // The gateway names arguments here that only Odoo can judge: an order, a grouping, a method's arguments.
+        FaultCode::BadRequest => match text(fault, "at") {
+            "" => said,
+            at => format!("`{}`: {said}", plain(at)),
+        },
         FaultCode::Contract | FaultCode::NotService => {
             "The MCP server and its Odoo module do not fit together; an administrator has to update or set up one \
              of them."
@@ -122,69 +122,69 @@ fn unknown_model(fault: &Fault, seen: Seen<'_>) -> String {
     format!("There is no model `{model}` that you may use.{then} list_models finds them.")
 }
 
-fn unknown_field(fault: &Fault, seen: Seen<'_>) -> String {
-    let (model, field) = (text(fault, "model"), text(fault, "field"));
+fn unknown_field(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
+    let field = text(fault, "field");
     let known = |name: &str| seen.fields.iter().find(|known| known.name == name);
+    if known(field).is_some() {
+        // It exists, and is used as what it is not: the gateway says how.
+        return said.to_owned();
+    }
     if let Some(head) = field.split_once('.').and_then(|(head, _)| known(head)) {
-        let to = head.relation.as_deref().unwrap_or("no other model");
-        return format!(
-            "`{field}` cannot be used on {model} as a dotted path: `{}` leads to {to}; use traverse_relationships or \
-             check the names with describe_model.",
-            head.name
-        );
+        let to =
+            head.relation.as_deref().map(|to| format!(" `{}` leads to {to}.", head.name)).unwrap_or_default();
+        return format!("{said}{to} Paths are for domains; traverse_relationships reads along them.");
     }
     let guess = nearest(field, seen.fields.iter().map(|known| (known.name.as_str(), known.label.as_str())));
     let then = if guess.is_empty() { String::new() } else { format!(" Did you mean {}?", either(&guess)) };
-    format!("{model} has no field `{field}` that you may use.{then} describe_model (pattern) finds them.")
+    format!("{said}{then} describe_model (pattern) finds fields.")
 }
 
+/// What Odoo says, and what the field takes instead. Where Odoo itself sets a field, no value would help.
 fn invalid_value(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
-    let (model, name) = (text(fault, "model"), text(fault, "field"));
-    let value = fault.data.get("value").map(shown).unwrap_or_default();
-    let takes = match seen.fields.iter().find(|field| field.name == name) {
-        Some(field) if !field.selection.is_empty() => {
-            let some = field.selection.iter().take(20).map(|(value, label)| format!("{value} ({label})"));
-            let rest = if field.selection.len() > 20 { ", and more: see describe_model" } else { "" };
-            format!("one of {}{rest}", some.collect::<Vec<_>>().join(", "))
-        }
-        Some(field) => match (field.kind.as_str(), field.relation.as_deref()) {
-            ("many2one", Some(to)) => format!("the id of a {to}, or null"),
-            ("one2many" | "many2many", _) => format!("commands; {COMMANDS}"),
-            ("date", _) => "a date as YYYY-MM-DD".to_owned(),
-            ("datetime", _) => "an instant in UTC as YYYY-MM-DDTHH:MM:SSZ".to_owned(),
-            ("reference", _) => "text as model,id".to_owned(),
-            (kind, _) => format!("a value of type {kind}"),
-        },
-        None => return format!("Odoo refuses the value {value} for {model}.{name}: {said}"),
-    };
-    format!("{value} is no value for {model}.{name}; it takes {takes}.")
+    let name = text(fault, "field");
+    let field = seen.fields.iter().find(|field| field.name == name && !field.readonly);
+    match field.and_then(takes) {
+        Some(takes) => format!("{said} `{name}` takes {takes}."),
+        None => said.to_owned(),
+    }
+}
+
+fn takes(field: &FieldDocument) -> Option<String> {
+    if !field.selection.is_empty() {
+        let some = field.selection.iter().take(20).map(|(value, label)| format!("{value} ({label})"));
+        let rest = if field.selection.len() > 20 { ", and more: see describe_model" } else { "" };
+        return Some(format!("one of {}{rest}", some.collect::<Vec<_>>().join(", ")));
+    }
+    Some(match (field.kind.as_str(), field.relation.as_deref()) {
+        ("many2one", Some(to)) => format!("the id of a {to} (search_records finds it), or null"),
+        ("one2many" | "many2many", _) => format!("ids or commands; {COMMANDS}"),
+        ("date", _) => "a date as YYYY-MM-DD, or null".to_owned(),
+        ("datetime", _) => "an instant in UTC as YYYY-MM-DDTHH:MM:SSZ, or null".to_owned(),
+        _ => return None,
+    })
 }
 
 fn invalid_domain(fault: &Fault, said: &str) -> String {
-    let at = fault.data.get("at").filter(|at| !at.is_null()).map(shown);
-    let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
-    match fault.data.get("operator").filter(|operator| !operator.is_null()) {
-        Some(operator) => {
-            format!("The domain uses an unknown operator {}{at}; operators are {OPERATORS}.", shown(operator))
-        }
+    let at = fault.data.get("at").filter(|at| !at.is_null()).map(|at| format!(" It is at {}.", shown(at)));
+    let at = at.unwrap_or_default();
+    match fault.data.get("operator").and_then(Value::as_str) {
+        Some(operator) if OPERATORS.split(", ").any(|known| known == operator) => format!("{said}{at}"),
+        Some(_) => format!("{said}{at} Operators are {OPERATORS}."),
         None => format!(
-            "The domain is wrong{at}: {said} Conditions are [field, operator, value]; & and | stand before the two \
-             that they join, ! before one."
+            "{said}{at} Conditions are [field, operator, value]; & and | stand before the two that they join, ! before \
+             one."
         ),
     }
 }
 
-fn access_denied(fault: &Fault) -> String {
-    let model = text(fault, "model");
-    let verb = match text(fault, "operation") {
-        "unlink" => "delete",
-        "" => "use",
-        other => other,
+/// Odoo's own words: they tell of fields, of rules and of companies to switch to.
+fn access_denied(fault: &Fault, said: &str) -> String {
+    let said = match (said, text(fault, "model")) {
+        ("", model) => format!("Odoo does not let this user use {model} so."),
+        (said, _) => said.to_owned(),
     };
-    let what = if model.is_empty() { "this".to_owned() } else { format!("these records of {model}") };
     format!(
-        "Odoo's access rights do not let this user {verb} {what}; an administrator of Odoo can grant that, repeating \
-         the call does not help."
+        "{said} These are Odoo's access rights: an administrator can change them, repeating the call does not help."
     )
 }
 

@@ -10,8 +10,9 @@ use crate::odoo::gateway::Step;
 
 /// Groups are short and seldom many; Odoo's own lists show 80.
 const DEFAULT_LIMIT: u32 = 80;
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 11] = [
     "sum",
+    "sum_currency",
     "avg",
     "min",
     "max",

@@ -19,6 +19,7 @@ fn fields() -> Vec<FieldDocument> {
          "selection": [["contact", "Contact"], ["invoice", "Invoice Address"]]},
         {"name": "country_id", "type": "many2one", "label": "Country", "relation": "res.country"},
         {"name": "date", "type": "date", "label": "Date"},
+        {"name": "create_date", "type": "datetime", "label": "Created on", "readonly": true},
         {"name": "child_ids", "type": "one2many", "label": "Contacts", "relation": "res.partner"},
     ]))
     .unwrap()
@@ -43,99 +44,150 @@ fn every_fault_teaches() {
         data.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         data
     };
-    for (code, data, sentence) in [
+    for (code, data, message, sentence) in [
         (
             "unknown_model",
             json!({"model": "res.partners"}),
+            "x",
             "There is no model `res.partners` that you may use. Did you mean `res.partner`? list_models finds them.",
         ),
         (
             "unknown_model",
             json!({"model": "zzzz"}),
+            "x",
             "There is no model `zzzz` that you may use. list_models finds them.",
         ),
         (
             "unknown_field",
             partner(json!({"field": "nmae"})),
-            "res.partner has no field `nmae` that you may use. Did you mean `name`? describe_model (pattern) finds them.",
+            "The model res.partner has no field nmae.",
+            "The model res.partner has no field nmae. Did you mean `name`? describe_model (pattern) finds fields.",
+        ),
+        (
+            "unknown_field",
+            partner(json!({"field": "zzzz"})),
+            "The model res.partner has no field zzzz.",
+            "The model res.partner has no field zzzz. describe_model (pattern) finds fields.",
         ),
         (
             "unknown_field",
             partner(json!({"field": "country_id.nmae"})),
-            "`country_id.nmae` cannot be used on res.partner as a dotted path: `country_id` leads to res.country; use traverse_relationships or check the names with describe_model.",
+            "The model res.partner has no field country_id.nmae.",
+            "The model res.partner has no field country_id.nmae. `country_id` leads to res.country. Paths are for domains; traverse_relationships reads along them.",
+        ),
+        (
+            "unknown_field",
+            partner(json!({"field": "name"})),
+            "The field name of res.partner leads to no records.",
+            "The field name of res.partner leads to no records.",
         ),
         (
             "invalid_value",
             partner(json!({"field": "type", "value": "home"})),
-            "\"home\" is no value for res.partner.type; it takes one of \"contact\" (Contact), \"invoice\" (Invoice Address).",
+            "home is not a value of res.partner.type.",
+            "home is not a value of res.partner.type. `type` takes one of \"contact\" (Contact), \"invoice\" (Invoice Address).",
         ),
         (
             "invalid_value",
-            partner(json!({"field": "country_id", "value": "BE"})),
-            "\"BE\" is no value for res.partner.country_id; it takes the id of a res.country, or null.",
+            partner(json!({"field": "country_id", "value": 5})),
+            "There is no res.country with the id 5.",
+            "There is no res.country with the id 5. `country_id` takes the id of a res.country (search_records finds it), or null.",
         ),
         (
             "invalid_value",
             partner(json!({"field": "date", "value": "tomorrow"})),
-            "\"tomorrow\" is no value for res.partner.date; it takes a date as YYYY-MM-DD.",
+            "res.partner.date takes a date.",
+            "res.partner.date takes a date. `date` takes a date as YYYY-MM-DD, or null.",
         ),
         (
             "invalid_value",
-            partner(json!({"field": "hidden", "value": 1})),
-            "Odoo refuses the value 1 for res.partner.hidden: said.",
+            partner(json!({"field": "name", "value": 1})),
+            "res.partner.name takes a text.",
+            "res.partner.name takes a text.",
+        ),
+        (
+            "invalid_value",
+            partner(json!({"field": "create_date", "value": 1})),
+            "Odoo itself sets create_date.",
+            "Odoo itself sets create_date.",
         ),
         (
             "access_denied",
             partner(json!({"operation": "unlink"})),
-            "Odoo's access rights do not let this user delete these records of res.partner; an administrator of Odoo can grant that, repeating the call does not help.",
+            "You may not delete records of res.partner.",
+            "You may not delete records of res.partner. These are Odoo's access rights: an administrator can change them, repeating the call does not help.",
+        ),
+        (
+            "access_denied",
+            partner(json!({})),
+            "",
+            "Odoo does not let this user use res.partner so. These are Odoo's access rights: an administrator can change them, repeating the call does not help.",
         ),
         (
             "not_found",
             partner(json!({"ids": [999999]})),
+            "x",
             "No record of res.partner with the id 999999 exists or may be seen by this user; search_records finds ids.",
         ),
-        ("read_only", json!({}), "This connection may only read; an administrator of Odoo can change that."),
+        (
+            "read_only",
+            json!({}),
+            "x",
+            "This connection may only read; an administrator of Odoo can change that.",
+        ),
         (
             "tool_denied",
             json!({"tool": "search_read"}),
+            "x",
             "The administrator has not allowed the tool search_read for this connection.",
         ),
         (
             "method_denied",
             partner(json!({"method": "_write"})),
-            "The method _write of res.partner cannot be called: it does not exist, is private or is not allowed here.",
+            "The method _write of res.partner is private.",
+            "The method _write of res.partner is private. Only public methods that the mode of the call allows can be called.",
         ),
         (
             "deadline",
             json!({"deadline_ms": 30000}),
+            "x",
             "Odoo did not finish in time and undid what it had begun; ask for less at once.",
         ),
         (
             "idempotency_conflict",
             json!({}),
+            "x",
             "This idempotency_key was used with other arguments; take a new key for a new change.",
         ),
-        ("disabled", json!({}), "MCP server is disabled by the administrator."),
+        ("disabled", json!({}), "x", "MCP server is disabled by the administrator."),
         (
             "unauthenticated",
             json!({"reason": "revoked"}),
+            "x",
             "This connection is no longer valid; it has to be authorized anew.",
         ),
-        ("invalid", json!({}), "Odoo refuses this: said."),
-        ("bad_request", json!({"at": "steps"}), "Odoo's gateway could not read the call: said."),
+        ("invalid", json!({}), "said.", "Odoo refuses this: said."),
+        (
+            "bad_request",
+            json!({"at": "groupby"}),
+            "A date is grouped by month.",
+            "`groupby`: A date is grouped by month.",
+        ),
         (
             "invalid_context",
             json!({"key": "lang"}),
-            "said. `context` takes lang, tz, allowed_company_ids, active_test; get_session tells their values.",
+            "The language xx is not active.",
+            "The language xx is not active. `context` takes lang, tz, allowed_company_ids, active_test; get_session tells their values.",
         ),
         (
             "internal",
             json!({"error_id": "6f1d2c3b4a59"}),
+            "x",
             "Odoo failed to carry this out; an administrator finds why in Odoo's log under 6f1d2c3b4a59.",
         ),
-        ("of_a_later_addon", json!({}), "Odoo failed to carry this out; its log tells why."),
+        ("of_a_later_addon", json!({}), "x", "Odoo failed to carry this out; its log tells why."),
     ] {
-        assert_eq!(told(&fault(code, "said.", data)), sentence);
+        assert_eq!(told(&fault(code, message, data)), sentence);
     }
     for code in ["contract", "not_service"] {
         assert!(told(&fault(code, "x", json!({}))).contains("do not fit together"));
@@ -146,17 +198,21 @@ fn every_fault_teaches() {
 fn domains_and_commands_are_taught_with_their_syntax() {
     let operator = json!({"model": "res.partner", "at": ["name", "~", "x"], "operator": "~"});
     let sentence = told(&fault("invalid_domain", "The operator ~ does not exist.", operator));
-    assert!(sentence.contains("unknown operator \"~\" at [\"name\",\"~\",\"x\"]"), "{sentence}");
-    assert!(sentence.contains("ilike") && sentence.contains("child_of"), "{sentence}");
-    let at = json!({"model": "res.partner", "at": "|"});
-    let sentence = told(&fault("invalid_domain", "An operand is missing.", at));
-    assert!(sentence.contains("at \"|\": An operand is missing. Conditions are"), "{sentence}");
-    let command = json!({"model": "res.partner", "field": "category_id"});
-    let sentence = told(&fault("invalid_command", "x", command));
     assert!(
-        sentence.starts_with("`category_id` of res.partner") && sentence.contains("[6,0,[ids]]"),
+        sentence.starts_with("The operator ~ does not exist. It is at [\"name\",\"~\",\"x\"]."),
         "{sentence}"
     );
+    assert!(sentence.contains("Operators are =, ") && sentence.contains("child_of"), "{sentence}");
+    let list = json!({"model": "res.partner", "at": ["name", "in", "x"], "operator": "in"});
+    let sentence = told(&fault("invalid_domain", "The operator in takes a list.", list));
+    assert_eq!(sentence, "The operator in takes a list. It is at [\"name\",\"in\",\"x\"].");
+    let at = json!({"model": "res.partner", "at": "|"});
+    let sentence = told(&fault("invalid_domain", "Too few conditions follow.", at));
+    assert!(sentence.contains("follow. It is at \"|\". Conditions are [field,"), "{sentence}");
+    let command = json!({"model": "res.partner", "field": "category_id"});
+    let sentence = told(&fault("invalid_command", "An empty list would delete all.", command));
+    assert!(sentence.starts_with("An empty list would delete all. In general x2many"), "{sentence}");
+    assert!(sentence.contains("[6,0,[ids]]"), "{sentence}");
 }
 
 #[test]
