@@ -1,1 +1,4 @@
 //! To be written.
+
+pub mod mirror;
+pub mod odoo;

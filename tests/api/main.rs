@@ -1,0 +1,7 @@
+//! The sidecar against a fake Odoo, each module a promise. One binary, so that it links once.
+
+mod odoo_calls;
+mod odoo_contract;
+mod odoo_mirror;
+mod odoo_writes;
+mod support;
