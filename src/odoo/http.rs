@@ -21,11 +21,14 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(options: &Options) -> Result<Self, Error> {
+    pub(super) fn new(options: &Options, encrypted: bool) -> Result<Self, Error> {
         // Reasons: the prefork server speaks HTTP/1.0; an answer from near needs no compression; a
         // redirect would carry the key elsewhere.
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder();
+            // The system's certificates take long to load: not for a server that is reached without TLS.
+            let builder = if encrypted { builder } else { builder.tls_certs_only([]) };
+            builder
                 .http1_only()
                 .no_gzip()
                 .no_proxy()

@@ -66,7 +66,7 @@ impl Transport {
             return Err(Error::Setup);
         }
         Ok(Self {
-            http: Http::new(options)?,
+            http: Http::new(options, base.scheme() == "https")?,
             common: base.join("xmlrpc/2/common").map_err(|_| Error::Setup)?,
             object: base.join("xmlrpc/2/object").map_err(|_| Error::Setup)?,
             database: options.database.clone(),
