@@ -23,10 +23,10 @@ const TRANSIENT: [&str; 7] = [
 
 /// Maps a raised fault. All but the gateway's own becomes `internal`, its text dropped.
 pub(super) fn failure(code: i64, text: &str) -> Failure {
-    if code == USER_ERROR {
-        if let Ok(fault) = serde_json::from_str::<Fault>(text) {
-            return Failure::Refused(fault);
-        }
+    if code == USER_ERROR
+        && let Ok(fault) = serde_json::from_str::<Fault>(text)
+    {
+        return Failure::Refused(fault);
     }
     // The length alone is logged: a traceback can hold rows, arguments and secrets.
     tracing::debug!(code, length = text.len(), "Odoo raised outside the contract");

@@ -52,11 +52,14 @@ pub(super) fn explain(error: &Error, doing: Doing, seen: Seen<'_>) -> String {
     match error {
         Error::Fault(fault) => explain_fault(fault, seen),
         Error::Unreachable => format!("Odoo cannot be reached, so nothing was done. {TEMPORARY}"),
-        Error::ServiceLogin => {
-            "Odoo refuses the service account of this server; an administrator has to put that \
+        Error::Busy => format!("Odoo is too busy, so nothing was done. {TEMPORARY}"),
+        Error::Setup | Error::ServiceLogin => {
+            "This server is not set up rightly to reach Odoo; an administrator has to put that \
                                 right, repeating the call does not help."
                 .to_owned()
         }
+        Error::Lost => lost_change(doing),
+        // A change was made where its answer came, but could not be read.
         Error::TimedOut | Error::BadAnswer if doing.changes => lost_change(doing),
         Error::TimedOut => format!("Odoo did not answer in time; ask for fewer rows or fields. {TEMPORARY}"),
         Error::BadAnswer => format!("The answer of Odoo was lost on its way. {TEMPORARY}"),

@@ -193,6 +193,8 @@ impl Running<'_> {
     /// The sentence for an error, with what the mirror shows to this caller.
     async fn explain(&self, plan: &Plan, error: &Error) -> Reply {
         let mirror = &self.toolbox.mirror;
+        // A connection that Odoo refuses is looked at again before its next request.
+        mirror.heed(self.principal, error);
         let (mut models, mut fields): (Arc<[ModelDocument]>, Arc<[FieldDocument]>) =
             (Arc::new([]), Arc::new([]));
         match wanted(error) {

@@ -1,5 +1,7 @@
 //! The sidecar against a fake Odoo, each module a promise. One binary, so that it links once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod odoo_calls;
 mod odoo_contract;
 mod odoo_mirror;

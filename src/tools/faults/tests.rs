@@ -229,7 +229,10 @@ fn a_broken_way_to_odoo_tells_whether_to_repeat() {
     assert!(say(Error::BadAnswer, reads).contains("temporary"));
     assert!(say(Error::TimedOut, writes).contains("read the records to see before you repeat it"));
     assert!(say(Error::BadAnswer, keyed).contains("repeat the call with the same idempotency_key"));
+    assert!(say(Error::Lost, keyed).contains("repeat the call with the same idempotency_key"));
+    assert!(say(Error::Busy, writes).starts_with("Odoo is too busy, so nothing was done. This is temporary"));
     assert!(say(Error::ServiceLogin, reads).contains("does not help"));
+    assert!(say(Error::Setup, reads).contains("does not help"));
 }
 
 #[test]
