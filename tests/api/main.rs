@@ -5,3 +5,4 @@ mod odoo_contract;
 mod odoo_mirror;
 mod odoo_writes;
 mod support;
+mod web_eras;
