@@ -73,3 +73,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

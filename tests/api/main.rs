@@ -9,3 +9,4 @@ mod odoo_live;
 mod odoo_mirror;
 mod odoo_writes;
 mod support;
+mod web_eras;
