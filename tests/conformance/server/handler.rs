@@ -19,6 +19,13 @@ pub struct FixtureHandler<H> {
     session: legacy::Session,
 }
 
+/// The endpoint clones its handler for each request or session, so what a session has asked for starts anew.
+impl<H: Clone> Clone for FixtureHandler<H> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.shared.clone())
+    }
+}
+
 impl<H> FixtureHandler<H> {
     pub fn new(inner: H, shared: Arc<Shared>) -> Self {
         Self { inner, shared, session: legacy::Session::default() }
