@@ -1,1 +1,138 @@
-//! To be written.
+//! The wiring: builds every part once, starts, supervises and stops them in order.
+//!
+//! Start: both listeners are bound before anything runs, so that a taken port ends the start with one clear
+//! sentence; then requests are served at once, and `/readyz` tells when Odoo has answered. Stop: no new
+//! connections, streams end, requests in flight finish within a bound, open writes are seen through.
+
+mod error;
+mod replica;
+mod running;
+mod signals;
+mod tasks;
+
+pub use error::Error;
+pub use running::Running;
+
+use std::sync::Arc;
+
+use rmcp::ServerHandler;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::guard::{Addresses, Slots, Switch};
+use crate::mcp::{Endpoint, Handler, Sessions};
+use crate::mirror::{Identity, Mirror};
+use crate::odoo::Client;
+use crate::tools::Toolbox;
+use crate::vocab::Secret;
+use crate::web::{Edge, Life, Parts};
+use tasks::Tasks;
+
+/// The whole sidecar, wired but not started.
+pub struct App {
+    config: Config,
+    client: Arc<Client>,
+    mirror: Arc<Mirror>,
+    switch: Arc<Switch>,
+    addresses: Arc<Addresses>,
+    endpoint: Endpoint,
+}
+
+impl App {
+    /// Wires the product.
+    pub fn build(config: Config) -> Result<Self, Error> {
+        Self::build_with(config, |handler| handler)
+    }
+
+    /// Wires the product with another handler round its own. The conformance server adds its fixtures so:
+    /// edge, authentication, sessions and dispatch stay the product's code.
+    pub fn build_with<H>(config: Config, wrap: impl FnOnce(Handler) -> H) -> Result<Self, Error>
+    where
+        H: ServerHandler + Clone,
+    {
+        let client = Client::new(config.odoo.clone()).map_err(Error::Client)?;
+        let mirror = Mirror::new(Arc::clone(&client), config.mirror.clone());
+        let toolbox = Arc::new(Toolbox::new(Arc::clone(&client), Arc::clone(&mirror)));
+        let limits = &config.limits;
+        let slots = Slots::new(limits.sessions_per_connection, limits.sessions);
+        let sessions = Arc::new(Sessions::new(slots, limits.session_idle));
+        let handler = wrap(Handler::new(toolbox));
+        let endpoint = Endpoint::new(handler, sessions, limits.max_body_bytes);
+        let switch = Arc::new(Switch::new(Arc::clone(&mirror)));
+        let addresses = Arc::new(Addresses::new(limits.failed_attempts));
+        Ok(Self { config, client, mirror, switch, addresses, endpoint })
+    }
+
+    /// Binds both listeners and starts everything; comes back when requests are served.
+    pub async fn start(self) -> Result<Running, Error> {
+        let server = &self.config.server;
+        let public = bind("listen", server.listen).await?;
+        let admin = bind("admin_listen", server.admin_listen).await?;
+        let bound = |listener: &TcpListener| listener.local_addr().map_err(Error::Socket);
+        let (public_at, admin_at) = (bound(&public)?, bound(&admin)?);
+        let replica = replica::load(&server.data_dir)?;
+        let identity = Identity {
+            replica,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            public_url: server.public_origin().to_owned(),
+            wake_url: Some(server.wake_target(admin_at)),
+            wake_secret: Some(wake_secret()),
+        };
+        let life = Life::default();
+        let mut tasks = Tasks::default();
+        self.follow(&mut tasks, identity);
+        let parts = Parts {
+            mirror: self.mirror,
+            switch: self.switch,
+            addresses: self.addresses,
+            endpoint: self.endpoint.clone(),
+            life: life.clone(),
+        };
+        let edge = Edge::new(server, &self.config.limits, parts);
+        let running = Running {
+            public_at,
+            admin_at,
+            life,
+            tasks,
+            endpoint: self.endpoint,
+            client: self.client,
+            drain: server.drain_timeout,
+            listeners: running::listen(&edge, &self.config.limits, public, admin),
+        };
+        tracing::info!(public = %public_at, admin = %admin_at, %replica, "serving");
+        Ok(running)
+    }
+
+    /// Serves until the process is told to end.
+    pub async fn run(self) -> Result<(), Error> {
+        let mut signals = signals::Signals::new().map_err(Error::Signals)?;
+        let running = self.start().await?;
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping");
+        tokio::select! {
+            () = running.stop() => tracing::info!("stopped"),
+            signal = signals.next() => tracing::warn!(signal, "told twice: ending at once"),
+        }
+        Ok(())
+    }
+
+    fn follow(&self, tasks: &mut Tasks, identity: Identity) {
+        let mirror = Arc::clone(&self.mirror);
+        tasks.keep("mirror", move |cancel| Arc::clone(&mirror).follow(cancel, identity.clone()));
+        let switch = Arc::clone(&self.switch);
+        tasks.keep("switch", move |cancel| Arc::clone(&switch).follow(cancel));
+        let sessions = Arc::clone(self.endpoint.sessions());
+        tasks.keep("sessions", move |cancel| Arc::clone(&sessions).keep(cancel));
+        let addresses = Arc::clone(&self.addresses);
+        tasks.keep("addresses", move |cancel| Arc::clone(&addresses).keep(cancel));
+    }
+}
+
+async fn bind(key: &'static str, address: std::net::SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|error| Error::Bind { key, address, error })
+}
+
+/// What Odoo signs its wake-ups with; made anew at each start.
+fn wake_secret() -> Secret {
+    Secret::new(hex::encode(rand::random::<[u8; 32]>()))
+}

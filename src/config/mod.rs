@@ -1,1 +1,78 @@
-//! To be written.
+//! What the operator decides before the start: the settings file, the environment, the flags.
+//!
+//! The only room that reads any of the three. Everything is read once, before a port is bound; all faults
+//! are gathered and told together. What the administrator decides while the sidecar runs (switch, limits of
+//! a connection, policy) lives in Odoo and never here. Later sources win: file, environment
+//! (`ODOO_MCP_ODOO__URL` for `url` of `[odoo]`), flags.
+
+mod arguments;
+mod fault;
+mod limits;
+mod log;
+pub mod mirror;
+pub mod odoo;
+mod secret;
+mod section;
+mod server;
+mod source;
+mod value;
+
+pub use arguments::{Arguments, Start};
+pub use fault::Faults;
+pub use limits::Limits;
+pub use log::{Format, Log};
+pub use server::Server;
+pub use source::Source;
+
+/// Everything that the operator decided, checked.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    pub server: Server,
+    pub limits: Limits,
+    pub odoo: odoo::Odoo,
+    pub mirror: mirror::Mirror,
+    pub log: Log,
+}
+
+impl Config {
+    /// Reads, merges and checks all sources; every fault that there is comes back, not only the first.
+    pub fn load(source: &Source) -> Result<Self, Faults> {
+        let mut faults = Faults::default();
+        let mut tree = source.merge(&mut faults);
+        secret::from_file(&mut tree, "odoo", "api_key", &mut faults);
+        let config = Self {
+            limits: section::take(&mut tree, "limits", &mut faults),
+            odoo: section::take(&mut tree, "odoo", &mut faults),
+            mirror: section::take(&mut tree, "mirror", &mut faults),
+            log: section::take(&mut tree, "log", &mut faults),
+            // Last: what is left over belongs to no section.
+            server: section::read(tree, "", &mut faults),
+        };
+        config.server.check(&mut faults);
+        config.limits.check(&mut faults);
+        config.check_odoo(&mut faults);
+        config.log.check(&mut faults);
+        faults.into_result(config)
+    }
+
+    fn check_odoo(&self, faults: &mut Faults) {
+        let odoo = &self.odoo;
+        if server::http_uri(&odoo.url).is_none() {
+            faults.add("odoo.url", "is not an http or https URL");
+        }
+        if odoo.database.is_empty() {
+            faults.add("odoo.database", "is needed");
+        }
+        if odoo.login.is_empty() {
+            faults.add("odoo.login", "is needed");
+        }
+        // A file that could not be read has been told of already.
+        if odoo.api_key.expose().is_empty() && !faults.tells_of("odoo.api_key_file") {
+            faults
+                .add("odoo.api_key", "is needed; better give api_key_file, the path of a file with the key");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,40 @@
 //! What Odoo says now, cached: settings, connections, schemas. `feed` follows `changes` and wake-ups.
 //!
-//! May be lost at any time; Odoo stays the authority. Knows no MCP and no HTTP server.
+//! May be lost at any time; Odoo stays the authority, and everything here fails closed with age. Knows no
+//! MCP and no HTTP server. Each file keeps one thing: `switch` the settings and the gate, `lives` when a
+//! connection last changed, `principals` who stands behind a credential, `budget` how often Odoo may be
+//! asked about unknown ones, `schema` models and fields, `wake` which messages are believed.
+
+mod budget;
+mod clock;
+mod feed;
+mod lives;
+mod principals;
+mod schema;
+mod switch;
+mod wake;
+
+pub use clock::Clock;
+pub use feed::Identity;
+pub use wake::WakeRefused;
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::odoo::gateway::{FieldDocument, ModelDocument, SettingsDocument};
-use crate::vocab::{ConnectionId, Credential, Principal};
+use crate::config::mirror::Mirror as Options;
+use crate::odoo::gateway::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
+use crate::odoo::{Client, Error};
+use crate::vocab::{ConnectionId, Credential, CredentialKind, Principal};
+use lives::Lives;
+use principals::Principals;
+use schema::Schema;
+use switch::Switch;
+use wake::Doorbell;
 
 /// Whether MCP requests are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,55 +65,199 @@ pub enum Denied {
 
 /// The cache of what Odoo says.
 #[derive(Debug)]
-pub struct Mirror {}
+pub struct Mirror {
+    client: Arc<Client>,
+    options: Options,
+    switch: Switch,
+    lives: Arc<Lives>,
+    principals: Principals,
+    schema: Schema,
+    doorbell: Doorbell,
+    /// Rings where the feed should ask at once.
+    bell: Notify,
+    /// Streams that are open: the more often Odoo is asked.
+    watchers: AtomicUsize,
+    known: RwLock<Option<Arc<Known>>>,
+    feed: Mutex<FeedState>,
+}
+
+/// What hello says besides the settings.
+#[derive(Debug)]
+struct Known {
+    database_uuid: String,
+    web_url: Arc<str>,
+    odoo_version: Arc<str>,
+}
+
+#[derive(Debug, Default)]
+struct FeedState {
+    cursor: Option<String>,
+    trouble: Option<String>,
+}
+
+/// Held while a stream is open, so that changes are asked for more often.
+#[derive(Debug)]
+pub struct Watching(Arc<Mirror>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.watchers.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 impl Mirror {
+    /// An empty mirror; `follow` fills it.
+    pub fn new(client: Arc<Client>, options: Options) -> Arc<Self> {
+        Self::with_clock(client, options, Clock::system())
+    }
+
+    /// A mirror that reads its time from `clock`; for tests of ages.
+    pub fn with_clock(client: Arc<Client>, options: Options, clock: Clock) -> Arc<Self> {
+        let lives = Arc::new(Lives::new(clock.clone(), options.connection_ttl_ms));
+        Arc::new(Self {
+            principals: Principals::new(Arc::clone(&client), &options, clock.clone(), Arc::clone(&lives)),
+            schema: Schema::new(Arc::clone(&client), &options),
+            switch: Switch::new(clock.clone()),
+            doorbell: Doorbell::new(clock),
+            lives,
+            client,
+            options,
+            bell: Notify::new(),
+            watchers: AtomicUsize::new(0),
+            known: RwLock::new(None),
+            feed: Mutex::default(),
+        })
+    }
+
     /// The latest settings; none before the first hello.
     pub fn settings(&self) -> Option<Arc<SettingsDocument>> {
-        None
+        self.switch.settings()
     }
 
     /// Where people open Odoo, for links; empty before the first hello.
     pub fn web_url(&self) -> Arc<str> {
-        "".into()
+        self.known().map_or_else(|| "".into(), |known| Arc::clone(&known.web_url))
+    }
+
+    /// The version of Odoo, such as `19.0`; empty before the first hello.
+    pub fn odoo_version(&self) -> Arc<str> {
+        self.known().map_or_else(|| "".into(), |known| Arc::clone(&known.odoo_version))
     }
 
     /// The state of the master switch, now; fails closed with age.
     pub fn gate(&self) -> Gate {
-        Gate::Unknown
+        self.switch.gate()
     }
 
     /// Changes of the gate, for streams that must end with it.
     pub fn watch_gate(&self) -> watch::Receiver<Gate> {
-        watch::channel(Gate::Unknown).1
+        self.switch.watch()
+    }
+
+    /// Whether hello succeeded and the gate is known.
+    pub fn ready(&self) -> bool {
+        self.gate() != Gate::Unknown
+    }
+
+    /// Why Odoo cannot be followed at the moment, in one sentence for administrators.
+    pub fn trouble(&self) -> Option<String> {
+        self.feed_state().trouble.clone()
     }
 
     /// Resolves a credential, from the cache or by asking Odoo once for all who wait.
-    pub async fn principal(&self, _credential: &Credential, _peer: IpAddr) -> Result<Arc<Principal>, Denied> {
-        Err(Denied::Unreachable)
+    pub async fn principal(&self, credential: &Credential, peer: IpAddr) -> Result<Arc<Principal>, Denied> {
+        // The other kinds are for the OAuth endpoints; none of them opens MCP.
+        if !matches!(credential.kind, CredentialKind::ApiKey | CredentialKind::AccessToken) {
+            return Err(Denied::Invalid { reason: "unknown".to_owned() });
+        }
+        let principal = self.principals.get(&credential.proof, peer).await;
+        if matches!(principal, Err(Denied::Disabled)) {
+            self.bell.notify_one();
+        }
+        principal
     }
 
     /// Cancelled when the connection is revoked, changed or deleted: streams and sessions of it end.
-    pub fn lifetime(&self, _connection: ConnectionId) -> CancellationToken {
-        CancellationToken::new()
+    /// To be asked for after `principal`; one that ended in between is answered already cancelled.
+    pub fn lifetime(&self, connection: ConnectionId) -> CancellationToken {
+        self.lives.token(connection)
+    }
+
+    /// Tells the mirror what Odoo said of a call, so that a refused connection is looked at again at once.
+    pub fn heed(&self, principal: &Principal, error: &Error) {
+        match error {
+            Error::Fault(fault) if fault.code == FaultCode::Unauthenticated => {
+                self.lives.end(principal.connection);
+            }
+            Error::Fault(fault) if fault.code == FaultCode::Disabled => self.bell.notify_one(),
+            _ => {}
+        }
+    }
+
+    /// To be held while a stream is open.
+    pub fn watching(self: &Arc<Self>) -> Watching {
+        if self.watchers.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.bell.notify_one();
+        }
+        Watching(Arc::clone(self))
+    }
+
+    /// Takes a wake-up of Odoo: "off" and "revoked" act before this returns, the rest is asked for.
+    /// A repeated message is taken without effect.
+    pub fn wake(&self, body: &[u8], signature: &str) -> Result<(), WakeRefused> {
+        if let Some(wake) = self.doorbell.hear(body, signature)? {
+            self.heed_wake(&wake);
+        }
+        Ok(())
     }
 
     /// The models that this principal may reach, with labels in `lang` (none: the user's own).
     pub async fn models(
         &self,
-        _principal: &Principal,
-        _lang: Option<&str>,
-    ) -> Result<Arc<[ModelDocument]>, crate::odoo::Error> {
-        Err(crate::odoo::Error::Unreachable)
+        principal: &Principal,
+        lang: Option<&str>,
+    ) -> Result<Arc<[ModelDocument]>, Error> {
+        self.schema.models(principal, lang).await
     }
 
     /// The fields of a model that this principal may read, the most relevant first.
     pub async fn fields(
         &self,
-        _principal: &Principal,
-        _model: &str,
-        _lang: Option<&str>,
-    ) -> Result<Arc<[FieldDocument]>, crate::odoo::Error> {
-        Err(crate::odoo::Error::Unreachable)
+        principal: &Principal,
+        model: &str,
+        lang: Option<&str>,
+    ) -> Result<Arc<[FieldDocument]>, Error> {
+        self.schema.fields(principal, model, lang).await
+    }
+
+    // === for the feed ===
+
+    fn forget_all(&self) {
+        self.lives.end_all();
+        self.schema.forget();
+    }
+
+    fn known(&self) -> Option<Arc<Known>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_known(&self, known: Known) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
+    }
+
+    fn feed_state(&self) -> std::sync::MutexGuard<'_, FeedState> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cursor(&self) -> Option<String> {
+        self.feed_state().cursor.clone()
+    }
+
+    fn set_cursor(&self, cursor: Option<String>) {
+        self.feed_state().cursor = cursor;
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        self.feed_state().trouble = trouble;
     }
 }

@@ -11,13 +11,24 @@ pub enum Error {
     /// Odoo could not be reached, or the breaker is open; nothing was done.
     #[error("Odoo cannot be reached")]
     Unreachable,
-    /// The deadline passed. A write may have been done: its state is unknown.
+    /// Odoo answered that it is too busy, or no place in its queue came free in time; nothing was done.
+    #[error("Odoo is too busy at the moment")]
+    Busy,
+    /// The deadline of a read passed.
     #[error("Odoo did not answer in time")]
     TimedOut,
-    /// The connection broke after the request was sent, or the answer was unusable.
+    /// The answer of a read broke off or was unusable.
     #[error("the answer of Odoo was lost or unreadable")]
     BadAnswer,
+    /// The answer of a write was lost and Odoo could not say what became of it.
+    #[error(
+        "it is not known whether Odoo carried this out: check the record, or repeat the call with the same idempotency key"
+    )]
+    Lost,
     /// Odoo knows neither the service user nor its key, or the database.
     #[error("Odoo refused the service account of the sidecar")]
     ServiceLogin,
+    /// The address of Odoo in the settings is not a usable URL, or no connection pool can be made of them.
+    #[error("the address of Odoo in the settings is not usable")]
+    Setup,
 }

@@ -99,7 +99,7 @@ pub struct UserDocument {
 // === execute ===
 
 /// What a call may do; the addon checks it by its own lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     Read,
@@ -122,9 +122,41 @@ pub struct Call {
     pub idempotency_key: Option<String>,
 }
 
+/// A call as it is sent: with the time that the queue left of its deadline.
+#[derive(Debug, Serialize)]
+pub(super) struct CallOnWire<'a> {
+    call_id: CallId,
+    proof: &'a Proof,
+    ip: &'a str,
+    tool: &'a str,
+    mode: Mode,
+    steps: &'a [Step],
+    context: &'a Map<String, Value>,
+    dry_run: bool,
+    deadline_ms: u64,
+    idempotency_key: Option<&'a str>,
+}
+
+impl<'a> CallOnWire<'a> {
+    pub(super) fn of(call: &'a Call, deadline_ms: u64) -> Self {
+        Self {
+            call_id: call.call_id,
+            proof: &call.proof,
+            ip: &call.ip,
+            tool: &call.tool,
+            mode: call.mode,
+            steps: &call.steps,
+            context: &call.context,
+            dry_run: call.dry_run,
+            deadline_ms,
+            idempotency_key: call.idempotency_key.as_deref(),
+        }
+    }
+}
+
 /// One operation of a call. Values that come from the caller travel as they came: the addon checks them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Step {
     SearchRead {
         model: String,

@@ -1,0 +1,65 @@
+//! The id by which Odoo knows this sidecar; kept in the data directory, so that a restart is no new replica.
+
+use std::fs::{DirBuilder, OpenOptions, read_to_string};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::Error;
+
+/// Reads the id, or makes one; makes the directory too, for this user only.
+pub fn load(directory: &Path) -> Result<Uuid, Error> {
+    keep(directory).map_err(|error| Error::Data { path: directory.to_owned(), error })
+}
+
+fn keep(directory: &Path) -> io::Result<Uuid> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let path = directory.join("replica");
+    match read_to_string(&path) {
+        Ok(text) => {
+            if let Ok(id) = text.trim().parse() {
+                return Ok(id);
+            }
+            tracing::warn!(path = %path.display(), "the replica's id cannot be read; a new one is made");
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let id = Uuid::new_v4();
+    // Written aside and renamed: a full disk must not leave half an id.
+    let draft = directory.join("replica.draft");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{id}")?;
+    file.sync_all()?;
+    std::fs::rename(&draft, &path)?;
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_id_outlives_a_restart_and_the_directory_is_private() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("a/b");
+        let id = load(&directory).unwrap();
+        assert_eq!(load(&directory).unwrap(), id);
+        assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+        std::fs::write(directory.join("replica"), "nonsense").unwrap();
+        assert_ne!(load(&directory).unwrap(), id);
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_told_of() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let error = load(&path).unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+    }
+}

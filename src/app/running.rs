@@ -1,0 +1,79 @@
+//! The running sidecar, and the order in which it stops.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::tasks::Tasks;
+use crate::config::Limits;
+use crate::mcp::Endpoint;
+use crate::odoo::Client;
+use crate::web::{self, Bounds, Edge, Life};
+
+/// How long what is left may take after everything was told to end.
+const LAST: Duration = Duration::from_secs(2);
+
+/// A sidecar that serves.
+pub struct Running {
+    pub(super) public_at: SocketAddr,
+    pub(super) admin_at: SocketAddr,
+    pub(super) life: Life,
+    pub(super) tasks: Tasks,
+    pub(super) endpoint: Endpoint,
+    pub(super) client: Arc<Client>,
+    pub(super) drain: Duration,
+    pub(super) listeners: JoinSet<()>,
+}
+
+/// Starts both accept loops.
+pub(super) fn listen(
+    edge: &Arc<Edge>,
+    limits: &Limits,
+    public: TcpListener,
+    admin: TcpListener,
+) -> JoinSet<()> {
+    let mut listeners = JoinSet::new();
+    let bounds = Bounds::from(limits);
+    // Health must be answered when the public side is full.
+    let few = Bounds { connections: 64, ..bounds.clone() };
+    listeners.spawn(web::serve(public, web::public(Arc::clone(edge)), bounds, edge.life.clone()));
+    listeners.spawn(web::serve(admin, web::admin(Arc::clone(edge)), few, edge.life.clone()));
+    listeners
+}
+
+impl Running {
+    /// Where tools connect.
+    pub fn public_addr(&self) -> SocketAddr {
+        self.public_at
+    }
+
+    /// Where health is asked.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_at
+    }
+
+    /// Stops in order: accepting and streams, requests, sessions, writes, tasks.
+    pub async fn stop(mut self) {
+        self.life.stop.cancel();
+        if timeout(self.drain, all(&mut self.listeners)).await.is_err() {
+            tracing::warn!("requests were still running when the time to drain was over");
+        }
+        self.endpoint.close();
+        self.life.kill.cancel();
+        let _ = timeout(LAST, all(&mut self.listeners)).await;
+        // A write whose client has left is still seen through, so that Odoo's answer is not lost.
+        let open = self.client.drain(self.drain).await;
+        if open > 0 {
+            tracing::warn!(open, "writes were still open when the time to drain was over");
+        }
+        self.tasks.end(LAST).await;
+    }
+}
+
+async fn all(set: &mut JoinSet<()>) {
+    while set.join_next().await.is_some() {}
+}

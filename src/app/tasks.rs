@@ -1,0 +1,79 @@
+//! Background tasks: each has a name, is started again if it fails, and ends when it is told to.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Before a failed task is started again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The background tasks of one sidecar. Dropped, they end.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    cancel: CancellationToken,
+    set: JoinSet<()>,
+}
+
+impl Tasks {
+    /// Keeps a task running until the end. `make` begins it, anew after each failure.
+    pub fn keep<F, T>(&mut self, name: &'static str, make: F)
+    where
+        F: Fn(CancellationToken) -> T + Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let cancel = self.cancel.clone();
+        self.set.spawn(async move {
+            while !cancel.is_cancelled() {
+                // In a task of its own, so that a panic is an answer here and not the end of the keeper.
+                let mut run = JoinSet::new();
+                run.spawn(make(cancel.child_token()));
+                let end = run.join_next().await;
+                if cancel.is_cancelled() {
+                    return;
+                }
+                match end {
+                    Some(Err(error)) => {
+                        tracing::error!(task = name, %error, "a task failed; starting it again")
+                    }
+                    _ => tracing::error!(task = name, "a task ended by itself; starting it again"),
+                }
+                let _ = tokio::time::timeout(PAUSE, cancel.cancelled()).await;
+            }
+        });
+    }
+
+    /// Tells all tasks to end and waits until they have, but not longer than `within`.
+    pub async fn end(mut self, within: Duration) {
+        self.cancel.cancel();
+        let all = async { while self.set.join_next().await.is_some() {} };
+        if tokio::time::timeout(within, all).await.is_err() {
+            tracing::warn!("a task did not end in time");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_is_started_again_and_ends_when_told() {
+        let starts = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&starts);
+        let mut tasks = Tasks::default();
+        tasks.keep("test", move |cancel| {
+            let counter = Arc::clone(&counter);
+            async move {
+                assert!(counter.fetch_add(1, Ordering::SeqCst) > 0, "the first start fails");
+                cancel.cancelled().await;
+            }
+        });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(starts.load(Ordering::SeqCst), 2);
+        tasks.end(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,36 @@
+//! Faults of the configuration, gathered so that an operator mends them in one go.
+
+use std::fmt;
+
+/// Everything that is wrong, each as "key: what is wrong". Never shows a value that could be a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults(Vec<String>);
+
+impl Faults {
+    /// Notes one fault of a key.
+    pub fn add(&mut self, key: impl fmt::Display, what: impl fmt::Display) {
+        self.0.push(format!("{key}: {what}"));
+    }
+
+    /// Each fault on its own.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    pub(super) fn tells_of(&self, key: &str) -> bool {
+        self.0.iter().any(|fault| fault.starts_with(key))
+    }
+
+    pub(super) fn into_result<T>(self, value: T) -> Result<T, Self> {
+        if self.0.is_empty() { Ok(value) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration cannot be used:")?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl std::error::Error for Faults {}

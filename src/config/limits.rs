@@ -1,0 +1,103 @@
+//! Bounds that protect the process itself. Limits of a connection are set in Odoo.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Faults, value};
+
+/// `[limits]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Open TCP connections; the next one is told 503 and closed.
+    pub max_connections: usize,
+    /// For a connection that sends nothing at all.
+    #[serde(deserialize_with = "value::span")]
+    pub first_byte_timeout: Duration,
+    /// For the headers of a request, and how long a connection may rest between two requests.
+    #[serde(deserialize_with = "value::span")]
+    pub header_timeout: Duration,
+    /// For the body of a request.
+    #[serde(deserialize_with = "value::span")]
+    pub body_timeout: Duration,
+    /// For a client that does not read what it is sent.
+    #[serde(deserialize_with = "value::span")]
+    pub write_timeout: Duration,
+    /// Bytes of all headers of a request together.
+    pub max_header_bytes: usize,
+    /// Bytes of a request's body.
+    pub max_body_bytes: usize,
+    /// Legacy MCP sessions of one connection.
+    pub sessions_per_connection: usize,
+    /// Legacy MCP sessions in all.
+    pub sessions: usize,
+    /// How long a legacy session may rest, without a request and without an open stream.
+    #[serde(deserialize_with = "value::span")]
+    pub session_idle: Duration,
+    /// Requests of one connection at the same time.
+    pub in_flight_per_connection: usize,
+    /// Requests at the same time in all.
+    pub in_flight: usize,
+    /// Open streams of one connection.
+    pub streams_per_connection: usize,
+    /// Open streams in all.
+    pub streams: usize,
+    /// Failed authentications of one address a minute, before it is made to wait.
+    pub failed_attempts: NonZeroU32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 16_384,
+            first_byte_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            max_header_bytes: 32 * 1024,
+            max_body_bytes: 4 * 1024 * 1024,
+            sessions_per_connection: 32,
+            sessions: 4096,
+            session_idle: Duration::from_secs(30 * 60),
+            in_flight_per_connection: 16,
+            in_flight: 512,
+            streams_per_connection: 32,
+            streams: 12_288,
+            failed_attempts: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn check(&self, faults: &mut Faults) {
+        // hyper refuses a smaller buffer by panicking.
+        if self.max_header_bytes < 8192 {
+            faults.add("limits.max_header_bytes", "must be at least 8192");
+        }
+        let counts = [
+            ("max_connections", self.max_connections),
+            ("max_body_bytes", self.max_body_bytes),
+            ("sessions_per_connection", self.sessions_per_connection),
+            ("sessions", self.sessions),
+            ("in_flight_per_connection", self.in_flight_per_connection),
+            ("in_flight", self.in_flight),
+            ("streams_per_connection", self.streams_per_connection),
+            ("streams", self.streams),
+        ];
+        for (key, _) in counts.iter().filter(|(_, count)| *count == 0) {
+            faults.add(format_args!("limits.{key}"), "must be at least 1");
+        }
+        let spans = [
+            ("first_byte_timeout", self.first_byte_timeout),
+            ("header_timeout", self.header_timeout),
+            ("body_timeout", self.body_timeout),
+            ("write_timeout", self.write_timeout),
+            ("session_idle", self.session_idle),
+        ];
+        for (key, _) in spans.iter().filter(|(_, span)| span.is_zero()) {
+            faults.add(format_args!("limits.{key}"), "must be longer than nothing");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! How long the sidecar relies on what Odoo said, and how much it asks about unknown credentials.
+
+use serde::Deserialize;
+
+/// The `[mirror]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mirror {
+    /// How long a resolved credential is served without asking Odoo again. A revocation acts at once all the same.
+    pub connection_ttl_ms: u64,
+    /// The most resolved credentials that are kept.
+    pub max_connections: u64,
+    /// How long an unknown, expired or revoked credential is refused without asking Odoo again.
+    pub refusal_ttl_ms: u64,
+    /// The most refused credentials that are remembered.
+    pub max_refusals: u64,
+    /// Look-ups of never seen credentials per second, for all callers together.
+    pub unknown_per_second: u32,
+    /// Look-ups of never seen credentials at once, for all callers together.
+    pub unknown_burst: u32,
+    /// Look-ups of never seen credentials per second from one address (an IPv6 one: its /56), so that a
+    /// flood from one place leaves the shared budget to the others.
+    pub unknown_per_second_address: u32,
+    /// Look-ups of never seen credentials at once from one address.
+    pub unknown_burst_address: u32,
+    /// How long models and fields are served without asking Odoo again.
+    pub schema_ttl_ms: u64,
+    /// The most fields that are kept, over all models, languages and kinds of users.
+    pub max_fields: u64,
+    /// How often the sidecar reports to Odoo and reads all settings.
+    pub hello_ms: u64,
+    /// How often it asks for changes where no wake-up comes.
+    pub poll_ms: u64,
+    /// How often it asks for changes while a stream is open.
+    pub poll_watched_ms: u64,
+}
+
+impl Default for Mirror {
+    fn default() -> Self {
+        Self {
+            connection_ttl_ms: 60_000,
+            max_connections: 10_000,
+            refusal_ttl_ms: 30_000,
+            max_refusals: 100_000,
+            unknown_per_second: 20,
+            unknown_burst: 40,
+            unknown_per_second_address: 5,
+            unknown_burst_address: 10,
+            schema_ttl_ms: 600_000,
+            max_fields: 100_000,
+            hello_ms: 20_000,
+            poll_ms: 5_000,
+            poll_watched_ms: 1_000,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Where Odoo is and how the sidecar reaches it. Static: read once, before a port is bound.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::vocab::Secret;
+
+/// The `[odoo]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Odoo {
+    /// Where Odoo listens for the sidecar, such as `http://127.0.0.1:8069`. Proxies of the environment are
+    /// not used: the sidecar stands beside Odoo.
+    pub url: String,
+    /// The name of the database.
+    pub database: String,
+    /// The login of the service user; the addon makes it under the default name.
+    pub login: String,
+    /// The API key of the service user.
+    pub api_key: Secret,
+    /// How long a connection may take to be made.
+    pub connect_timeout_ms: u64,
+    /// How long hello, authentication, changes and schemas may take, waiting included.
+    pub control_timeout_ms: u64,
+    /// How long a schema may take, waiting included.
+    pub schema_timeout_ms: u64,
+    /// How many calls may be in Odoo at once; more wait until their deadline.
+    pub max_in_flight: usize,
+    /// The longest answer that is read.
+    pub max_answer_bytes: usize,
+    /// How long after its deadline the fate of a write whose answer was lost is asked for.
+    pub settle_ms: u64,
+    /// Failures of the connection in a row after which calls fail at once.
+    pub breaker_failures: u32,
+    /// How long calls then fail at once before one may try; doubled with each failed try.
+    pub breaker_pause_ms: u64,
+    /// The longest that the pause grows to.
+    pub breaker_pause_max_ms: u64,
+}
+
+impl Default for Odoo {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:8069".to_owned(),
+            database: String::new(),
+            login: "mcp_sidecar_service".to_owned(),
+            api_key: Secret::new(""),
+            connect_timeout_ms: 2_000,
+            control_timeout_ms: 10_000,
+            schema_timeout_ms: 30_000,
+            max_in_flight: 64,
+            max_answer_bytes: 64 * 1024 * 1024,
+            settle_ms: 15_000,
+            breaker_failures: 5,
+            breaker_pause_ms: 1_000,
+            breaker_pause_max_ms: 10_000,
+        }
+    }
+}
+
+impl Odoo {
+    /// `control_timeout_ms` as a duration.
+    pub fn control_timeout(&self) -> Duration {
+        Duration::from_millis(self.control_timeout_ms)
+    }
+
+    /// `schema_timeout_ms` as a duration.
+    pub fn schema_timeout(&self) -> Duration {
+        Duration::from_millis(self.schema_timeout_ms)
+    }
+}

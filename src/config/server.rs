@@ -1,0 +1,111 @@
+//! The keys outside any section: where the sidecar listens, under which name it is known, whom it believes.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Uri;
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::{Faults, value};
+
+/// Listeners, names and trust.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Where AI tools, or the proxy in front, connect.
+    pub listen: SocketAddr,
+    /// Health and the wake-up of Odoo; not for the public.
+    pub admin_listen: SocketAddr,
+    /// The origin under which tools reach `/odoo/mcp`, `https://odoo.example.com`.
+    pub public_url: String,
+    /// Where Odoo posts wake-ups; derived from `admin_listen` when absent.
+    pub wake_url: Option<String>,
+    /// What must outlive a restart; created if need be, readable by the sidecar only.
+    pub data_dir: PathBuf,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "value::list")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Browser origins that may call, besides that of `public_url`.
+    #[serde(deserialize_with = "value::list")]
+    pub allowed_origins: Vec<String>,
+    /// Values of `Host` that are served, besides the host of `public_url` and loopback names.
+    #[serde(deserialize_with = "value::list")]
+    pub allowed_hosts: Vec<String>,
+    /// How long requests in flight may take to finish when the sidecar is told to stop.
+    #[serde(deserialize_with = "value::span")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8765)),
+            admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8766)),
+            public_url: String::new(),
+            wake_url: None,
+            data_dir: PathBuf::from("data"),
+            trusted_proxies: Vec::new(),
+            allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Server {
+    /// `public_url` without a slash at its end.
+    pub fn public_origin(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+
+    /// Where Odoo posts wake-ups to, for an admin listener bound to `bound`. A wildcard address is no
+    /// address to post to: loopback is what fits the usual case, Odoo on the same machine.
+    pub fn wake_target(&self, bound: SocketAddr) -> String {
+        self.wake_url.clone().unwrap_or_else(|| {
+            let host =
+                if bound.ip().is_unspecified() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { bound.ip() };
+            format!("http://{}/wake", SocketAddr::new(host, bound.port()))
+        })
+    }
+
+    pub(super) fn check(&self, faults: &mut Faults) {
+        if self.public_url.is_empty() {
+            faults.add("public_url", "is needed, for example \"https://odoo.example.com\"");
+        } else if let Err(what) = check_origin(self.public_origin()) {
+            faults.add("public_url", what);
+        }
+        if let Some(wake_url) = &self.wake_url
+            && http_uri(wake_url).is_none()
+        {
+            faults.add("wake_url", "is not an http or https URL");
+        }
+        for origin in &self.allowed_origins {
+            if let Err(what) = check_origin(origin.trim_end_matches(":*")) {
+                faults.add("allowed_origins", format!("{origin:?} {what}"));
+            }
+        }
+        for host in &self.allowed_hosts {
+            if host.parse::<http::uri::Authority>().is_err() {
+                faults.add("allowed_hosts", format!("{host:?} is not a host, with or without a port"));
+            }
+        }
+        if self.listen == self.admin_listen && self.listen.port() != 0 {
+            faults.add("admin_listen", "is the same as listen");
+        }
+    }
+}
+
+pub(super) fn http_uri(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let http = matches!(uri.scheme_str(), Some("http" | "https"));
+    (http && uri.host().is_some_and(|host| !host.is_empty())).then_some(uri)
+}
+
+fn check_origin(text: &str) -> Result<(), &'static str> {
+    let uri = http_uri(text).ok_or("is not an http or https URL")?;
+    let bare = uri.path().trim_end_matches('/').is_empty() && uri.query().is_none();
+    let user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    if bare && !user { Ok(()) } else { Err("must be scheme, host and port only") }
+}

@@ -1,0 +1,184 @@
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/config.example.toml");
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("settings.toml");
+    std::fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+fn load(text: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, Faults> {
+    let (_directory, path) = file(text);
+    Config::load(&Source {
+        file: Some(path),
+        environment: environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        overrides: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect(),
+    })
+}
+
+fn faults(text: &str) -> Vec<String> {
+    load(text, &[], &[]).unwrap_err().iter().map(str::to_owned).collect()
+}
+
+const SOUND: &str = "public_url = 'https://odoo.example.com'\n[odoo]\ndatabase = 'db'\napi_key = 'k'\n";
+
+#[test]
+fn the_example_names_every_key_and_loads() {
+    let text = std::fs::read_to_string(EXAMPLE).unwrap();
+    let (_directory, key) = file("  the-key\n");
+    let text = text.replace("/etc/odoo-mcp-sidecar.key", key.to_str().unwrap());
+    let config = load(&text, &[], &[]).unwrap();
+    assert_eq!(config.odoo.api_key.expose(), "the-key");
+    assert_eq!(config.limits.session_idle, Duration::from_secs(1800));
+
+    // Every field of every section, by asking serde for its names.
+    let named: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
+        .map(|(key, _)| key.to_owned())
+        .collect();
+    for key in known_keys() {
+        assert!(named.contains(&key), "the example does not name {key}");
+    }
+}
+
+/// The keys that a section's struct knows, as its refusal of an unknown one lists them.
+fn known_keys() -> Vec<String> {
+    fn of<T: serde::de::DeserializeOwned>() -> Vec<String> {
+        let error = serde_json::from_str::<T>(r#"{"no such key": 1}"#).err().unwrap().to_string();
+        error.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    }
+    let keys =
+        [of::<Server>(), of::<Limits>(), of::<odoo::Odoo>(), of::<mirror::Mirror>(), of::<Log>()].concat();
+    assert!(keys.len() > 40, "{keys:?}");
+    // The example shows the better way to give it.
+    keys.into_iter().filter(|key| key != "api_key").collect()
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let text = std::fs::read_to_string(EXAMPLE).unwrap().replace("api_key_file = \"/etc", "api_key = \"/etc");
+    let (example, sound) = (load(&text, &[], &[]).unwrap(), load(SOUND, &[], &[]).unwrap());
+    assert_eq!(format!("{:?}", example.limits), format!("{:?}", sound.limits));
+    assert_eq!(format!("{:?}", example.mirror), format!("{:?}", sound.mirror));
+    assert_eq!(format!("{:?}", example.log), format!("{:?}", sound.log));
+    let odoo = odoo::Odoo { database: "db".into(), ..example.odoo };
+    assert_eq!(format!("{odoo:?}"), format!("{:?}", sound.odoo));
+    assert_eq!(example.server.listen, sound.server.listen);
+    assert_eq!(example.server.drain_timeout, sound.server.drain_timeout);
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let text = format!("listen = '127.0.0.1:1'\nadmin_listen = '127.0.0.1:2'\ndata_dir = 'a'\n{SOUND}");
+    let environment = [
+        ("ODOO_MCP_ADMIN_LISTEN", "127.0.0.1:22"),
+        ("ODOO_MCP_DATA_DIR", "b"),
+        ("ODOO_MCP_TRUSTED_PROXIES", "10.0.0.0/8, ::1/128"),
+        ("ODOO_MCP_LIMITS__BODY_TIMEOUT", "1m 30s"),
+        ("ODOO_MCP_LIMITS__IN_FLIGHT", "3"),
+        ("ODOO_MCP_ODOO__API_KEY", "12345"),
+        ("ODOO_MCP_ODOO__LOGIN", ""),
+        ("ODOO_MCP_DEV_DIR", "/tmp"),
+        ("ODOO_MCP_CONFIG", "/tmp/x"),
+        ("PATH", "/bin"),
+    ];
+    let config = load(&text, &environment, &[("data_dir", "c"), ("log.format", "json")]).unwrap();
+    assert_eq!(config.server.listen.port(), 1);
+    assert_eq!(config.server.admin_listen.port(), 22);
+    assert_eq!(config.server.data_dir, PathBuf::from("c"));
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert_eq!(config.limits.body_timeout, Duration::from_secs(90));
+    assert_eq!(config.limits.in_flight, 3);
+    assert_eq!(config.odoo.api_key.expose(), "12345");
+    assert_eq!(config.odoo.login, "mcp-sidecar");
+    assert_eq!(config.log.format, Format::Json);
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let text = "listen = 'nowhere'\nlisten_twice = 1\npublic_url = 'odoo.example.com/odoo/mcp'\n\
+                trusted_proxies = ['10.0.0.0/8', 'gate']\nlog = 'loud'\n\
+                [limits]\nbody_timeout = 'soon'\nin_flight = 0\nmax_header_bytes = 10\nfailed_attempts = 0\n\
+                [odoo]\nurl = 'ftp://x'\napi_key = ['s3cret']\n[odo]\nurl = 'x'\n";
+    let faults = faults(text);
+    let told = faults.join("\n");
+    for key in [
+        "listen: ",
+        "listen_twice: is not a known key",
+        "public_url: ",
+        "trusted_proxies: ",
+        "log: is a section",
+        "limits.body_timeout: ",
+        "limits.in_flight: ",
+        "limits.max_header_bytes: ",
+        "limits.failed_attempts: ",
+        "odoo.url: ",
+        "odoo.api_key: ",
+        "odoo.database: ",
+        "odo: is not a known key",
+    ] {
+        assert!(faults.iter().any(|fault| fault.starts_with(key)), "{key} is missing in\n{told}");
+    }
+    assert!(!told.contains("s3cret"), "{told}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_does_not_hide_the_rest() {
+    let faults = faults("listen = = 1");
+    assert!(faults.len() > 2, "{faults:?}");
+    let missing = Source { file: Some("/no/such/file".into()), ..Source::default() };
+    assert!(Config::load(&missing).unwrap_err().to_string().contains("/no/such/file"));
+}
+
+#[test]
+fn a_key_file_must_be_there_and_alone() {
+    let with = |line: &str| SOUND.replace("api_key = 'k'", line);
+    assert!(faults(&with("api_key_file = '/no/such/key'"))[0].starts_with("odoo.api_key_file: /no/such/key"));
+    assert!(
+        faults(&with("api_key = 'k'\napi_key_file = '/x'"))[0]
+            .starts_with("odoo.api_key_file: is given besides")
+    );
+    let (_directory, empty) = file(" \n");
+    let line = format!("api_key_file = '{}'", empty.display());
+    assert!(faults(&with(&line))[0].ends_with("is empty"));
+}
+
+#[test]
+fn wake_ups_go_where_odoo_can_reach() {
+    let mut server = Server::default();
+    assert_eq!(server.wake_target("127.0.0.1:99".parse().unwrap()), "http://127.0.0.1:99/wake");
+    assert_eq!(server.wake_target("0.0.0.0:99".parse().unwrap()), "http://127.0.0.1:99/wake");
+    assert_eq!(server.wake_target("[::1]:99".parse().unwrap()), "http://[::1]:99/wake");
+    server.wake_url = Some("http://sidecar:1/wake".into());
+    assert_eq!(server.wake_target("127.0.0.1:99".parse().unwrap()), "http://sidecar:1/wake");
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let config = load(SOUND.replace("'k'", "'s3cret'").as_str(), &[], &[]).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn arguments_are_read_without_ending_the_process() {
+    let read = |line: &str| Arguments::read(line.split(' ').map(Into::into));
+    assert!(matches!(read("sidecar --help"), Start::Told(text) if text.contains("--check")));
+    assert!(
+        matches!(read("sidecar --version"), Start::Told(text) if text.contains(env!("CARGO_PKG_VERSION")))
+    );
+    assert!(matches!(read("sidecar --nonsense"), Start::Wrong(_)));
+    let Start::With(arguments) = read("sidecar --check --odoo-url http://x --log-level debug") else {
+        panic!()
+    };
+    assert!(arguments.check);
+    let source = Source { overrides: arguments.overrides(), environment: HashMap::new(), file: None };
+    let faults = Config::load(&source).unwrap_err().to_string();
+    assert!(faults.contains("public_url") && !faults.contains("odoo.url"), "{faults}");
+}

@@ -1,0 +1,70 @@
+//! Who is calling, carried along with a request through rmcp.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::request::Parts;
+use rmcp::ErrorData;
+use rmcp::model::Extensions;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::guard::Slot;
+use crate::vocab::Principal;
+
+tokio::task_local! {
+    static SCOPE: Scope;
+}
+
+/// What a handler may know of a request. Lies in the extensions of its `http::request::Parts`.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub principal: Arc<Principal>,
+    pub peer: IpAddr,
+    pub request_id: Uuid,
+    /// Ends with the connection: revoked, changed or deleted.
+    pub lifetime: CancellationToken,
+    /// Given back when the handler is done with the request, which can be after the client has left.
+    pub permit: Option<Arc<Slot>>,
+}
+
+impl Caller {
+    /// The caller of a request that rmcp hands to a handler.
+    pub fn of(extensions: &Extensions) -> Result<&Self, ErrorData> {
+        extensions
+            .get::<Parts>()
+            .and_then(|parts| parts.extensions.get::<Self>())
+            .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
+    }
+
+    /// The caller of the request that this task is about to hand to rmcp, for rmcp's synchronous questions.
+    pub fn current() -> Option<Self> {
+        SCOPE.try_with(|scope| scope.caller.clone()).ok()
+    }
+}
+
+/// What the code that rmcp calls back in the caller's own task needs to know.
+pub(super) struct Scope {
+    caller: Caller,
+    reservation: Mutex<Option<Slot>>,
+}
+
+impl Scope {
+    pub fn new(caller: Caller, reservation: Option<Slot>) -> Self {
+        Self { caller, reservation: Mutex::new(reservation) }
+    }
+
+    /// Runs a future inside this scope.
+    pub async fn run<F: Future>(self, future: F) -> F::Output {
+        SCOPE.scope(self, future).await
+    }
+
+    /// The caller and the slot reserved for the session that is being made.
+    pub fn claim() -> Option<(Caller, Slot)> {
+        let claim = |scope: &Self| {
+            let slot = scope.reservation.lock().unwrap_or_else(PoisonError::into_inner).take();
+            slot.map(|slot| (scope.caller.clone(), slot))
+        };
+        SCOPE.try_with(claim).ok().flatten()
+    }
+}

@@ -1,0 +1,110 @@
+//! Any `ServerHandler`, mounted: one service with sessions, one without.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::Full;
+use rmcp::ServerHandler;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
+
+use super::caller::Scope;
+use super::{Body, Caller, Sessions};
+use crate::guard::Slot;
+
+/// Proxies cut silent connections after 60 s and more.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Which of the two services a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// The modern era, and the legacy era with sessions and event streams.
+    Full,
+    /// The legacy era for clients that accept no event stream: no session, one JSON answer.
+    Plain,
+}
+
+/// A request on its way to the engine.
+pub struct Visit {
+    pub caller: Caller,
+    pub lane: Lane,
+    /// Room for the session that the request may open.
+    pub reservation: Option<Slot>,
+    pub request: Request<Full<Bytes>>,
+}
+
+/// The MCP engine behind the edge. The type of the handler is forgotten here.
+#[derive(Clone)]
+pub struct Endpoint {
+    engine: Arc<dyn Engine>,
+    sessions: Arc<Sessions>,
+    cancel: CancellationToken,
+}
+
+trait Engine: Send + Sync {
+    fn handle(&self, lane: Lane, request: Request<Full<Bytes>>) -> BoxFuture<'_, Response<Body>>;
+}
+
+struct Services<H> {
+    full: StreamableHttpService<H, Sessions>,
+    plain: StreamableHttpService<H, NeverSessionManager>,
+}
+
+// === impl Services ===
+
+impl<H: ServerHandler> Engine for Services<H> {
+    fn handle(&self, lane: Lane, request: Request<Full<Bytes>>) -> BoxFuture<'_, Response<Body>> {
+        match lane {
+            Lane::Full => Box::pin(self.full.handle(request)),
+            Lane::Plain => Box::pin(self.plain.handle(request)),
+        }
+    }
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// Mounts `handler`. `max_body` is the bound that the edge has already applied.
+    pub fn new<H: ServerHandler + Clone>(handler: H, sessions: Arc<Sessions>, max_body: usize) -> Self {
+        let cancel = CancellationToken::new();
+        // Host and Origin are checked by the edge, which answers in JSON; no retry, see `sessions`.
+        let config = StreamableHttpServerConfig::default()
+            .disable_allowed_hosts()
+            .disable_allowed_origins()
+            .with_sse_keep_alive(Some(KEEP_ALIVE))
+            .with_sse_retry(None)
+            .with_json_response(true)
+            .with_max_request_body_bytes(max_body)
+            .with_cancellation_token(cancel.clone());
+        let make = move || -> Result<H, std::io::Error> { Ok(handler.clone()) };
+        let plain = StreamableHttpService::new(
+            make.clone(),
+            Arc::new(NeverSessionManager::default()),
+            config.clone().with_legacy_session_mode(false),
+        );
+        let full =
+            StreamableHttpService::new(make, Arc::clone(&sessions), config.with_legacy_session_mode(true));
+        Self { engine: Arc::new(Services { full, plain }), sessions, cancel }
+    }
+
+    /// The legacy sessions of this endpoint.
+    pub fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// Carries a request through rmcp. Headers that hold secrets must be gone from it.
+    pub async fn handle(&self, visit: Visit) -> Response<Body> {
+        let Visit { caller, lane, reservation, mut request } = visit;
+        request.extensions_mut().insert(caller.clone());
+        Scope::new(caller, reservation).run(self.engine.handle(lane, request)).await
+    }
+
+    /// Ends every session and every call that is still running.
+    pub fn close(&self) {
+        self.cancel.cancel();
+    }
+}

@@ -1,0 +1,169 @@
+//! The product's `ServerHandler`: tools, and an honest "no" to everything else.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
+    CompleteRequestParams, CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult,
+    DiscoverResult, ErrorCode, ListPromptsRequestMethod, ListPromptsResult,
+    ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+
+use super::{Caller, info};
+use crate::tools::{Category, Reply, ToolSpec, Toolbox, UnknownTool};
+use crate::vocab::Principal;
+
+/// Methods whose parameters rmcp reads into a type of their own. One that arrives as a custom request all
+/// the same had parameters of a wrong form.
+const TYPED: [&str; 4] = ["tools/call", "tools/list", "initialize", "completion/complete"];
+
+/// Serves the tools of a `Toolbox`. Cheap to clone: rmcp makes one for each request or session.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    toolbox: Arc<Toolbox>,
+}
+
+impl Handler {
+    pub fn new(toolbox: Arc<Toolbox>) -> Self {
+        Self { toolbox }
+    }
+
+    fn find(&self, principal: &Principal, name: &str) -> Option<Arc<ToolSpec>> {
+        self.toolbox.list(principal).into_iter().find(|spec| spec.name == name)
+    }
+
+    async fn run(
+        &self,
+        caller: &Caller,
+        spec: &ToolSpec,
+        request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Reply, ErrorData> {
+        let arguments = request.arguments.unwrap_or_default();
+        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments);
+        let reply = if spec.category == Category::Read {
+            tokio::select! {
+                reply = call => reply,
+                () = context.ct.cancelled() => {
+                    return Err(ErrorData::internal_error("the call was cancelled", None));
+                }
+            }
+        } else {
+            // A client that leaves must not turn a change that was made into one that nobody knows of.
+            call.await
+        };
+        reply.map_err(unknown)
+    }
+}
+
+/// The answer to a tool that is not there, or not for this caller: both look the same.
+fn unknown(error: UnknownTool) -> ErrorData {
+    ErrorData::invalid_params(error.to_string(), None)
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        info::server()
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(info::VERSIONS)
+    }
+
+    async fn discover(&self, _context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let mut result = DiscoverResult::from_server_info(info::VERSIONS.to_vec(), info::server());
+        result.ttl_ms = info::TTL_MS;
+        result.cache_scope = CacheScope::Private;
+        Ok(result)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let caller = Caller::of(&context.extensions)?;
+        let tools = self.toolbox.list(&caller.principal).iter().map(|spec| info::tool(spec)).collect();
+        let mut result = ListToolsResult::with_all_items(tools);
+        result.ttl_ms = Some(info::TTL_MS);
+        // The list depends on scope and policy of the connection.
+        result.cache_scope = Some(CacheScope::Private);
+        Ok(result)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = Caller::of(&context.extensions)?;
+        let Some(spec) = self.find(&caller.principal, &request.name) else {
+            return Err(unknown(UnknownTool(request.name.into_owned())));
+        };
+        let reply = self.run(caller, &spec, request, &context).await?;
+        let content = vec![ContentBlock::text(reply.text)];
+        let result =
+            if reply.is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
+        Ok(result.into())
+    }
+
+    /// Asked by rmcp to check `Mcp-Param-*` headers, synchronously, before the handler runs.
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        let caller = Caller::current()?;
+        self.find(&caller.principal, name).map(|spec| info::tool(&spec))
+    }
+
+    // rmcp would answer what follows with empty lists, as if the server had declared the capability.
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(not_served::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(not_served::<ListResourcesRequestMethod>())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(not_served::<ListResourceTemplatesRequestMethod>())
+    }
+
+    async fn complete(
+        &self,
+        _request: CompleteRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(not_served::<CompleteRequestMethod>())
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if TYPED.contains(&request.method.as_str()) {
+            let message = format!("the parameters of {} have a wrong form", request.method);
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
+    }
+}
+
+fn not_served<M: ConstString>() -> ErrorData {
+    ErrorData::method_not_found::<M>()
+}

@@ -1,0 +1,223 @@
+//! Sessions of the legacy era: counted before they exist, bound to the connection that opened them, reaped.
+//!
+//! Wraps rmcp's in-memory manager, which does none of that. A session is no authentication: every request
+//! brings its credential, and the session has to belong to the same connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use futures_util::{Stream, StreamExt, stream};
+use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage, ServerResult};
+use rmcp::transport::streamable_http_server::session::local::{
+    LocalSessionManager, LocalSessionManagerError, SessionConfig,
+};
+use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use super::caller::Scope;
+use crate::guard::{Full, Slot, Slots};
+use crate::vocab::ConnectionId;
+
+/// What a client is told to wait before it fetches an answer whose stream broke.
+const RETRY: Duration = Duration::from_secs(3);
+
+/// How long closing a session may take; its worker can be held up by a reader that does not read.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// The sessions that are open.
+#[derive(Debug)]
+pub struct Sessions {
+    engine: LocalSessionManager,
+    slots: Arc<Slots>,
+    open: DashMap<SessionId, Session>,
+    idle: Duration,
+}
+
+#[derive(Debug)]
+struct Session {
+    owner: ConnectionId,
+    _slot: Slot,
+    /// Ends with the session, and with the connection.
+    ended: CancellationToken,
+    /// When the session was last used.
+    seen: Instant,
+    /// Held by every answer of the session that is still being sent.
+    busy: Arc<()>,
+    /// 2025-11-25 and later resume broken streams; older clients stumble over the event that offers it.
+    resumable: bool,
+}
+
+/// The id is unknown, over, or of somebody else; the caller is not told which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSession;
+
+/// A request's share in its session; while it lives, the session is not idle.
+#[derive(Debug, Clone)]
+pub struct Ticket {
+    pub ended: CancellationToken,
+    _busy: Arc<()>,
+}
+
+// === impl Sessions ===
+
+impl Sessions {
+    pub fn new(slots: Arc<Slots>, idle: Duration) -> Self {
+        let mut engine = LocalSessionManager::default();
+        let mut config = SessionConfig::default();
+        // rmcp's time-out looks at requests only and would end a session under an open stream.
+        config.keep_alive = None;
+        // rmcp would prime every client; see `resumable`.
+        config.sse_retry = None;
+        engine.session_config = config;
+        Self { engine, slots, open: DashMap::new(), idle }
+    }
+
+    /// Reserves room for a session; to be asked before rmcp sees `initialize`.
+    pub fn reserve(&self, owner: ConnectionId) -> Result<Slot, Full> {
+        self.slots.take(owner)
+    }
+
+    /// Lets a request of `owner` into its session.
+    pub fn enter(&self, id: &str, owner: ConnectionId) -> Result<Ticket, NoSession> {
+        let mut session = self.open.get_mut(id).ok_or(NoSession)?;
+        if session.owner != owner || session.ended.is_cancelled() {
+            return Err(NoSession);
+        }
+        session.seen = Instant::now();
+        Ok(Ticket { ended: session.ended.clone(), _busy: Arc::clone(&session.busy) })
+    }
+
+    /// How many sessions are open.
+    pub fn count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Closes sessions that were idle for too long or whose connection ended; called every second or so.
+    pub async fn reap(&self) {
+        let now = Instant::now();
+        let mut over = Vec::new();
+        for mut session in self.open.iter_mut() {
+            if Arc::strong_count(&session.busy) > 1 {
+                session.seen = now;
+            }
+            if session.ended.is_cancelled() || now.duration_since(session.seen) > self.idle {
+                over.push(session.key().clone());
+            }
+        }
+        for id in over {
+            // First the streams, then the worker: it may be waiting for one of them.
+            self.forget(&id);
+            let _ = tokio::time::timeout(CLOSING, self.engine.close_session(&id)).await;
+        }
+    }
+
+    /// Runs `reap` until `cancel`.
+    pub async fn keep(self: Arc<Self>, cancel: CancellationToken) {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                _ = tick.tick() => self.reap().await,
+            }
+        }
+    }
+
+    fn forget(&self, id: &SessionId) {
+        if let Some((_, session)) = self.open.remove(id) {
+            session.ended.cancel();
+        }
+    }
+
+    fn is_resumable(&self, id: &SessionId) -> bool {
+        self.open.get(id).is_some_and(|session| session.resumable)
+    }
+}
+
+/// An event without data whose id lets the client come back for what follows it.
+fn priming(id: String) -> impl Stream<Item = ServerSseMessage> + Send + Sync {
+    stream::iter([ServerSseMessage::priming(id, RETRY)])
+}
+
+impl SessionManager for Sessions {
+    type Error = LocalSessionManagerError;
+    type Transport = <LocalSessionManager as SessionManager>::Transport;
+
+    async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
+        let Some((caller, slot)) = Scope::claim() else {
+            return Err(LocalSessionManagerError::SessionNotFound("unreserved".into()));
+        };
+        let (id, transport) = self.engine.create_session().await?;
+        let session = Session {
+            owner: caller.principal.connection,
+            _slot: slot,
+            ended: caller.lifetime.child_token(),
+            seen: Instant::now(),
+            busy: Arc::new(()),
+            resumable: false,
+        };
+        self.open.insert(id.clone(), session);
+        Ok((id, transport))
+    }
+
+    async fn initialize_session(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<ServerJsonRpcMessage, Self::Error> {
+        let answer = self.engine.initialize_session(id, message).await?;
+        if let ServerJsonRpcMessage::Response(response) = &answer
+            && let ServerResult::InitializeResult(result) = &response.result
+            && let Some(mut session) = self.open.get_mut(id)
+        {
+            session.resumable = result.protocol_version == ProtocolVersion::V_2025_11_25;
+        }
+        Ok(answer)
+    }
+
+    async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
+        self.engine.has_session(id).await
+    }
+
+    async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
+        self.forget(id);
+        self.engine.close_session(id).await
+    }
+
+    async fn create_stream(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        let handle = self.engine.sessions.read().await.get(id).cloned();
+        let handle = handle.ok_or_else(|| LocalSessionManagerError::SessionNotFound(id.clone()))?;
+        let receiver = handle.establish_request_wise_channel().await?;
+        handle.push_message(message, receiver.http_request_id).await?;
+        // The first event of a stream has index 0, and resuming at an index replays from it on.
+        let offer = receiver.http_request_id.filter(|_| self.is_resumable(id));
+        let offer = stream::iter(offer).flat_map(|stream| priming(format!("0/{stream}")));
+        Ok(offer.chain(ReceiverStream::new(receiver.inner)))
+    }
+
+    async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Self::Error> {
+        self.engine.accept_message(id, message).await
+    }
+
+    async fn create_standalone_stream(
+        &self,
+        id: &SessionId,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        let events = self.engine.create_standalone_stream(id).await?;
+        let offer = stream::iter(self.is_resumable(id).then_some(())).flat_map(|()| priming("0".to_owned()));
+        Ok(offer.chain(events))
+    }
+
+    async fn resume(
+        &self,
+        id: &SessionId,
+        last_event_id: String,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.engine.resume(id, last_event_id).await
+    }
+}

@@ -1,0 +1,96 @@
+//! How many never seen credentials Odoo is asked about: a flood of well-formed random keys stops here.
+//!
+//! An address spends from its own small budget first, so that a flood from one place leaves the shared one
+//! to everybody else.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::Options;
+
+/// More addresses than this at once share the common budget alone.
+const MAX_ADDRESSES: usize = 20_000;
+
+pub(super) struct Budget {
+    clock: DefaultClock,
+    all: DefaultDirectRateLimiter,
+    each: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Budget {
+    pub(super) fn new(options: &Options) -> Self {
+        let all = quota(options.unknown_per_second, options.unknown_burst);
+        let each = quota(options.unknown_per_second_address, options.unknown_burst_address);
+        Self { clock: DefaultClock::default(), all: RateLimiter::direct(all), each: RateLimiter::keyed(each) }
+    }
+
+    /// Pays for one look-up, or says how long to wait.
+    pub(super) fn spend(&self, peer: IpAddr) -> Result<(), Duration> {
+        let place = place(peer);
+        if self.each.len() < MAX_ADDRESSES
+            && let Err(refusal) = self.each.check_key(&place)
+        {
+            return Err(refusal.wait_time_from(self.clock.now()));
+        }
+        self.all.check().map_err(|refusal| refusal.wait_time_from(self.clock.now()))
+    }
+
+    /// Forgets addresses whose budget is whole again.
+    pub(super) fn tidy(&self) {
+        self.each.retain_recent();
+    }
+}
+
+impl std::fmt::Debug for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Budget(..)")
+    }
+}
+
+fn quota(per_second: u32, burst: u32) -> Quota {
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst))
+}
+
+/// The address that a budget belongs to: of IPv6 the /56, which is what one customer gets.
+fn place(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 72 << 72).into()),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_cannot_spend_what_belongs_to_all() {
+        let budget = Budget::new(&Options::default());
+        let flood: IpAddr = "192.0.2.1".parse().unwrap();
+        let spent = (0..1000).filter(|_| budget.spend(flood).is_ok()).count();
+        assert!((10..=20).contains(&spent), "{spent}");
+        assert!(budget.spend("192.0.2.2".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn all_addresses_together_are_bounded() {
+        let budget = Budget::new(&Options::default());
+        let spent = (0..1000_u32)
+            .filter(|number| budget.spend(IpAddr::V4((0x0a00_0000 + number).into())).is_ok())
+            .count();
+        assert!((40..=60).contains(&spent), "{spent}");
+    }
+
+    #[test]
+    fn neighbours_in_an_ipv6_network_are_one() {
+        let place_of = |text: &str| place(text.parse().unwrap());
+        assert_eq!(place_of("2001:db8:0:1::1"), place_of("2001:db8:0:ff:2::"));
+        assert_ne!(place_of("2001:db8:0:1::1"), place_of("2001:db8:0:100::1"));
+        assert_eq!(place_of("::ffff:192.0.2.1"), place_of("192.0.2.1"));
+    }
+}

@@ -1,0 +1,55 @@
+//! Time as the mirror reads it: ages by a clock that only grows, ends of credentials by the wall clock.
+//! Tests hold one that stands still until they move it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A source of time. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    System { start: Instant },
+    Still { unix_ms: u64, moved_ms: Arc<AtomicU64> },
+}
+
+impl Clock {
+    /// The clocks of this machine.
+    pub fn system() -> Self {
+        Self(Source::System { start: Instant::now() })
+    }
+
+    /// A clock that stands still at this time until `advance` moves it.
+    pub fn still_at(unix_ms: u64) -> Self {
+        Self(Source::Still { unix_ms, moved_ms: Arc::default() })
+    }
+
+    /// Moves a still clock; the machine's own moves by itself.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Still { moved_ms, .. } = &self.0 {
+            moved_ms.fetch_add(millis(by), Ordering::AcqRel);
+        }
+    }
+
+    /// Milliseconds since the clock was made, beginning with 1 so that 0 can mean never.
+    pub(super) fn age_ms(&self) -> u64 {
+        1 + match &self.0 {
+            Source::System { start } => millis(start.elapsed()),
+            Source::Still { moved_ms, .. } => moved_ms.load(Ordering::Acquire),
+        }
+    }
+
+    /// Milliseconds since 1970.
+    pub(super) fn unix_ms(&self) -> u64 {
+        match &self.0 {
+            Source::System { .. } => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
+            Source::Still { unix_ms, moved_ms } => unix_ms + moved_ms.load(Ordering::Acquire),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 2)
+}

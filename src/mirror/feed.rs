@@ -1,0 +1,199 @@
+//! Follows Odoo: says hello, asks for changes, hears wake-ups, and keeps the rest of the mirror true.
+//!
+//! One task does all the asking, so answers cannot overtake each other; only a wake-up can overtake an
+//! answer, and `switch` and `lives` see to that.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{Known, Mirror};
+use crate::odoo::Error;
+use crate::odoo::gateway::{CONTRACT, ChangesRequest, FaultCode, HelloAnswer, HelloRequest, WakeUp};
+use crate::vocab::Secret;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often the age of the settings is looked at, for those who wait for the gate.
+const LOOK: Duration = Duration::from_secs(1);
+const TIDY: Duration = Duration::from_secs(60);
+
+/// Who this sidecar is, as it tells Odoo.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Made anew at each start.
+    pub replica: uuid::Uuid,
+    pub version: String,
+    pub public_url: String,
+    /// Where Odoo posts wake-ups; none: it is asked often instead.
+    pub wake_url: Option<String>,
+    /// Signs the wake-ups; made anew at each start.
+    pub wake_secret: Option<Secret>,
+}
+
+/// When what is due next.
+#[derive(Debug)]
+struct Plan {
+    hello: Instant,
+    changes: Instant,
+    tidy: Instant,
+    pause: Duration,
+}
+
+impl Mirror {
+    /// Keeps the mirror true until cancelled. Runs once, in a task of its own.
+    pub async fn follow(self: Arc<Self>, cancel: CancellationToken, identity: Identity) {
+        self.doorbell.expect(identity.wake_secret.clone());
+        let now = Instant::now();
+        let mut plan = Plan { hello: now, changes: now, tidy: now + TIDY, pause: FIRST_PAUSE };
+        while cancel.run_until_cancelled(self.step(&mut plan, &identity)).await.is_some() {}
+        self.doorbell.expect(None);
+    }
+
+    /// Does what is due and waits for what is next.
+    async fn step(&self, plan: &mut Plan, identity: &Identity) {
+        let now = Instant::now();
+        if now >= plan.tidy {
+            self.lives.tidy();
+            self.principals.tidy();
+            plan.tidy = now + TIDY;
+        }
+        let outcome = if now >= plan.hello {
+            self.hello(identity).await.map(|()| {
+                plan.hello = Instant::now() + Duration::from_millis(self.options.hello_ms);
+                // What happened while Odoo was away is asked for at once.
+                plan.changes = now;
+            })
+        } else if now >= plan.changes {
+            self.changes(identity).await.map(|()| plan.changes = Instant::now() + self.poll())
+        } else {
+            self.rest(plan).await;
+            return;
+        };
+        match outcome {
+            Ok(()) => plan.pause = FIRST_PAUSE,
+            Err(error) => {
+                self.note_trouble(&error);
+                // Back from being away, Odoo may have forgotten this replica: hello comes first again.
+                plan.hello = Instant::now() + plan.pause;
+                plan.changes = plan.hello;
+                plan.pause = (plan.pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+        self.switch.announce();
+    }
+
+    /// Waits until something is due, or somebody rings.
+    async fn rest(&self, plan: &mut Plan) {
+        // The first stream shortens the wait that has already begun.
+        plan.changes = plan.changes.min(Instant::now() + self.poll());
+        let next = plan.hello.min(plan.changes);
+        let look = Instant::now() + LOOK;
+        let rung =
+            timeout(look.min(next).saturating_duration_since(Instant::now()), self.bell.notified()).await;
+        if rung.is_ok() {
+            // Whoever rang knows that Odoo is there. A wake-up says less than all, and `changes` may have told
+            // its part before: all settings are read again.
+            plan.hello = Instant::now();
+        }
+        self.switch.announce();
+    }
+
+    fn poll(&self) -> Duration {
+        let watched = self.watchers.load(Ordering::Acquire) > 0;
+        Duration::from_millis(if watched { self.options.poll_watched_ms } else { self.options.poll_ms })
+    }
+
+    async fn hello(&self, identity: &Identity) -> Result<(), Error> {
+        let asked = self.switch.asking();
+        let request = HelloRequest {
+            contract: CONTRACT,
+            replica: identity.replica,
+            version: identity.version.clone(),
+            public_url: identity.public_url.clone(),
+            wake_url: identity.wake_url.clone(),
+            wake_secret: identity.wake_secret.as_ref().map(|secret| secret.expose().to_owned()),
+        };
+        let answer = self.client.hello(&request).await?;
+        if answer.contract != CONTRACT {
+            self.mismatch(&format!("The sidecar speaks contract {CONTRACT}, the addon {}.", answer.contract));
+            return Err(Error::BadAnswer);
+        }
+        self.know(&answer);
+        self.switch.confirm(asked, Some(answer.settings));
+        self.set_trouble(None);
+        Ok(())
+    }
+
+    /// Takes over what hello says besides the settings.
+    fn know(&self, answer: &HelloAnswer) {
+        let before = self.known();
+        let same = before.as_ref().is_some_and(|known| known.database_uuid == answer.database_uuid);
+        if before.is_some() && !same {
+            tracing::warn!("Odoo answers with another database: everything is read again");
+            self.forget_all();
+        }
+        if !same {
+            // The cursor of the first hello only: later ones would skip what was not asked for yet.
+            self.set_cursor(Some(answer.cursor.clone()));
+            tracing::info!(
+                odoo = %answer.odoo_version, addon = %answer.addon_version, database = %answer.database,
+                wake_ups = %answer.wake, "Odoo is there"
+            );
+        }
+        self.set_known(Known {
+            database_uuid: answer.database_uuid.clone(),
+            web_url: answer.web_url.as_str().into(),
+            odoo_version: answer.odoo_version.as_str().into(),
+        });
+    }
+
+    async fn changes(&self, identity: &Identity) -> Result<(), Error> {
+        let Some(cursor) = self.cursor() else { return Ok(()) };
+        let asked = self.switch.asking();
+        let answer = self.client.changes(&ChangesRequest { replica: identity.replica, cursor }).await?;
+        if answer.reset {
+            tracing::warn!("Odoo cannot tell what changed: everything is read again");
+            self.forget_all();
+        }
+        for connection in &answer.connections {
+            self.lives.end(*connection);
+        }
+        if answer.schema {
+            self.schema.forget();
+        }
+        self.switch.confirm(asked, answer.settings);
+        self.set_cursor(Some(answer.cursor));
+        Ok(())
+    }
+
+    /// Acts on a wake-up that was believed.
+    pub(super) fn heed_wake(&self, wake: &WakeUp) {
+        for connection in &wake.revoked {
+            self.lives.end(*connection);
+        }
+        self.switch.wake(wake);
+        self.bell.notify_one();
+    }
+
+    fn note_trouble(&self, error: &Error) {
+        match error {
+            Error::Fault(fault) if matches!(fault.code, FaultCode::Contract | FaultCode::NotService) => {
+                self.mismatch(&fault.message);
+            }
+            _ => {
+                tracing::debug!(%error, "Odoo could not be followed");
+                self.set_trouble(Some(error.to_string()));
+            }
+        }
+    }
+
+    fn mismatch(&self, message: &str) {
+        tracing::error!(message, "the addon and the sidecar do not fit");
+        self.switch.distrust();
+        self.set_trouble(Some(message.to_owned()));
+    }
+}

@@ -1,0 +1,124 @@
+//! The settings and the gate made of them: open, off, or unknown because nobody confirmed them for too long.
+//!
+//! Two sources write here: answers of `hello` and `changes`, which are whole and may be late, and wake-ups,
+//! which are at once and carry the switch alone. A document that was asked for before a wake-up came must
+//! not undo it, unless it is newer.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::{Clock, Gate};
+use crate::odoo::gateway::{SettingsDocument, WakeUp};
+
+#[derive(Debug)]
+pub(super) struct Switch {
+    clock: Clock,
+    /// The three that `gate` reads, apart from the lock so that it costs nothing.
+    enabled: AtomicBool,
+    confirmed_ms: AtomicU64,
+    max_age_ms: AtomicU64,
+    /// Wake-ups so far; tells whether an answer was overtaken by one.
+    wakes: AtomicU64,
+    settings: RwLock<Option<Arc<SettingsDocument>>>,
+    gate: watch::Sender<Gate>,
+}
+
+/// When a question was asked, as far as its answer's weight depends on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    at_ms: u64,
+    wakes: u64,
+}
+
+impl Switch {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            enabled: AtomicBool::new(false),
+            confirmed_ms: AtomicU64::new(0),
+            max_age_ms: AtomicU64::new(0),
+            wakes: AtomicU64::new(0),
+            settings: RwLock::new(None),
+            gate: watch::channel(Gate::Unknown).0,
+        }
+    }
+
+    pub(super) fn gate(&self) -> Gate {
+        match self.confirmed_ms.load(Ordering::Acquire) {
+            0 => Gate::Unknown,
+            _ if !self.enabled.load(Ordering::Acquire) => Gate::Disabled,
+            at if self.clock.age_ms().saturating_sub(at) > self.max_age_ms.load(Ordering::Acquire) => {
+                Gate::Unknown
+            }
+            _ => Gate::Open,
+        }
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Gate> {
+        self.gate.subscribe()
+    }
+
+    pub(super) fn settings(&self) -> Option<Arc<SettingsDocument>> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// To be taken before `hello` or `changes` is sent.
+    pub(super) fn asking(&self) -> Asked {
+        Asked { at_ms: self.clock.age_ms(), wakes: self.wakes.load(Ordering::Acquire) }
+    }
+
+    /// Odoo answered: what is known still holds, or is what `settings` say.
+    pub(super) fn confirm(&self, asked: Asked, settings: Option<SettingsDocument>) {
+        let mut known = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(settings) = settings {
+            let overtaken = self.wakes.load(Ordering::Acquire) != asked.wakes
+                && known.as_ref().is_some_and(|known| settings.version < known.version);
+            if !overtaken {
+                self.enabled.store(settings.enabled, Ordering::Release);
+                let max_age_ms = settings.settings_max_age.saturating_mul(1000);
+                self.max_age_ms.store(max_age_ms, Ordering::Release);
+                if known.as_deref() != Some(&settings) {
+                    *known = Some(Arc::new(settings));
+                }
+            }
+        }
+        if known.is_some() {
+            self.confirmed_ms.store(asked.at_ms, Ordering::Release);
+        }
+        drop(known);
+        self.announce();
+    }
+
+    /// Off counts at once; on only where it is not older than what is known.
+    pub(super) fn wake(&self, wake: &WakeUp) {
+        let mut known = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        self.wakes.fetch_add(1, Ordering::AcqRel);
+        if let Some(before) = known.as_ref()
+            && (!wake.enabled || wake.settings_version >= before.version)
+        {
+            self.enabled.store(wake.enabled, Ordering::Release);
+            let mut settings = SettingsDocument::clone(before);
+            settings.enabled = wake.enabled;
+            settings.version = before.version.max(wake.settings_version);
+            *known = Some(Arc::new(settings));
+        }
+        drop(known);
+        self.announce();
+    }
+
+    /// The other side speaks another contract: nothing it said counts any more.
+    pub(super) fn distrust(&self) {
+        self.confirmed_ms.store(0, Ordering::Release);
+        self.announce();
+    }
+
+    /// Tells those who watch, where the gate is another than they know.
+    pub(super) fn announce(&self) {
+        self.gate.send_if_modified(|known| {
+            let now = self.gate();
+            std::mem::replace(known, now) != now
+        });
+    }
+}

@@ -1,0 +1,257 @@
+//! Reads an XML-RPC answer: one scalar, or a fault. Whatever else comes is refused.
+//!
+//! The `xmlrpc` crate's own parser builds a tree by recursion: nesting of a few thousand aborts the process,
+//! and it loses texts of blanks and the message of an unusual fault. Here quick-xml reads the tags, the
+//! grammar is written out below, nothing recurses, and the one long text is borrowed from the body.
+//! A document type, an entity beyond XML's five, a comment, an attribute: none has a place in an answer.
+
+use std::borrow::Cow;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+/// How deep an unknown member of a fault may nest.
+const MAX_DEPTH: usize = 32;
+
+/// What Odoo answered.
+#[derive(Debug, PartialEq)]
+pub(super) enum Response<'a> {
+    Value(Scalar<'a>),
+    Fault { code: i64, text: Cow<'a, str> },
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Scalar<'a> {
+    Text(Cow<'a, str>),
+    Int(i64),
+    Bool(bool),
+}
+
+/// The answer is not what XML-RPC or the contract allow. Says nothing of its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Garbled;
+
+/// Reads a whole body.
+pub(super) fn response(body: &str) -> Result<Response<'_>, Garbled> {
+    let mut scan = Scan { rest: body, begun: false };
+    scan.open(Tag::MethodResponse)?;
+    let response = match scan.markup()? {
+        Markup::Open(Tag::Params) => {
+            scan.open(Tag::Param)?;
+            let value = scan.value()?.ok_or(Garbled)?;
+            scan.close(Tag::Param)?;
+            scan.close(Tag::Params)?;
+            Response::Value(value)
+        }
+        Markup::Open(Tag::Fault) => {
+            let fault = scan.fault()?;
+            scan.close(Tag::Fault)?;
+            fault
+        }
+        _ => return Err(Garbled),
+    };
+    scan.close(Tag::MethodResponse)?;
+    match scan.markup()? {
+        Markup::End => Ok(response),
+        _ => Err(Garbled),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    MethodResponse,
+    Params,
+    Param,
+    Value,
+    Fault,
+    Struct,
+    Member,
+    Name,
+    Text,
+    Int,
+    Bool,
+    Other,
+}
+
+impl Tag {
+    fn of(name: &str) -> Self {
+        match name {
+            "methodResponse" => Self::MethodResponse,
+            "params" => Self::Params,
+            "param" => Self::Param,
+            "value" => Self::Value,
+            "fault" => Self::Fault,
+            "struct" => Self::Struct,
+            "member" => Self::Member,
+            "name" => Self::Name,
+            "string" => Self::Text,
+            "int" | "i4" | "i8" => Self::Int,
+            "boolean" => Self::Bool,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Markup {
+    Open(Tag),
+    Close(Tag),
+    Empty(Tag),
+    End,
+}
+
+/// A cursor over the body. Each step is either a run of text or one piece of markup.
+struct Scan<'a> {
+    rest: &'a str,
+    begun: bool,
+}
+
+impl<'a> Scan<'a> {
+    /// The raw text up to the next markup, which may be empty.
+    fn text(&mut self) -> &'a str {
+        let length = self.rest.find('<').unwrap_or(self.rest.len());
+        let (text, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        text
+    }
+
+    /// The next markup, before which only blanks may stand.
+    fn markup(&mut self) -> Result<Markup, Garbled> {
+        if !self.text().bytes().all(|byte| byte.is_ascii_whitespace()) {
+            return Err(Garbled);
+        }
+        self.tag()
+    }
+
+    /// The markup that begins right here.
+    fn tag(&mut self) -> Result<Markup, Garbled> {
+        if self.rest.is_empty() {
+            return Ok(Markup::End);
+        }
+        let mut reader = Reader::from_str(self.rest);
+        // Names are matched by the grammar; a fresh reader knows no opening tag.
+        reader.config_mut().check_end_names = false;
+        reader.config_mut().allow_unmatched_ends = true;
+        let event = reader.read_event().map_err(|_| Garbled)?;
+        let length = usize::try_from(reader.buffer_position()).map_err(|_| Garbled)?;
+        self.rest = self.rest.get(length..).ok_or(Garbled)?;
+        match event {
+            Event::Start(start) if start.attributes_raw().trim().is_empty() => {
+                self.begun = true;
+                Ok(Markup::Open(Tag::of(start.name().as_ref())))
+            }
+            Event::Empty(start) if start.attributes_raw().trim().is_empty() => {
+                Ok(Markup::Empty(Tag::of(start.name().as_ref())))
+            }
+            Event::End(end) => Ok(Markup::Close(Tag::of(end.name().as_ref()))),
+            Event::Decl(_) if !self.begun => {
+                self.begun = true;
+                self.markup()
+            }
+            _ => Err(Garbled),
+        }
+    }
+
+    fn open(&mut self, tag: Tag) -> Result<(), Garbled> {
+        if self.markup()? == Markup::Open(tag) { Ok(()) } else { Err(Garbled) }
+    }
+
+    fn close(&mut self, tag: Tag) -> Result<(), Garbled> {
+        if self.markup()? == Markup::Close(tag) { Ok(()) } else { Err(Garbled) }
+    }
+
+    /// A whole `<value>`; none where it holds no scalar (only in a fault's unknown members).
+    fn value(&mut self) -> Result<Option<Scalar<'a>>, Garbled> {
+        match self.markup()? {
+            Markup::Open(Tag::Value) => {}
+            Markup::Empty(Tag::Value) => return Ok(Some(Scalar::Text(Cow::Borrowed("")))),
+            _ => return Err(Garbled),
+        }
+        let bare = self.text();
+        match self.tag()? {
+            // XML-RPC takes a value without a type for a string.
+            Markup::Close(Tag::Value) => return unescape(bare).map(|text| Some(Scalar::Text(text))),
+            _ if !bare.bytes().all(|byte| byte.is_ascii_whitespace()) => return Err(Garbled),
+            Markup::Empty(Tag::Text) => {
+                self.close(Tag::Value)?;
+                return Ok(Some(Scalar::Text(Cow::Borrowed(""))));
+            }
+            Markup::Open(tag @ (Tag::Text | Tag::Int | Tag::Bool)) => {
+                let raw = self.text();
+                if self.tag()? != Markup::Close(tag) {
+                    return Err(Garbled);
+                }
+                let scalar = scalar(tag, raw)?;
+                self.close(Tag::Value)?;
+                return Ok(Some(scalar));
+            }
+            Markup::Open(_) => self.skip(2)?,
+            Markup::Empty(_) => self.close(Tag::Value)?,
+            _ => return Err(Garbled),
+        }
+        Ok(None)
+    }
+
+    /// Passes over what is open, `depth` elements of it.
+    fn skip(&mut self, mut depth: usize) -> Result<(), Garbled> {
+        while depth > 0 {
+            self.text();
+            match self.tag()? {
+                Markup::Open(_) if depth < MAX_DEPTH => depth += 1,
+                Markup::Close(_) => depth -= 1,
+                Markup::Empty(_) => {}
+                _ => return Err(Garbled),
+            }
+        }
+        Ok(())
+    }
+
+    /// The struct of a fault: `faultCode`, which may be a string, `faultString`, and maybe more.
+    fn fault(&mut self) -> Result<Response<'a>, Garbled> {
+        let (mut code, mut text) = (None, None);
+        self.open(Tag::Value)?;
+        self.open(Tag::Struct)?;
+        while self.markup_is_member()? {
+            self.open(Tag::Name)?;
+            let name = self.text();
+            self.close(Tag::Name)?;
+            match (name.trim(), self.value()?) {
+                ("faultCode", Some(Scalar::Int(number))) => code = Some(number),
+                ("faultCode", Some(Scalar::Text(number))) => code = number.trim().parse().ok(),
+                ("faultString", Some(Scalar::Text(words))) => text = Some(words),
+                _ => {}
+            }
+            self.close(Tag::Member)?;
+        }
+        self.close(Tag::Value)?;
+        // A code that is no number is no code of Odoo's: it stands for an unknown failure.
+        Ok(Response::Fault { code: code.unwrap_or(1), text: text.unwrap_or_default() })
+    }
+
+    /// Whether another member follows; passes its opening tag, or the closing tag of the struct.
+    fn markup_is_member(&mut self) -> Result<bool, Garbled> {
+        match self.markup()? {
+            Markup::Open(Tag::Member) => Ok(true),
+            Markup::Close(Tag::Struct) => Ok(false),
+            _ => Err(Garbled),
+        }
+    }
+}
+
+fn scalar(tag: Tag, raw: &str) -> Result<Scalar<'_>, Garbled> {
+    match (tag, raw.trim()) {
+        (Tag::Text, _) => unescape(raw).map(Scalar::Text),
+        (Tag::Int, number) => number.parse().map(Scalar::Int).map_err(|_| Garbled),
+        (Tag::Bool, "0") => Ok(Scalar::Bool(false)),
+        (Tag::Bool, "1") => Ok(Scalar::Bool(true)),
+        _ => Err(Garbled),
+    }
+}
+
+/// Resolves XML's five entities and character references; an unknown entity is refused.
+fn unescape(raw: &str) -> Result<Cow<'_, str>, Garbled> {
+    quick_xml::escape::unescape(raw).map_err(|_| Garbled)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! How one exchange with Odoo failed, told by what Odoo may have done meanwhile.
+
+use super::Error;
+use super::gateway::Fault;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Failure {
+    /// The breaker is open: nothing was sent.
+    Away,
+    /// No place in the queue came free before the deadline: nothing was sent.
+    Crowded,
+    /// No connection was made: nothing was sent.
+    Unsent,
+    /// The connection broke before any byte of an answer: Odoo may have carried out the request.
+    Broken,
+    /// The deadline passed: Odoo may still be at it.
+    TimedOut,
+    /// A proxy, or Odoo, answered that Odoo is away or too busy; the request may have reached Odoo.
+    Overloaded,
+    /// The answer broke off, was too long, or was no answer of the gateway.
+    Unusable,
+    /// Odoo rolled back since another transaction was in the way, or its database was.
+    Contended,
+    /// The service user's login was refused; nothing was done.
+    LoginDenied,
+    /// The gateway refused, and rolled back.
+    Refused(Fault),
+}
+
+impl Failure {
+    /// Whether the connection, not the call, failed: what the breaker counts.
+    pub(super) fn is_of_connection(&self) -> bool {
+        matches!(self, Self::Unsent | Self::Broken)
+    }
+
+    /// What a caller is told of a call that changes nothing.
+    pub(super) fn of_read(self) -> Error {
+        match self {
+            Self::Away | Self::Unsent => Error::Unreachable,
+            Self::Crowded | Self::Overloaded | Self::Contended => Error::Busy,
+            Self::TimedOut => Error::TimedOut,
+            Self::Broken | Self::Unusable => Error::BadAnswer,
+            Self::LoginDenied => Error::ServiceLogin,
+            Self::Refused(fault) => Error::Fault(fault),
+        }
+    }
+
+    /// What a caller is told of a write, where it is certain that nothing was done; none where it is not.
+    pub(super) fn of_write(self) -> Option<Error> {
+        match self {
+            Self::Broken | Self::TimedOut | Self::Overloaded | Self::Unusable => None,
+            certain => Some(certain.of_read()),
+        }
+    }
+}

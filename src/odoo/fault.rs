@@ -1,0 +1,126 @@
+//! Turns what Odoo raised into a fault of the contract. Tracebacks end here.
+
+use serde_json::{Map, Value};
+
+use super::failure::Failure;
+use super::gateway::{Fault, FaultCode};
+
+/// XML-RPC fault code of a `UserError`.
+const USER_ERROR: i64 = 2;
+/// XML-RPC fault code of an `AccessDenied`: the login, not the rights, was refused.
+const ACCESS_DENIED: i64 = 3;
+
+/// What a traceback holds when Odoo rolled back only because something else was in the way.
+const TRANSIENT: [&str; 7] = [
+    "could not serialize access",
+    "deadlock detected",
+    "could not obtain lock",
+    "canceling statement due to lock timeout",
+    "psycopg2.OperationalError",
+    "psycopg2.pool.PoolError",
+    "ConcurrencyError",
+];
+
+/// What Odoo says where the addon is not installed.
+const NO_GATEWAY: &str = "Object mcp.gateway doesn't exist";
+
+/// Maps a raised fault. All but the gateway's own becomes `internal`, its text dropped.
+pub(super) fn failure(code: i64, text: &str) -> Failure {
+    if code == USER_ERROR
+        && let Ok(fault) = serde_json::from_str::<Fault>(text)
+    {
+        return Failure::Refused(fault);
+    }
+    // The length alone is logged: a traceback can hold rows, arguments and secrets.
+    tracing::debug!(code, length = text.len(), "Odoo raised outside the contract");
+    match code {
+        USER_ERROR if text == NO_GATEWAY => Failure::Refused(no_addon()),
+        USER_ERROR => Failure::Refused(internal()),
+        ACCESS_DENIED => Failure::LoginDenied,
+        _ if TRANSIENT.iter().any(|sign| text.contains(sign)) => Failure::Contended,
+        _ => Failure::Refused(internal()),
+    }
+}
+
+/// Maps a fault of the login: Odoo's own trouble apart, the account or the database is not there.
+pub(super) fn of_login(code: i64, text: &str) -> Failure {
+    match failure(code, text) {
+        Failure::Contended if !text.contains("does not exist") => Failure::Contended,
+        _ => Failure::LoginDenied,
+    }
+}
+
+fn internal() -> Fault {
+    Fault {
+        code: FaultCode::Internal,
+        message: "Odoo failed to carry out the call.".to_owned(),
+        data: Value::Object(Map::new()),
+    }
+}
+
+fn no_addon() -> Fault {
+    Fault {
+        code: FaultCode::Contract,
+        message: "The addon mcp_sidecar is not installed in this database.".to_owned(),
+        data: Value::Object(Map::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: i64, text: &str) -> Fault {
+        let Failure::Refused(fault) = failure(code, text) else { panic!("no fault") };
+        fault
+    }
+
+    #[test]
+    fn a_fault_of_the_gateway_is_read() {
+        let text = r#"{"code":"unknown_field","message":"The model has no field x.","data":{"field":"x"}}"#;
+        let fault = refused(2, text);
+        assert_eq!((fault.code, fault.data["field"].as_str()), (FaultCode::UnknownField, Some("x")));
+    }
+
+    #[test]
+    fn a_code_of_a_newer_addon_counts_as_internal() {
+        let fault = refused(2, r#"{"code":"brand_new","message":"Hello."}"#);
+        assert_eq!((fault.code, fault.message.as_str()), (FaultCode::Internal, "Hello."));
+    }
+
+    #[test]
+    fn other_texts_never_come_through() {
+        let texts = [(1, "Traceback: key=hunter2"), (2, "hunter2"), (4, "hunter2"), (2, "{\"hunter2\":1}")];
+        for (code, text) in texts {
+            let fault = refused(code, text);
+            assert_eq!(fault.code, FaultCode::Internal);
+            assert!(!format!("{fault:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn what_was_only_in_the_way_may_be_repeated() {
+        let text = "Traceback ...\npsycopg2.errors.SerializationFailure: could not serialize access";
+        assert_eq!(failure(1, text), Failure::Contended);
+        // A user's own words must not look like it.
+        assert_eq!(refused(2, "could not serialize access").code, FaultCode::Internal);
+    }
+
+    #[test]
+    fn a_missing_addon_is_said() {
+        assert_eq!(refused(2, "Object mcp.gateway doesn't exist").code, FaultCode::Contract);
+    }
+
+    #[test]
+    fn a_missing_database_is_a_refused_login() {
+        let text = "psycopg2.OperationalError: connection failed: FATAL:  database \"nodb\" does not exist";
+        assert_eq!(of_login(1, text), Failure::LoginDenied);
+        assert_eq!(of_login(1, "psycopg2.OperationalError: the server is starting up"), Failure::Contended);
+    }
+
+    #[test]
+    fn a_refused_login_is_told_from_refused_rights() {
+        assert_eq!(failure(3, "Access Denied"), Failure::LoginDenied);
+        assert_eq!(refused(4, "You are not allowed").code, FaultCode::Internal);
+    }
+}

@@ -1,0 +1,95 @@
+//! One POST to Odoo: sent, read up to a bound, and its failure told by what may have happened.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Response, StatusCode};
+use tokio::time::{Instant, timeout_at};
+
+use super::failure::Failure;
+use super::{Error, Options};
+
+/// The connections to Odoo.
+#[derive(Debug)]
+pub(super) struct Http {
+    /// Keeps connections; Odoo may close one at any moment, so only what may be sent twice goes here.
+    pooled: reqwest::Client,
+    /// A new connection for each request: what fails to connect was never sent, and there is no idle
+    /// connection that Odoo closes just as a write is put on it.
+    fresh: reqwest::Client,
+    max_answer_bytes: usize,
+}
+
+impl Http {
+    pub(super) fn new(options: &Options, encrypted: bool) -> Result<Self, Error> {
+        // Reasons: the prefork server speaks HTTP/1.0; an answer from near needs no compression; a
+        // redirect would carry the key elsewhere.
+        let builder = || {
+            let builder = reqwest::Client::builder();
+            // The system's certificates take long to load: not for a server that is reached without TLS.
+            let builder = if encrypted { builder } else { builder.tls_certs_only([]) };
+            builder
+                .http1_only()
+                .no_gzip()
+                .no_proxy()
+                .tcp_nodelay(true)
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(Duration::from_millis(options.connect_timeout_ms))
+        };
+        let pooled = builder()
+            .pool_max_idle_per_host(options.max_in_flight)
+            .pool_idle_timeout(Duration::from_secs(20));
+        let fresh = builder().pool_max_idle_per_host(0);
+        Ok(Self {
+            pooled: pooled.build().map_err(|_| Error::Setup)?,
+            fresh: fresh.build().map_err(|_| Error::Setup)?,
+            max_answer_bytes: options.max_answer_bytes,
+        })
+    }
+
+    /// Posts `body` and answers the text that came back.
+    pub(super) async fn post(
+        &self,
+        url: reqwest::Url,
+        body: Vec<u8>,
+        fresh: bool,
+        deadline: Instant,
+    ) -> Result<String, Failure> {
+        let client = if fresh { &self.fresh } else { &self.pooled };
+        let exchange = async {
+            let request = client.post(url).header(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+            let response = request.body(body).send().await.map_err(|error| unanswered(&error))?;
+            match response.status() {
+                StatusCode::OK => self.read(response).await,
+                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                    Err(Failure::Overloaded)
+                }
+                status => {
+                    tracing::debug!(status = status.as_u16(), "Odoo answered with an unexpected status");
+                    Err(Failure::Unusable)
+                }
+            }
+        };
+        timeout_at(deadline, exchange).await.unwrap_or(Err(Failure::TimedOut))
+    }
+
+    async fn read(&self, mut response: Response) -> Result<String, Failure> {
+        let announced =
+            response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        if announced > self.max_answer_bytes {
+            return Err(Failure::Unusable);
+        }
+        let mut body = Vec::with_capacity(announced);
+        while let Some(chunk) = response.chunk().await.map_err(|_| Failure::Unusable)? {
+            if body.len() + chunk.len() > self.max_answer_bytes {
+                return Err(Failure::Unusable);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        String::from_utf8(body).map_err(|_| Failure::Unusable)
+    }
+}
+
+fn unanswered(error: &reqwest::Error) -> Failure {
+    if error.is_connect() { Failure::Unsent } else { Failure::Broken }
+}

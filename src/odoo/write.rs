@@ -1,0 +1,92 @@
+//! Writes: sent once, finished even where the caller has left, asked about where the answer was lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
+
+use super::client::{Client, Deadline, Lane, parse, remaining_ms};
+use super::failure::Failure;
+use super::gateway::{Answer, Call, CallOnWire, CallState, CallStatusRequest, FaultCode};
+use super::{Error, encode};
+
+/// How often Odoo must answer that it knows nothing of a call before it is given up: the request may still
+/// lie in Odoo's accept queue when the first question overtakes it.
+const UNKNOWN_ANSWERS: u32 = 4;
+/// The pause between questions; doubled each time, up to a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+impl Client {
+    /// Carries out a writing call in a task of its own, so that a caller who leaves does not break it off.
+    /// Never sent twice: a lost answer is asked for by `call_status`.
+    pub async fn write(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
+        let client = Arc::clone(self);
+        let task = async move { client.carry_out(&call).await };
+        self.writes.spawn(task.in_current_span()).await.unwrap_or(Err(Error::Lost))
+    }
+
+    /// Waits until no write is under way any more; answers how many still are after `patience`.
+    /// New writes must have stopped coming.
+    pub async fn drain(&self, patience: Duration) -> usize {
+        self.writes.close();
+        let _ = timeout(patience, self.writes.wait()).await;
+        self.writes.len()
+    }
+
+    /// How many writes are under way.
+    pub fn open_writes(&self) -> usize {
+        self.writes.len()
+    }
+
+    async fn carry_out(&self, call: &Call) -> Result<Answer, Error> {
+        let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
+        let json = || encode::json(&CallOnWire::of(call, remaining_ms(deadline)));
+        let mut retried = false;
+        loop {
+            match self.attempt(Lane::Calls, "execute", json, true, deadline).await {
+                Ok(text) => match parse::<Answer>(&text) {
+                    // A replayed answer carries the id of the call that it was made for.
+                    Ok(answer) if answer.replayed || answer.call_id == call.call_id => return Ok(answer),
+                    _ => return self.settle(call, deadline).await,
+                },
+                // Nothing was sent: the one failure after which a write may be sent again.
+                Err(Failure::Unsent) if !retried => {
+                    retried = true;
+                    sleep(FIRST_PAUSE).await;
+                }
+                Err(failure) => match failure.of_write() {
+                    Some(error) => return Err(error),
+                    None => return self.settle(call, deadline).await,
+                },
+            }
+        }
+    }
+
+    /// Asks what became of a write until that is certain or the patience ends.
+    async fn settle(&self, call: &Call, deadline: Deadline) -> Result<Answer, Error> {
+        tracing::warn!(call_id = %call.call_id, "the answer of a write was lost: asking what became of it");
+        let request = CallStatusRequest { proof: call.proof.clone(), call_id: call.call_id };
+        let end = deadline.odoo + Duration::from_millis(self.options.settle_ms);
+        let (mut unknown, mut pause) = (0, FIRST_PAUSE);
+        while Instant::now() < end {
+            match self.call_status(&request).await {
+                Ok(status) => match (status.state, status.answer) {
+                    (CallState::Done, Some(answer)) => return Ok(answer),
+                    (CallState::Done, None) => return Err(Error::BadAnswer),
+                    (CallState::Running, _) => unknown = 0,
+                    (CallState::Unknown, _) => unknown += 1,
+                },
+                // Odoo refuses to tell: the credential died, or the switch went off.
+                Err(Error::Fault(fault)) if fault.code != FaultCode::Internal => return Err(Error::Lost),
+                Err(_) => {}
+            }
+            if unknown >= UNKNOWN_ANSWERS {
+                return Err(Error::Lost);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+        Err(Error::Lost)
+    }
+}

@@ -1,0 +1,107 @@
+//! The credential of a request: in the `Authorization` header and nowhere else.
+//!
+//! A token in the query string is never looked at (it would lie in the logs of every proxy on the way), so
+//! such a request is one without a credential.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use super::fault::Fault;
+use crate::vocab::{Credential, CredentialKind};
+
+/// What a request brought.
+#[derive(Debug)]
+pub enum Shown {
+    Nothing,
+    /// Something that cannot be a credential.
+    Malformed(Fault),
+    Credential(Credential),
+}
+
+/// Reads the header; checks shape and checksum only.
+pub fn read(headers: &HeaderMap) -> Shown {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Shown::Nothing };
+    if values.next().is_some() {
+        return malformed("more than one Authorization header was sent");
+    }
+    let Some((scheme, text)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
+        return malformed("the Authorization header must be: Bearer, a space, the credential");
+    };
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return malformed("only Bearer credentials are accepted");
+    }
+    match Credential::parse(text.trim()) {
+        Ok(credential) => match credential.kind {
+            CredentialKind::ApiKey | CredentialKind::AccessToken => Shown::Credential(credential),
+            _ => malformed("this kind of credential opens nothing here"),
+        },
+        Err(error) => malformed(format!("the credential is malformed: {error}")),
+    }
+}
+
+/// The fault of a request without a credential.
+pub fn missing() -> Fault {
+    Fault::Unauthorized {
+        sent: false,
+        reason: "no_credential".into(),
+        message: "A credential is needed: send the header 'Authorization: Bearer ...'".into(),
+    }
+}
+
+/// The fault of a credential that Odoo does not accept; `reason` is the contract's word.
+pub fn refused(reason: &str) -> Fault {
+    let message = match reason {
+        "revoked" => "The connection was revoked",
+        "expired" => "The credential has expired",
+        "user" => "The user of this connection is not active",
+        _ => "The credential is not known",
+    };
+    Fault::Unauthorized { sent: true, reason: reason.to_owned().into(), message: message.into() }
+}
+
+fn malformed(what: impl Into<std::borrow::Cow<'static, str>>) -> Shown {
+    Shown::Malformed(Fault::Unauthorized {
+        sent: true,
+        reason: "malformed_credential".into(),
+        message: what.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "mcp_ak_00000000000000000000000000000000000000000002eEzbZ";
+
+    fn shown(values: &[&str]) -> Shown {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, value.parse().unwrap());
+        }
+        read(&headers)
+    }
+
+    #[test]
+    fn a_bearer_key_is_a_credential() {
+        assert!(matches!(shown(&[&format!("Bearer {KEY}")]), Shown::Credential(_)));
+        assert!(matches!(shown(&[&format!("bearer  {KEY}")]), Shown::Credential(_)));
+        assert!(matches!(shown(&[]), Shown::Nothing));
+    }
+
+    #[test]
+    fn everything_else_is_malformed() {
+        let refresh = KEY.replace("_ak_", "_rt_");
+        for values in [
+            vec!["Basic dXNlcjpwYXNz".to_owned()],
+            vec!["Bearer".to_owned()],
+            vec!["Bearer short".to_owned()],
+            vec![format!("Bearer {refresh}")],
+            vec![format!("Bearer {KEY}"), format!("Bearer {KEY}")],
+            vec![format!("Bearer {}", KEY.replace('Z', "Y"))],
+        ] {
+            let values: Vec<_> = values.iter().map(String::as_str).collect();
+            assert!(matches!(shown(&values), Shown::Malformed(_)), "{values:?}");
+        }
+    }
+}

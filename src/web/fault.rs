@@ -1,0 +1,218 @@
+//! The one table from a refusal to what the client sees.
+//!
+//! Codes from 1001 on are ours: JSON-RPC reserves the negative ones and MCP gives them meanings. A refusal
+//! of the protocol itself (no JSON, a foreign `Origin`, an unknown session) uses JSON-RPC's own codes.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+/// Why a request is refused before, or instead of, MCP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The administrator switched the server off.
+    Disabled,
+    /// Odoo has not confirmed the settings for too long.
+    Unknown,
+    /// Odoo is needed to check the credential and cannot be asked.
+    Unreachable,
+    /// No credential, or one that counts for nothing. `sent` tells which challenge fits.
+    Unauthorized {
+        sent: bool,
+        reason: Cow<'static, str>,
+        message: Cow<'static, str>,
+    },
+    /// The connection's address rules refuse the caller.
+    Address,
+    /// The token's scope is too small but could be larger; `needed` are OAuth scopes.
+    Scope {
+        needed: &'static str,
+    },
+    /// A limit was reached; `limit` is its name.
+    Limit {
+        limit: &'static str,
+        wait: Duration,
+    },
+    /// The body is no JSON.
+    Parse,
+    /// The body is JSON but no message, or the request is none that can be served.
+    Invalid {
+        message: Cow<'static, str>,
+    },
+    /// Several messages in one body.
+    Batch,
+    TooLarge {
+        most: usize,
+    },
+    SlowBody,
+    MediaType,
+    Host,
+    Origin,
+    /// The session is unknown, over, or of another connection.
+    Session,
+    /// A path that is not served.
+    Path,
+    /// A method that is not served.
+    Method {
+        allow: &'static str,
+    },
+    /// rmcp refused; it has chosen the status.
+    Engine {
+        status: StatusCode,
+        message: String,
+    },
+}
+
+/// A fault on its way to the client, with the id of the request that it answers, if that is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    pub fault: Fault,
+    pub id: Option<Value>,
+}
+
+/// One row of the table.
+struct Row {
+    status: StatusCode,
+    code: i64,
+    reason: Cow<'static, str>,
+    message: Cow<'static, str>,
+}
+
+const INVALID_REQUEST: i64 = -32600;
+
+/// How soon a client may come back after the switch was off; people switch on again by hand.
+const SWITCH_WAIT: Duration = Duration::from_secs(30);
+
+/// How soon Odoo may be back.
+const ODOO_WAIT: Duration = Duration::from_secs(5);
+
+impl Fault {
+    #[rustfmt::skip]
+    fn row(&self) -> Row {
+        let row = |status, code, reason: &'static str, message: Cow<'static, str>| {
+            Row { status, code, reason: reason.into(), message }
+        };
+        match self {
+            Self::Disabled => row(StatusCode::SERVICE_UNAVAILABLE, 1001, "disabled",
+                "MCP server is disabled by the administrator".into()),
+            Self::Unknown => row(StatusCode::SERVICE_UNAVAILABLE, 1002, "settings_unknown",
+                "Odoo cannot be reached, so it is not known whether the MCP server is enabled; try again later".into()),
+            Self::Unreachable => row(StatusCode::SERVICE_UNAVAILABLE, 1002, "odoo_unreachable",
+                "Odoo cannot be reached to check the credential; try again later".into()),
+            Self::Unauthorized { reason, message, .. } =>
+                Row { status: StatusCode::UNAUTHORIZED, code: 1003, reason: reason.clone(), message: message.clone() },
+            Self::Address => row(StatusCode::FORBIDDEN, 1004, "address_refused",
+                "This connection may not be used from this address".into()),
+            Self::Scope { .. } => row(StatusCode::FORBIDDEN, 1005, "insufficient_scope",
+                "The token's scope does not allow this".into()),
+            Self::Limit { limit, wait } => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached",
+                format!("The limit {limit} is reached; try again in {} s", seconds(*wait)).into()),
+            Self::Parse => row(StatusCode::BAD_REQUEST, -32700, "parse_error",
+                "The body is not valid JSON".into()),
+            Self::Invalid { message } => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "invalid_request",
+                message.clone()),
+            Self::Batch => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "batch",
+                "Batches are not served: send one message in each request".into()),
+            Self::TooLarge { most } => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, "body_too_large",
+                format!("The body has more than {most} bytes").into()),
+            Self::SlowBody => row(StatusCode::REQUEST_TIMEOUT, INVALID_REQUEST, "body_timeout",
+                "The body did not arrive in time".into()),
+            Self::MediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, "media_type",
+                "Content-Type must be application/json".into()),
+            Self::Host => row(StatusCode::FORBIDDEN, INVALID_REQUEST, "host_refused",
+                "This Host is not served here".into()),
+            Self::Origin => row(StatusCode::FORBIDDEN, INVALID_REQUEST, "origin_refused",
+                "This Origin is not allowed".into()),
+            Self::Session => row(StatusCode::NOT_FOUND, INVALID_REQUEST, "session_not_found",
+                "The session is not known; start a new one with initialize".into()),
+            Self::Path => row(StatusCode::NOT_FOUND, INVALID_REQUEST, "path_not_found",
+                "Nothing is served here; MCP is at /odoo/mcp".into()),
+            Self::Method { .. } => row(StatusCode::METHOD_NOT_ALLOWED, INVALID_REQUEST, "method_not_allowed",
+                "This HTTP method is not served here".into()),
+            Self::Engine { status, .. } if status.is_server_error() => row(*status, -32603, "internal_error",
+                "The request failed inside the MCP server".into()),
+            Self::Engine { status, message } => row(*status, INVALID_REQUEST, "invalid_request",
+                message.clone().into()),
+        }
+    }
+
+    /// The refusal of the request with this id.
+    pub fn of(self, id: Option<Value>) -> Box<Refusal> {
+        Box::new(Refusal { fault: self, id })
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.row().status
+    }
+
+    /// `data.reason`: for programs and logs.
+    pub fn reason(&self) -> Cow<'static, str> {
+        self.row().reason
+    }
+
+    /// The JSON-RPC error that answers the request with this id.
+    pub fn body(&self, id: Option<&Value>) -> Value {
+        let row = self.row();
+        let mut data = Map::new();
+        data.insert("reason".to_owned(), json!(row.reason));
+        match self {
+            Self::Limit { limit, wait } => {
+                data.insert("limit".to_owned(), json!(limit));
+                data.insert("resets_in".to_owned(), json!(seconds(*wait)));
+            }
+            Self::Scope { needed } => {
+                data.insert("scope".to_owned(), json!(needed));
+            }
+            _ => {}
+        }
+        json!({
+            "jsonrpc": "2.0",
+            "id": id,
+            "error": {"code": row.code, "message": row.message, "data": data},
+        })
+    }
+
+    /// `Retry-After`, in whole seconds.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Disabled => Some(seconds(SWITCH_WAIT)),
+            Self::Unknown | Self::Unreachable => Some(seconds(ODOO_WAIT)),
+            Self::Limit { wait, .. } => Some(seconds(*wait)),
+            _ => None,
+        }
+    }
+
+    /// `WWW-Authenticate` (RFC 6750, section 3). An error is named only if a credential was sent. The place of
+    /// the resource metadata is named here once there are some.
+    pub fn challenge(&self) -> Option<String> {
+        match self {
+            Self::Unauthorized { sent: false, .. } => Some("Bearer realm=\"odoo\"".to_owned()),
+            Self::Unauthorized { sent: true, message, .. } => {
+                let quotable = message.replace(['"', '\\'], "'");
+                Some(format!(
+                    "Bearer realm=\"odoo\", error=\"invalid_token\", error_description=\"{quotable}\""
+                ))
+            }
+            Self::Scope { needed } => {
+                Some(format!("Bearer realm=\"odoo\", error=\"insufficient_scope\", scope=\"{needed}\""))
+            }
+            _ => None,
+        }
+    }
+
+    /// `Allow`.
+    pub fn allow(&self) -> Option<&'static str> {
+        match self {
+            Self::Method { allow } => Some(allow),
+            Self::Engine { status, .. } if *status == StatusCode::METHOD_NOT_ALLOWED => Some("POST"),
+            _ => None,
+        }
+    }
+}
+
+/// Rounded up: a client that comes back on the second must not be early.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}

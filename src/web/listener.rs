@@ -1,0 +1,168 @@
+//! The accept loop. `warp::serve` has no timeouts, no TCP_NODELAY, no cap and no end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+use super::Routes;
+use super::io::Patient;
+use super::peer::Wire;
+use crate::config::Limits;
+
+/// What a connection is told for which there is no place.
+const BUSY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// For when the process has no descriptor left: accepting again at once would only burn time.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// The most requests of one HTTP/2 connection at the same time.
+const MOST_STREAMS: u32 = 100;
+
+/// Bounds of one listener.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    pub connections: usize,
+    pub first_byte: Duration,
+    pub headers: Duration,
+    pub write: Duration,
+    pub header_bytes: usize,
+}
+
+/// How long a listener lives: `stop` ends accepting and lets requests finish, `kill` ends everything.
+#[derive(Debug, Clone, Default)]
+pub struct Life {
+    pub stop: CancellationToken,
+    pub kill: CancellationToken,
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            connections: limits.max_connections,
+            first_byte: limits.first_byte_timeout,
+            headers: limits.header_timeout,
+            write: limits.write_timeout,
+            header_bytes: limits.max_header_bytes,
+        }
+    }
+}
+
+/// Serves `routes` until `life` ends; comes back when every connection is closed.
+pub async fn serve(listener: TcpListener, routes: Routes, bounds: Bounds, life: Life) {
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    let connections = GracefulShutdown::new();
+    let worker = Worker { builder: Arc::new(builder(&bounds)), routes, bounds: Arc::new(bounds), life };
+    loop {
+        let accepted = tokio::select! {
+            () = worker.life.stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => match Arc::clone(&places).try_acquire_owned() {
+                Ok(place) => {
+                    tokio::spawn(worker.clone().connection(socket, peer, connections.watcher(), place));
+                }
+                Err(_) => {
+                    let _ = socket.try_write(BUSY);
+                }
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(BREATH).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+fn builder(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.headers)
+        .max_buf_size(bounds.header_bytes)
+        // A client that closes its side has left: whatever it asked for is cancelled.
+        .half_close(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(bounds.header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MOST_STREAMS)
+        .keep_alive_interval(bounds.headers)
+        .keep_alive_timeout(bounds.write);
+    builder
+}
+
+/// What each connection needs.
+#[derive(Clone)]
+struct Worker {
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    routes: Routes,
+    bounds: Arc<Bounds>,
+    life: Life,
+}
+
+// === impl Worker ===
+
+impl Worker {
+    async fn connection(
+        self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        watcher: Watcher,
+        _place: OwnedSemaphorePermit,
+    ) {
+        // A streamed answer of several chunks would meet Nagle and delayed ACK: 44 ms each.
+        let _ = socket.set_nodelay(true);
+        tokio::select! {
+            speaks = self.speaks(&socket) => if !speaks { return },
+            () = self.life.stop.cancelled() => return,
+        }
+        let asked = Arc::new(AtomicBool::new(false));
+        let began = Arc::clone(&asked);
+        let service = warp::service(self.routes.clone());
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            began.store(true, Ordering::Relaxed);
+            let authority = request.uri().authority().cloned();
+            request.extensions_mut().insert(Wire { peer, authority });
+            // The future borrows nothing of the service, so a clone for the call is all it takes.
+            service.clone().call(request)
+        });
+        let io = TokioIo::new(Patient::new(socket, self.bounds.write));
+        let connection = watcher.watch(self.builder.serve_connection(io, service).into_owned());
+        tokio::select! {
+            // How a connection ended is the client's affair.
+            _ = connection => {}
+            () = self.never_asks(&asked) => {}
+            () = self.life.kill.cancelled() => {}
+        }
+    }
+
+    /// Whether a first byte comes in time. hyper's header timeout starts only after it.
+    async fn speaks(&self, socket: &TcpStream) -> bool {
+        matches!(timeout(self.bounds.first_byte, socket.peek(&mut [0])).await, Ok(Ok(read)) if read > 0)
+    }
+
+    /// Comes back if no request came in time: half a preface of HTTP/2 keeps hyper waiting without a timer.
+    async fn never_asks(&self, asked: &AtomicBool) {
+        sleep(self.bounds.headers).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! A first look at a body: enough of the JSON-RPC message to route and to refuse, without building a tree.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::fault::{Fault, Refusal};
+
+/// What sort of message it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Request,
+    Notification,
+    /// The answer to a request of the server; only in sessions of the legacy era.
+    Response,
+}
+
+/// What the edge knows of a message.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub kind: Kind,
+    /// Echoed in refusals.
+    pub id: Option<Value>,
+    pub method: Option<String>,
+    /// `params.name`: of a tool, mostly.
+    pub name: Option<String>,
+    /// The revision that `_meta` declares; only the modern era does.
+    pub version: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    jsonrpc: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    method: Option<&'a RawValue>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Params<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Meta<'a> {
+    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<&'a RawValue>,
+}
+
+// === impl Message ===
+
+impl Message {
+    /// Looks at a body. A fault comes with the id to echo, as far as there is one.
+    pub fn read(body: &Bytes) -> Result<Self, Box<Refusal>> {
+        let first = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+        if first != Some(b'{') {
+            // serde would read a struct from an array as well.
+            return Err(not_an_object(body, first).of(None));
+        }
+        let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| told(&error).of(None))?;
+        let id = envelope.id.map(value);
+        let invalid = |message: &'static str, id: Option<Value>| {
+            Fault::Invalid { message: message.into() }.of(id.filter(is_id))
+        };
+        if envelope.jsonrpc.and_then(text).as_deref() != Some("2.0") {
+            return Err(invalid("jsonrpc must be \"2.0\"", id));
+        }
+        if id.as_ref().is_some_and(|id| !is_id(id)) {
+            return Err(invalid("id must be a text or a whole number", None));
+        }
+        let method = match envelope.method {
+            Some(raw) => Some(text(raw).ok_or_else(|| invalid("method must be a text", id.clone()))?),
+            None => None,
+        };
+        let kind = match (&method, &id) {
+            (Some(_), Some(_)) => Kind::Request,
+            (Some(_), None) => Kind::Notification,
+            (None, _) if envelope.result.is_some() || envelope.error.is_some() => Kind::Response,
+            (None, _) => return Err(invalid("a message needs a method", id)),
+        };
+        let params: Params<'_> = members(envelope.params);
+        let meta: Meta<'_> = members(params.meta);
+        let (name, version) = (params.name.and_then(text), meta.version.and_then(text));
+        Ok(Self { kind, id, method, name, version })
+    }
+
+    pub fn is(&self, method: &str) -> bool {
+        self.method.as_deref() == Some(method)
+    }
+}
+
+fn not_an_object(body: &Bytes, first: Option<u8>) -> Fault {
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    match first {
+        Some(b'[') if is_json => Fault::Batch,
+        _ if is_json => Fault::Invalid { message: "a message is an object".into() },
+        _ => Fault::Parse,
+    }
+}
+
+fn told(error: &serde_json::Error) -> Fault {
+    if error.is_data() {
+        Fault::Invalid { message: "the message names a member twice".into() }
+    } else {
+        Fault::Parse
+    }
+}
+
+fn is_id(id: &Value) -> bool {
+    id.is_string() || id.is_i64() || id.is_u64()
+}
+
+fn value(raw: &RawValue) -> Value {
+    // What is nested too deep for a tree is no id either.
+    serde_json::from_str(raw.get()).unwrap_or(Value::Null)
+}
+
+fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// The members of an object that matter here; nothing of what is no object, or says a thing twice: rmcp,
+/// which reads the whole message, will refuse it where that matters.
+fn members<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
+    raw.filter(|raw| raw.get().starts_with('{'))
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(body: &str) -> Result<Message, Box<Refusal>> {
+        Message::read(&Bytes::copy_from_slice(body.as_bytes()))
+    }
+
+    #[test]
+    fn a_call_shows_its_id_method_tool_and_version() {
+        let body = r#" {"jsonrpc":"2.0","id":"a\n","method":"tools/call","params":{"name":"n\u0061me",
+            "_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"},"arguments":{"x":[1]}}}"#;
+        let message = read(body).unwrap();
+        assert_eq!(message.kind, Kind::Request);
+        assert_eq!(message.id, Some(json!("a\n")));
+        assert!(message.is("tools/call"));
+        assert_eq!(message.name.as_deref(), Some("name"));
+        assert_eq!(message.version.as_deref(), Some("2026-07-28"));
+    }
+
+    #[test]
+    fn kinds_are_told_apart() {
+        let kind = |body| read(body).unwrap().kind;
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), Kind::Notification);
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Kind::Response);
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":0,"method":"ping"}"#), Kind::Request);
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused_by_kind() {
+        let fault = |body| read(body).unwrap_err();
+        for body in ["", "{", "nope", "{\"jsonrpc\":\"2.0\",}", "[1,"] {
+            assert_eq!(fault(body).fault, Fault::Parse, "{body}");
+        }
+        assert_eq!(fault(r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#).fault, Fault::Batch);
+        for body in [
+            "1",
+            "null",
+            r#"{"id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
+            r#"{"jsonrpc":"2.0","id":1}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"a","method":"b"}"#,
+        ] {
+            assert!(matches!(fault(body).fault, Fault::Invalid { .. }), "{body}");
+        }
+        assert_eq!(fault(r#"{"jsonrpc":"1.0","id":7,"method":"ping"}"#).id, Some(json!(7)));
+        assert_eq!(fault(r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#).id, None);
+    }
+
+    #[test]
+    fn odd_parameters_are_left_to_the_engine() {
+        let message = read(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["x"]}"#).unwrap();
+        assert_eq!(message.name, None);
+        let message = read(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}"#).unwrap();
+        assert_eq!(message.name, None);
+    }
+
+    #[test]
+    fn deep_nesting_is_no_danger() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{deep},"method":"x","params":{deep}}}"#);
+        assert!(read(&body).is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! The road of an MCP request, top to bottom.
+//!
+//! The order is the design's, and each step says why it stands where it does. A refusal wants the id of the
+//! request, which lies in the body; the body of a caller nobody has vouched for is read only as far as a
+//! small bound, so that anonymous requests cannot fill the memory.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
+use tracing::Instrument;
+use uuid::Uuid;
+use warp::reply::Response;
+
+use super::body;
+use super::credential::{self, Shown};
+use super::edge::Edge;
+use super::fault::{Fault, Refusal};
+use super::message::Message;
+use super::reply;
+use super::routes::Asked;
+use super::visit;
+use crate::guard::Closed;
+use crate::mirror::Denied;
+use crate::vocab::{Credential, Principal};
+
+/// How much of a body is read only to echo its id in a refusal.
+const MOST_FOR_AN_ID: usize = 64 * 1024;
+
+/// A request whose caller is known.
+pub struct Admitted {
+    pub request_id: Uuid,
+    pub method: Method,
+    pub headers: HeaderMap,
+    pub peer: IpAddr,
+    pub principal: Arc<Principal>,
+}
+
+/// Serves one request to `/odoo/mcp`.
+pub async fn mcp(edge: &Edge, asked: Asked) -> Response {
+    let request_id = Uuid::now_v7();
+    let peer = edge.peer(asked.wire.as_ref(), &asked.headers);
+    let span = tracing::info_span!("request", %request_id, %peer);
+    let headers = asked.headers.clone();
+    let mut response = serve(edge, asked, peer, request_id).instrument(span).await;
+    edge.sites.expose(&headers, response.headers_mut());
+    response
+}
+
+async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid) -> Response {
+    // The audit entry of the request will be opened here, and closed where this function ends.
+    let Asked { method, headers, wire, body, .. } = asked;
+    let authority = wire.and_then(|wire| wire.authority);
+    // 1. What the headers alone tell.
+    if let Err(fault) = look(edge, &method, &headers, authority.as_ref()) {
+        return refuse(&fault, None);
+    }
+    if method == Method::OPTIONS {
+        let mut response = reply::empty(StatusCode::NO_CONTENT);
+        edge.sites.preflight(&headers, response.headers_mut());
+        return response;
+    }
+    // 2, 3. The switch, the address, the credential.
+    let principal = match admit(edge, &headers, peer).await {
+        Ok(principal) => principal,
+        Err(fault) => {
+            let body = body::read(body, MOST_FOR_AN_ID, edge.limits.body_timeout).await;
+            let id = body.ok().and_then(|body| {
+                Message::read(&body).map_or_else(|refusal| refusal.id, |message| message.id)
+            });
+            return refuse(&fault, id.as_ref());
+        }
+    };
+    let admitted = Admitted { request_id, method, headers, peer, principal };
+    match carry(edge, admitted, body).await {
+        Ok(response) => response,
+        Err(refusal) => refuse(&refusal.fault, refusal.id.as_ref()),
+    }
+}
+
+/// Step 1: route, `Host`, `Origin`, the announced size.
+fn look(
+    edge: &Edge,
+    method: &Method,
+    headers: &HeaderMap,
+    authority: Option<&http::uri::Authority>,
+) -> Result<(), Fault> {
+    edge.sites.check(headers, authority)?;
+    if !matches!(*method, Method::POST | Method::GET | Method::DELETE | Method::OPTIONS) {
+        return Err(Fault::Method { allow: "POST, GET, DELETE, OPTIONS" });
+    }
+    let most = edge.limits.max_body_bytes;
+    let length = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most as u64) {
+        return Err(Fault::TooLarge { most });
+    }
+    Ok(())
+}
+
+/// Steps 2 and 3: who is calling.
+async fn admit(edge: &Edge, headers: &HeaderMap, peer: IpAddr) -> Result<Arc<Principal>, Fault> {
+    // The switch and the address come first: authentication is what an attacker makes the server pay for.
+    open(edge)?;
+    let shown = credential::read(headers);
+    let proof = match &shown {
+        // A client that asks whether it needs a credential has not failed at anything.
+        Shown::Nothing => return Err(credential::missing()),
+        Shown::Malformed(_) => None,
+        Shown::Credential(credential) => Some(&credential.proof),
+    };
+    edge.addresses.check(peer, proof).map_err(|wait| Fault::Limit { limit: "failed_attempts", wait })?;
+    match shown {
+        Shown::Credential(credential) => resolve(edge, &credential, peer).await,
+        Shown::Malformed(fault) => {
+            edge.addresses.failed(peer, None);
+            Err(fault)
+        }
+        Shown::Nothing => Err(credential::missing()),
+    }
+}
+
+async fn resolve(edge: &Edge, credential: &Credential, peer: IpAddr) -> Result<Arc<Principal>, Fault> {
+    match edge.mirror.principal(credential, peer).await {
+        Ok(principal) => {
+            edge.addresses.accepted(peer, &credential.proof);
+            Ok(principal)
+        }
+        Err(Denied::Invalid { reason }) => {
+            edge.addresses.failed(peer, Some(&credential.proof));
+            Err(credential::refused(&reason))
+        }
+        Err(Denied::Disabled) => Err(Fault::Disabled),
+        Err(Denied::Busy { retry_after }) => {
+            Err(Fault::Limit { limit: "unknown_credentials", wait: retry_after })
+        }
+        Err(Denied::Unreachable) => Err(Fault::Unreachable),
+    }
+}
+
+/// Whether the switch is on. Asked again after everything that can take long.
+pub fn open(edge: &Edge) -> Result<(), Fault> {
+    edge.switch.check().map_err(|closed| match closed {
+        Closed::Disabled => Fault::Disabled,
+        Closed::Unknown => Fault::Unknown,
+    })
+}
+
+/// From the body on: what the caller wants, and whether there is room for it.
+async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<Response, Box<Refusal>> {
+    if admitted.method != Method::POST {
+        return visit::session(edge, admitted).await;
+    }
+    if !is_json(&admitted.headers) {
+        return Err(Fault::MediaType.of(None));
+    }
+    let limits = &edge.limits;
+    let body =
+        body::read(body, limits.max_body_bytes, limits.body_timeout).await.map_err(|fault| fault.of(None))?;
+    let message = Message::read(&body)?;
+    visit::post(edge, admitted, message, body).await
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json")
+}
+
+fn refuse(fault: &Fault, id: Option<&Value>) -> Response {
+    tracing::debug!(reason = %fault.reason(), status = fault.status().as_u16(), "refused");
+    reply::refuse(fault, id)
+}
+
+/// A body for requests that have none.
+pub const NO_BODY: Bytes = Bytes::new();

@@ -1,0 +1,112 @@
+//! From rmcp's answer to the client's: whole bodies as they are, streams under a token, refusals as JSON.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, Response as Raw, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use warp::reply::Response;
+
+use super::fault::Fault;
+use super::reply;
+use crate::mcp::Body;
+
+/// Headers of rmcp's answer that the client needs. Everything else is set here.
+const ADOPTED: [&str; 5] = ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
+
+/// What ends a stream that would go on by itself.
+#[derive(Debug, Clone, Default)]
+pub struct End {
+    /// The switch went off.
+    pub opening: CancellationToken,
+    /// The connection was revoked or changed.
+    pub lifetime: CancellationToken,
+    /// The session was closed.
+    pub session: CancellationToken,
+    /// The server is told to stop.
+    pub stopping: CancellationToken,
+}
+
+impl End {
+    async fn come(self) {
+        tokio::select! {
+            () = self.opening.cancelled() => {}
+            () = self.lifetime.cancelled() => {}
+            () = self.session.cancelled() => {}
+            () = self.stopping.cancelled() => {}
+        }
+    }
+}
+
+/// Turns rmcp's answer into warp's. `held` lives as long as the answer is being sent.
+pub async fn answer<H>(raw: Raw<Body>, id: Option<&Value>, held: H, end: Option<End>) -> Response
+where
+    H: Send + Sync + 'static,
+{
+    let (parts, body) = raw.into_parts();
+    if is(&parts.headers, "text/event-stream") {
+        let mut response = match end {
+            Some(end) => reply::stream(hold(body.into_data_stream().take_until(end.come()), held)),
+            // The answer to one request: cut off, it would leave a client unsure of what was done.
+            None => reply::stream(hold(body.into_data_stream(), held)),
+        };
+        adopt(&mut response, parts.status, &parts.headers);
+        return response;
+    }
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if parts.status.as_u16() >= 400 && !is(&parts.headers, "application/json") {
+        return reply::refuse(&fault(parts.status, &body), id);
+    }
+    let mut response = reply::bytes(parts.status, body);
+    adopt(&mut response, parts.status, &parts.headers);
+    response
+}
+
+fn hold<S, H>(stream: S, held: H) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync
+where
+    S: Stream<Item = Result<Bytes, Infallible>> + Send + Sync,
+    H: Send + Sync,
+{
+    stream.map(move |chunk| {
+        // Owned by the stream, it ends with it.
+        let _ = &held;
+        chunk
+    })
+}
+
+fn adopt(response: &mut Response, status: StatusCode, headers: &HeaderMap) {
+    *response.status_mut() = status;
+    for name in ADOPTED {
+        if let Some(value) = headers.get(name) {
+            response.headers_mut().insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+}
+
+fn is(headers: &HeaderMap, media_type: &str) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case(media_type)
+}
+
+/// rmcp refuses in plain text.
+fn fault(status: StatusCode, text: &Bytes) -> Fault {
+    let text = String::from_utf8_lossy(text);
+    match status {
+        StatusCode::NOT_FOUND => Fault::Session,
+        // The media type was checked before: what rmcp could not read has a wrong form.
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Fault::Invalid { message: "the message has a form that MCP does not know".into() }
+        }
+        _ => {
+            if status.is_server_error() {
+                tracing::error!(error = %text, "rmcp could not serve a request");
+            }
+            let message = text.strip_prefix("Bad Request: ").unwrap_or(&text).to_owned();
+            Fault::Engine { status, message }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Answers: faults and plain JSON as warp responses.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde_json::Value;
+use warp::reply::{Reply, Response};
+
+use super::fault::Fault;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The answer to a refused request.
+pub fn refuse(fault: &Fault, id: Option<&Value>) -> Response {
+    let mut response = json(fault.status(), &fault.body(id));
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(wait) = fault.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(wait));
+    }
+    if let Some(challenge) = fault.challenge().and_then(|text| HeaderValue::try_from(text).ok()) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(allow) = fault.allow() {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    response
+}
+
+/// A JSON answer.
+pub fn json(status: StatusCode, body: &Value) -> Response {
+    let mut response = bytes(status, Bytes::from(body.to_string()));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Response {
+    bytes(status, Bytes::new())
+}
+
+/// A body that is there as a whole.
+pub fn bytes(status: StatusCode, body: Bytes) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response
+}
+
+/// A body that comes bit by bit.
+pub fn stream<S>(body: S) -> Response
+where
+    S: futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send + Sync + 'static,
+{
+    warp::reply::stream(body).into_response()
+}

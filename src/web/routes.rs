@@ -1,0 +1,81 @@
+//! Every path of both listeners, on one page.
+
+use std::sync::Arc;
+
+use bytes::Buf;
+use futures_util::{Stream, TryStreamExt};
+use http::{HeaderMap, Method};
+use warp::filters::BoxedFilter;
+use warp::filters::path::FullPath;
+use warp::reply::Response;
+use warp::{Filter, Rejection};
+
+use super::edge::Edge;
+use super::fault::Fault;
+use super::peer::Wire;
+use super::{MCP_PATH, admin as health, body, pipeline, reply};
+
+/// The routes of one listener.
+pub type Routes = BoxedFilter<(Response,)>;
+
+/// A request as the filters extracted it. The query string is left behind on purpose.
+pub struct Asked {
+    pub method: Method,
+    pub path: FullPath,
+    pub headers: HeaderMap,
+    pub wire: Option<Wire>,
+    pub body: body::Incoming,
+}
+
+/// What AI tools and browsers reach. Paths match exactly: a slash at the end makes another path.
+pub fn public(edge: Arc<Edge>) -> Routes {
+    asked()
+        .then(move |asked: Asked| {
+            let edge = Arc::clone(&edge);
+            async move {
+                match asked.path.as_str() {
+                    MCP_PATH => pipeline::mcp(&edge, asked).await,
+                    _ => reply::refuse(&Fault::Path, None),
+                }
+            }
+        })
+        .boxed()
+}
+
+/// What the operator's monitoring and Odoo reach.
+pub fn admin(edge: Arc<Edge>) -> Routes {
+    asked()
+        .then(move |asked: Asked| {
+            let edge = Arc::clone(&edge);
+            async move {
+                match (asked.path.as_str(), &asked.method) {
+                    ("/healthz", &Method::GET | &Method::HEAD) => health::healthz(),
+                    ("/readyz", &Method::GET | &Method::HEAD) => health::readyz(&edge),
+                    ("/wake", &Method::POST) => health::wake(&edge, asked).await,
+                    ("/healthz" | "/readyz", _) => reply::refuse(&Fault::Method { allow: "GET, HEAD" }, None),
+                    ("/wake", _) => reply::refuse(&Fault::Method { allow: "POST" }, None),
+                    _ => reply::refuse(&Fault::Path, None),
+                }
+            }
+        })
+        .boxed()
+}
+
+/// Extracts and never rejects.
+fn asked() -> impl Filter<Extract = (Asked,), Error = Rejection> + Clone {
+    warp::method()
+        .and(warp::path::full())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Wire>())
+        .and(warp::body::stream())
+        .map(gather)
+}
+
+fn gather<S, B>(method: Method, path: FullPath, headers: HeaderMap, wire: Option<Wire>, body: S) -> Asked
+where
+    S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
+    B: Buf,
+{
+    let body = Box::pin(body.map_ok(|mut chunk| chunk.copy_to_bytes(chunk.remaining())));
+    Asked { method, path, headers, wire, body }
+}

@@ -1,0 +1,125 @@
+//! The second half of the road: permits, sessions, and the visit to rmcp.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use warp::reply::Response;
+
+use super::edge::Edge;
+use super::fault::{Fault, Refusal};
+use super::lane::{self, Road};
+use super::message::{Kind, Message};
+use super::pipeline::{Admitted, NO_BODY, open};
+use super::relay::{self, End};
+use super::reply;
+use crate::guard::{Full, Slot, Slots};
+use crate::mcp::{Caller, Lane, Visit};
+use crate::vocab::ConnectionId;
+
+/// When a place taken by a request may be free again.
+const SOON: Duration = Duration::from_secs(1);
+
+/// When a place taken by a stream may be free again.
+const LATER: Duration = Duration::from_secs(10);
+
+/// Serves a POST.
+pub async fn post(
+    edge: &Edge,
+    admitted: Admitted,
+    message: Message,
+    body: Bytes,
+) -> Result<Response, Box<Refusal>> {
+    let id = message.id.clone();
+    let with_id = |fault: Fault| fault.of(id.clone());
+    let Admitted { request_id, method, mut headers, peer, principal } = admitted;
+    let connection = principal.connection;
+    // The token before the switch, so that no change can fall between; and the switch once more, since the
+    // body may have taken long.
+    let opening = edge.switch.opening();
+    open(edge).map_err(with_id)?;
+    let listens = message.is("subscriptions/listen");
+    let permit = permit(edge, connection, &message).map_err(with_id)?.map(Arc::new);
+    let Road { lane, ticket, reservation } =
+        lane::post(&edge.endpoint, &message, &mut headers, connection).map_err(with_id)?;
+    let lifetime = edge.mirror.lifetime(connection);
+    let end = listens.then(|| End {
+        opening,
+        lifetime: lifetime.clone(),
+        stopping: edge.life.stop.clone(),
+        session: ticket.as_ref().map(|ticket| ticket.ended.clone()).unwrap_or_default(),
+    });
+    let watching = listens.then(|| edge.mirror.watching());
+    // A session keeps the parts of its `initialize`: a permit in them would never be given back.
+    let lent = permit.clone().filter(|_| !message.is("initialize"));
+    let caller = Caller { principal, peer, request_id, lifetime, permit: lent };
+    let request = lane::request(method, headers, body);
+    tracing::debug!(%connection, method = message.method, tool = message.name, "admitted");
+    let answer = edge.endpoint.handle(Visit { caller, lane, reservation, request }).await;
+    Ok(relay::answer(answer, id.as_ref(), (permit, ticket, watching), end).await)
+}
+
+/// Step 4: a place among the requests in flight, or among the open streams. Limits count requests; not
+/// notifications, answers and pings. The limits that Odoo sets for each connection, per minute and per day,
+/// will be asked here, before a place is taken.
+fn permit(edge: &Edge, connection: ConnectionId, message: &Message) -> Result<Option<Slot>, Fault> {
+    if message.kind != Kind::Request || message.is("ping") {
+        return Ok(None);
+    }
+    if message.is("subscriptions/listen") {
+        return stream_permit(edge, connection).map(Some);
+    }
+    take(&edge.calls, connection, ["in_flight_per_connection", "in_flight"], SOON).map(Some)
+}
+
+fn stream_permit(edge: &Edge, connection: ConnectionId) -> Result<Slot, Fault> {
+    take(&edge.streams, connection, ["streams_per_connection", "streams"], LATER)
+}
+
+fn take(
+    slots: &Arc<Slots>,
+    owner: ConnectionId,
+    [own, all]: [&'static str; 2],
+    wait: Duration,
+) -> Result<Slot, Fault> {
+    slots.take(owner).map_err(|full| match full {
+        Full::Connection => Fault::Limit { limit: own, wait },
+        Full::Server => Fault::Limit { limit: all, wait },
+    })
+}
+
+/// Serves a GET, which opens the stream of a legacy session, or a DELETE, which ends the session.
+pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Refusal>> {
+    let Admitted { request_id, method, mut headers, peer, principal } = admitted;
+    let connection = principal.connection;
+    let bare = |fault: Fault| fault.of(None);
+    let opening = edge.switch.opening();
+    open(edge).map_err(bare)?;
+    let ticket = lane::session(&edge.endpoint, &mut headers, connection).map_err(bare)?;
+    let lifetime = edge.mirror.lifetime(connection);
+    let end = End {
+        opening,
+        lifetime: lifetime.clone(),
+        session: ticket.ended.clone(),
+        stopping: edge.life.stop.clone(),
+    };
+    let caller = Caller { principal, peer, request_id, lifetime, permit: None };
+    let visit = |headers| {
+        let request = lane::request(method.clone(), headers, NO_BODY);
+        Visit { caller, lane: Lane::Full, reservation: None, request }
+    };
+    if method == Method::GET {
+        let permit = stream_permit(edge, connection).map_err(bare)?;
+        let answer = edge.endpoint.handle(visit(headers)).await;
+        let watching = edge.mirror.watching();
+        return Ok(relay::answer(answer, None, (permit, ticket, watching), Some(end)).await);
+    }
+    drop(ticket);
+    let answer = edge.endpoint.handle(visit(headers)).await;
+    // rmcp says 202, which the Python SDK reports as a failure.
+    if answer.status() == StatusCode::ACCEPTED {
+        return Ok(reply::empty(StatusCode::NO_CONTENT));
+    }
+    Ok(relay::answer(answer, None, (), None).await)
+}

@@ -1,0 +1,10 @@
+//! The sidecar against a fake Odoo, each module a promise. One binary, so that it links once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod odoo_calls;
+mod odoo_contract;
+mod odoo_mirror;
+mod odoo_writes;
+mod support;
+mod web_eras;

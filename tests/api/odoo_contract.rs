@@ -1,0 +1,215 @@
+//! The samples of the contract, which the addon's tests read as well: what we send is what they say, and
+//! what they answer is what we read.
+
+use std::path::PathBuf;
+
+use odoo_mcp_sidecar::odoo::gateway::{
+    AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest, FaultCode, HelloRequest,
+    SchemaRequest, Step,
+};
+use odoo_mcp_sidecar::odoo::{Client, Error};
+use odoo_mcp_sidecar::vocab::{CallId, Proof};
+use serde_json::{Value, json};
+
+use crate::support::client::options;
+use crate::support::fake_odoo::{FakeOdoo, Reply};
+
+/// The proof of the samples.
+fn proof() -> Proof {
+    Proof::of("test")
+}
+
+fn samples(method: &str) -> Vec<Value> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/wire/contract/{method}.json"));
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(file["method"], method);
+    file["cases"].as_array().unwrap().clone()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+fn optional(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+fn call_of(request: &Value) -> Call {
+    Call {
+        call_id: serde_json::from_value(request["call_id"].clone()).unwrap(),
+        proof: proof(),
+        ip: text(&request["ip"]),
+        tool: text(&request["tool"]),
+        mode: serde_json::from_value(request["mode"].clone()).unwrap(),
+        steps: serde_json::from_value::<Vec<Step>>(request["steps"].clone()).unwrap(),
+        context: request["context"].as_object().unwrap().clone(),
+        dry_run: request["dry_run"].as_bool().unwrap(),
+        deadline_ms: request["deadline_ms"].as_u64().unwrap(),
+        idempotency_key: optional(&request["idempotency_key"]),
+    }
+}
+
+/// Sends the request of a sample through the real client; what the client made of the answer, as JSON.
+async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) -> Result<Value, Error> {
+    Ok(match method {
+        "hello" => {
+            let answer = client
+                .hello(&HelloRequest {
+                    contract: u32::try_from(request["contract"].as_u64().unwrap()).unwrap(),
+                    replica: text(&request["replica"]).parse().unwrap(),
+                    version: text(&request["version"]),
+                    public_url: text(&request["public_url"]),
+                    wake_url: optional(&request["wake_url"]),
+                    wake_secret: optional(&request["wake_secret"]),
+                })
+                .await?;
+            json!({"cursor": answer.cursor, "version": answer.settings.version, "wake": answer.wake})
+        }
+        "authenticate" => {
+            let answer = client
+                .authenticate(&AuthenticateRequest { proof: proof(), ip: text(&request["ip"]) })
+                .await?;
+            json!({"id": answer.connection.id, "login": answer.user.login, "scope": answer.connection.scope})
+        }
+        "execute" => {
+            let call = call_of(request);
+            let answer = if request["mode"] == "read" {
+                client.read(&call).await?
+            } else {
+                client.write(call).await?
+            };
+            serde_json::from_str(&serde_json::to_string(&answer.results).unwrap()).unwrap()
+        }
+        "call_status" => {
+            let call_id: CallId = serde_json::from_value(request["call_id"].clone()).unwrap();
+            let answer = client.call_status(&CallStatusRequest { proof: proof(), call_id }).await?;
+            assert_eq!(answer.state == CallState::Done, answer.answer.is_some());
+            json!(answer.answer.map(|answer| answer.call_id))
+        }
+        "schema" => {
+            let models = request["models"].as_array().map(|models| models.iter().map(text).collect());
+            let schema = SchemaRequest { proof: proof(), lang: optional(&request["lang"]), models };
+            if schema.models.is_none() {
+                json!(client.models(&schema).await?.models)
+            } else {
+                json!(client.fields(&schema).await?.fields)
+            }
+        }
+        "changes" => {
+            let replica = text(&request["replica"]).parse().unwrap();
+            let answer =
+                client.changes(&ChangesRequest { replica, cursor: text(&request["cursor"]) }).await?;
+            json!([
+                answer.cursor,
+                answer.reset,
+                answer.settings.map(|s| s.version),
+                answer.connections,
+                answer.schema
+            ])
+        }
+        other => panic!("no such method: {other}"),
+    })
+}
+
+/// What `send` should make of the answer of a sample.
+fn expected(method: &str, answer: &Value) -> Value {
+    match method {
+        "hello" => {
+            json!({"cursor": answer["cursor"], "version": answer["settings"]["version"], "wake": answer["wake"]})
+        }
+        "authenticate" => json!({
+            "id": answer["connection"]["id"], "login": answer["user"]["login"], "scope": answer["connection"]["scope"],
+        }),
+        "execute" => answer["results"].clone(),
+        "call_status" => answer["answer"].get("call_id").cloned().unwrap_or_default(),
+        "schema" => answer.get("models").or(answer.get("fields")).unwrap().clone(),
+        _ => json!([
+            answer["cursor"],
+            answer["reset"],
+            answer["settings"].get("version"),
+            answer["connections"],
+            answer["schema"]
+        ]),
+    }
+}
+
+/// Requests of the samples as we can send them: every credential we know the text of has the same proof, and
+/// of a deadline only what the queue left is sent.
+fn sendable(request: &Value) -> Value {
+    let mut request = request.clone();
+    if request.get("proof").is_some() {
+        request["proof"] = json!(proof().to_hex());
+    }
+    request
+}
+
+#[tokio::test]
+async fn every_sample_holds() {
+    let mut cases = 0;
+    for method in ["hello", "authenticate", "execute", "call_status", "schema", "changes"] {
+        for case in samples(method) {
+            let name = format!("{method}: {}", case["name"]);
+            let odoo = FakeOdoo::start().await;
+            let reply = case.get("answer").map(|answer| Reply::Answer(answer.clone()));
+            let reply = reply.unwrap_or_else(|| Reply::Fault(case["fault"].clone()));
+            odoo.on(method, move |_| reply.clone());
+            let client = Client::new(options(&odoo)).unwrap();
+            let outcome = send(&client, method, &case["request"]).await;
+
+            let mut sent = odoo.requests(method).pop().unwrap();
+            let wanted = sendable(&case["request"]);
+            if let Some(deadline) = wanted.get("deadline_ms") {
+                let left = sent["deadline_ms"].as_u64().unwrap();
+                assert!(left <= deadline.as_u64().unwrap(), "{name}");
+                sent["deadline_ms"] = deadline.clone();
+            }
+            assert_eq!(sent, wanted, "{name}");
+
+            match (case.get("answer"), outcome) {
+                (Some(answer), Ok(outcome)) => {
+                    let wanted = without_defaults(expected(method, answer));
+                    assert_eq!(without_defaults(outcome), wanted, "{name}");
+                }
+                (None, Err(Error::Fault(fault))) => {
+                    let code: FaultCode = serde_json::from_value(case["fault"]["code"].clone()).unwrap();
+                    assert_eq!((fault.code, &fault.data), (code, &case["fault"]["data"]), "{name}");
+                    assert_eq!(fault.message, case["fault"]["message"], "{name}");
+                    assert!(code != FaultCode::Internal || case["fault"]["code"] == "internal", "{name}");
+                }
+                (_, outcome) => panic!("{name}: {outcome:?}"),
+            }
+            cases += 1;
+        }
+    }
+    assert!(cases >= 30, "{cases}");
+}
+
+/// Fields as we hand them on leave out members that do not apply; `searchable` is unknown to us.
+fn without_defaults(mut value: Value) -> Value {
+    let models = value.as_object_mut().map(|models| models.values_mut());
+    for field in models.into_iter().flatten().filter_map(Value::as_array_mut).flatten() {
+        if let Some(field) = field.as_object_mut() {
+            field.remove("searchable");
+        }
+    }
+    value
+}
+
+#[tokio::test]
+async fn every_code_of_the_contract_is_known() {
+    let page = std::fs::read_to_string(
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire/contract/README.md"),
+    )
+    .unwrap();
+    let faults = page.split("## Faults").nth(1).unwrap().split("## The wake-up").next().unwrap();
+    let codes: Vec<&str> = faults
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .filter(|code| *code != "code")
+        .collect();
+    assert!(codes.len() >= 20);
+    for code in codes {
+        let known: FaultCode = serde_json::from_value(json!(code)).unwrap();
+        assert!(known != FaultCode::Internal || code == "internal", "{code}");
+    }
+}

@@ -1,0 +1,597 @@
+//! An Odoo that speaks real XML-RPC over real HTTP, knows the gateway's contract, and misbehaves on demand.
+//!
+//! Works by itself (tokio, quick-xml, serde_json), so that other binaries can include the file. Without any
+//! scripting it is a healthy Odoo: the switch is on, `add_key` makes credentials, reads answer a record,
+//! writes happen once. `on` replaces the answer of a method; `set_fault` spoils the way back: the work is
+//! done, then its answer goes wrong.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// What a method answers.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// A JSON answer.
+    Answer(Value),
+    /// A JSON answer, to the letter.
+    Text(String),
+    /// A fault of the contract: `{"code", "message", "data"}`.
+    Fault(Value),
+    /// A fault of Odoo itself.
+    Raised { code: i64, text: String },
+}
+
+impl From<Value> for Reply {
+    fn from(value: Value) -> Self {
+        Self::Answer(value)
+    }
+}
+
+impl Reply {
+    pub fn fault(code: &str, data: Value) -> Self {
+        Self::Fault(json!({"code": code, "message": format!("It is {code}."), "data": data}))
+    }
+}
+
+/// How an answer goes wrong on its way back.
+#[derive(Debug, Clone)]
+pub enum Trouble {
+    /// Comes late.
+    Slow(Duration),
+    /// Never comes; the connection stays.
+    Silence,
+    /// The connection is closed instead.
+    HangUp,
+    /// Breaks off after half of its body.
+    CutMidAnswer,
+    /// Is this text.
+    Body(String),
+    /// Is a value nested this deep.
+    DeepNesting(usize),
+    /// Is a string of this length.
+    Huge(usize),
+    /// Is a fault with code 1 and this text.
+    Traceback(String),
+    /// Has this status.
+    Http(u16),
+    /// Only where the connection served a call before: it is closed instead, before any work is done.
+    StaleConnection,
+}
+
+/// A call as it came in. Logins are recorded as method `authenticate` of service `common`.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    pub service: &'static str,
+    pub method: String,
+    pub request: Value,
+    /// The whole XML.
+    pub body: String,
+}
+
+type Handler = Arc<dyn Fn(Value) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
+
+struct Fault {
+    method: Option<String>,
+    trouble: Trouble,
+    times: usize,
+}
+
+struct Shared {
+    handlers: Mutex<HashMap<String, Handler>>,
+    calls: Mutex<Vec<Recorded>>,
+    faults: Mutex<Vec<Fault>>,
+    settings: Mutex<Value>,
+    keys: Mutex<HashMap<String, Value>>,
+    /// What `changes` will tell: connections, whether settings or schemas changed, whether to reset.
+    news: Mutex<(Vec<i64>, bool, bool, bool)>,
+    done: Mutex<HashMap<String, Value>>,
+    keep_alive: AtomicBool,
+    uid: AtomicI64,
+    cursor: AtomicI64,
+    connections: AtomicUsize,
+}
+
+/// The server; gone when dropped.
+pub struct FakeOdoo {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    accepting: Mutex<Option<AbortHandle>>,
+}
+
+impl Drop for FakeOdoo {
+    fn drop(&mut self) {
+        self.refuse();
+    }
+}
+
+impl FakeOdoo {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared {
+            handlers: Mutex::default(),
+            calls: Mutex::default(),
+            faults: Mutex::default(),
+            settings: Mutex::new(settings()),
+            keys: Mutex::default(),
+            news: Mutex::default(),
+            done: Mutex::default(),
+            keep_alive: AtomicBool::new(true),
+            uid: AtomicI64::new(7),
+            cursor: AtomicI64::new(1),
+            connections: AtomicUsize::new(0),
+        });
+        let odoo = Self { shared, address, accepting: Mutex::default() };
+        odoo.accept(listener);
+        odoo
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers `method` of the gateway by this closure from now on.
+    pub fn on<R: Into<Reply>>(&self, method: &str, answer: impl Fn(Value) -> R + Send + Sync + 'static) {
+        self.on_async(method, move |request| {
+            let reply = answer(request).into();
+            async move { reply }
+        });
+    }
+
+    /// The same where the answer has to wait for something.
+    pub fn on_async<F, R>(&self, method: &str, answer: impl Fn(Value) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = R> + Send + 'static,
+        R: Into<Reply>,
+    {
+        let handler: Handler = Arc::new(move |request| {
+            let reply = answer(request);
+            Box::pin(async move { reply.await.into() })
+        });
+        self.shared.handlers.lock().unwrap().insert(method.to_owned(), handler);
+    }
+
+    /// All calls so far, in order.
+    pub fn calls(&self) -> Vec<Recorded> {
+        self.shared.calls.lock().unwrap().clone()
+    }
+
+    /// The requests of one gateway method so far.
+    pub fn requests(&self, method: &str) -> Vec<Value> {
+        let of_method = |call: &Recorded| call.service == "object" && call.method == method;
+        self.calls().into_iter().filter(of_method).map(|call| call.request).collect()
+    }
+
+    pub fn count(&self, method: &str) -> usize {
+        self.requests(method).len()
+    }
+
+    pub fn logins(&self) -> usize {
+        self.calls().iter().filter(|call| call.service == "common").count()
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// Spoils the next `times` answers of `method` (none: of any gateway method).
+    pub fn set_fault(&self, method: Option<&str>, trouble: Trouble, times: usize) {
+        self.shared.faults.lock().unwrap().push(Fault { method: method.map(str::to_owned), trouble, times });
+    }
+
+    pub fn clear_faults(&self) {
+        self.shared.faults.lock().unwrap().clear();
+    }
+
+    /// Closes the port and every connection, as a dead Odoo would.
+    pub fn refuse(&self) {
+        if let Some(task) = self.accepting.lock().unwrap().take() {
+            task.abort();
+        }
+    }
+
+    /// Comes back on the same port.
+    pub async fn resume(&self) {
+        for _ in 0..100 {
+            if let Ok(listener) = TcpListener::bind(self.address).await {
+                return self.accept(listener);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the port is taken");
+    }
+
+    /// Whether connections are kept, as the threaded server does; the prefork one closes each.
+    pub fn keep_alive(&self, keep: bool) {
+        self.shared.keep_alive.store(keep, Ordering::SeqCst);
+    }
+
+    /// The service user's id; 0 refuses its login.
+    pub fn set_uid(&self, uid: i64) {
+        self.shared.uid.store(uid, Ordering::SeqCst);
+    }
+
+    /// Makes a credential known. `connection` is its id, `scope` is `full` or `read_only`.
+    pub fn add_key(&self, proof: &str, connection: i64, scope: &str) {
+        let document = json!({
+            "connection": {"id": connection, "name": format!("Connection {connection}"), "kind": "api_key",
+                           "scope": scope, "allowed_tools": []},
+            "user": {"id": 2, "login": "admin", "name": "Mitchell Admin", "lang": "en_US", "tz": "UTC"},
+            "schema_key": "5f2b9c0d1e3a4b5c", "expires_at": null,
+        });
+        self.set_key(proof, document);
+    }
+
+    /// Makes a credential known with a whole answer of `authenticate`.
+    pub fn set_key(&self, proof: &str, document: Value) {
+        self.shared.keys.lock().unwrap().insert(proof.to_owned(), document);
+    }
+
+    /// Revokes all credentials of a connection and lets `changes` tell it.
+    pub fn revoke(&self, connection: i64) {
+        for document in self.shared.keys.lock().unwrap().values_mut() {
+            if document["connection"]["id"] == connection {
+                document["revoked"] = json!(true);
+            }
+        }
+        self.shared.news.lock().unwrap().0.push(connection);
+    }
+
+    /// Changes the settings, counts their version up and lets `changes` tell it.
+    pub fn settings(&self, change: impl FnOnce(&mut Value)) {
+        let mut settings = self.shared.settings.lock().unwrap();
+        change(&mut settings);
+        settings["version"] = json!(settings["version"].as_u64().unwrap() + 1);
+        self.shared.news.lock().unwrap().1 = true;
+    }
+
+    /// Lets `changes` tell that schemas changed.
+    pub fn schema_changed(&self) {
+        self.shared.news.lock().unwrap().2 = true;
+    }
+
+    /// Lets `changes` answer `reset`.
+    pub fn reset(&self) {
+        self.shared.news.lock().unwrap().3 = true;
+    }
+
+    fn accept(&self, listener: TcpListener) {
+        let shared = Arc::clone(&self.shared);
+        let task = tokio::spawn(async move {
+            // Dropped with this task, and with it every connection.
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                shared.connections.fetch_add(1, Ordering::SeqCst);
+                connections.spawn(serve(Arc::clone(&shared), stream));
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        *self.accepting.lock().unwrap() = Some(task.abort_handle());
+    }
+}
+
+// === one connection ===
+
+async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let mut buffer = Vec::new();
+    for served in 0_usize.. {
+        let Some((path, body)) = read_request(&mut stream, &mut buffer).await else { return };
+        let mut values = values_of(&body).into_iter();
+        let mut next = || values.next().unwrap_or_default();
+        let (reply, trouble) = if path.ends_with("/common") {
+            shared.record("common", "authenticate", Value::Null, body);
+            let uid = shared.uid.load(Ordering::SeqCst);
+            let value = if uid > 0 { format!("<int>{uid}</int>") } else { "<boolean>0</boolean>".into() };
+            (answer_xml(&value), None)
+        } else {
+            let (_database, uid, _key, model, method) = (next(), next(), next(), next(), next());
+            let request: Value = serde_json::from_str(&next()).expect("a JSON request");
+            assert_eq!(model, "mcp.gateway");
+            let mut trouble = shared.trouble(&method, served);
+            if matches!(trouble, Some(Trouble::StaleConnection)) {
+                if served > 0 {
+                    return;
+                }
+                trouble = None;
+            }
+            shared.record("object", &method, request.clone(), body);
+            if uid != shared.uid.load(Ordering::SeqCst).to_string() {
+                (fault_xml(3, "Access Denied"), None)
+            } else {
+                (xml_of(&shared.answer(&method, request).await), trouble)
+            }
+        };
+        if !respond(&shared, &mut stream, reply, trouble).await {
+            return;
+        }
+    }
+}
+
+/// Writes an answer, spoiled or not; whether the connection goes on.
+async fn respond(shared: &Shared, stream: &mut TcpStream, xml: String, trouble: Option<Trouble>) -> bool {
+    let (mut status, mut body, mut cut) = (200, xml, false);
+    match trouble {
+        None | Some(Trouble::StaleConnection) => {}
+        Some(Trouble::Slow(delay)) => tokio::time::sleep(delay).await,
+        Some(Trouble::Silence) => std::future::pending().await,
+        Some(Trouble::HangUp) => return false,
+        Some(Trouble::CutMidAnswer) => cut = true,
+        Some(Trouble::Body(text)) => body = text,
+        Some(Trouble::DeepNesting(depth)) => {
+            let (open, close) = ("<value><array><data>", "</data></array></value>");
+            body = format!(
+                "<methodResponse><params><param>{}<value/>{}</param></params></methodResponse>",
+                open.repeat(depth),
+                close.repeat(depth)
+            );
+        }
+        Some(Trouble::Huge(length)) => body = answer_xml(&format!("<string>{}</string>", "x".repeat(length))),
+        Some(Trouble::Traceback(text)) => body = fault_xml(1, &text),
+        Some(Trouble::Http(code)) => status = code,
+    }
+    let keep = shared.keep_alive.load(Ordering::SeqCst);
+    let version = if keep { "1.1" } else { "1.0" };
+    let head = format!(
+        "HTTP/{version} {status} Whatever\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let bytes = body.as_bytes();
+    let sent = if cut { &bytes[..bytes.len() / 2] } else { bytes };
+    let written = stream.write_all(&[head.as_bytes(), sent].concat()).await;
+    written.is_ok() && keep && !cut
+}
+
+/// Path and body of the next request; none where the connection ended.
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String, String)> {
+    let end = loop {
+        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(0, |(_, value)| value.trim().parse::<usize>().expect("a length"));
+    while buffer.len() < end + length {
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let rest = buffer.split_off(end + length);
+    let request = std::mem::replace(buffer, rest);
+    let path = head.split(' ').nth(1)?.to_owned();
+    Some((path, String::from_utf8(request[end..].to_vec()).expect("UTF-8")))
+}
+
+// === XML-RPC ===
+
+/// The scalars of a request, in order; an array counts as what it holds.
+fn values_of(body: &str) -> Vec<String> {
+    use quick_xml::events::Event;
+    let mut reader = quick_xml::Reader::from_str(body);
+    let (mut values, mut current) = (Vec::new(), None::<String>);
+    loop {
+        match reader.read_event().expect("XML") {
+            Event::Start(tag) if matches!(tag.name().as_ref(), "string" | "int" | "i4" | "i8") => {
+                current = Some(String::new());
+            }
+            Event::Text(text) => {
+                if let Some(value) = &mut current {
+                    value.push_str(&text.xml10_content());
+                }
+            }
+            Event::GeneralRef(reference) => {
+                let text = format!("&{};", reference.into_inner());
+                let text = quick_xml::escape::unescape(&text).expect("a known entity").into_owned();
+                current.as_mut().expect("an entity in a value").push_str(&text);
+            }
+            Event::End(_) => values.extend(current.take()),
+            Event::Eof => return values,
+            _ => {}
+        }
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn xml_of(reply: &Reply) -> String {
+    match reply {
+        Reply::Answer(value) => answer_xml(&format!("<string>{}</string>", escape(&value.to_string()))),
+        Reply::Text(text) => answer_xml(&format!("<string>{}</string>", escape(text))),
+        Reply::Fault(fault) => fault_xml(2, &fault.to_string()),
+        Reply::Raised { code, text } => fault_xml(*code, text),
+    }
+}
+
+/// As Python writes it.
+fn answer_xml(value: &str) -> String {
+    format!(
+        "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>{value}</value>\n</param>\n</params>\n</methodResponse>\n"
+    )
+}
+
+fn fault_xml(code: i64, text: &str) -> String {
+    let text = escape(text);
+    format!(
+        "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n<name>faultCode</name>\n<value><int>{code}</int></value>\n</member>\n<member>\n<name>faultString</name>\n<value><string>{text}</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n"
+    )
+}
+
+// === the gateway ===
+
+fn settings() -> Value {
+    json!({
+        "enabled": true, "version": 7, "rate_limit_minute": 60, "rate_limit_day": 10000,
+        "access_token_timeout": 3600, "refresh_token_timeout": 2_592_000, "refresh_token_grace": 60,
+        "allow_dynamic_registration": true, "enable_event_streaming": true, "enable_report_generation": true,
+        "audit_retention_days": 90, "log_payloads": false, "settings_max_age": 300,
+    })
+}
+
+impl Shared {
+    fn record(&self, service: &'static str, method: &str, request: Value, body: String) {
+        self.calls.lock().unwrap().push(Recorded { service, method: method.to_owned(), request, body });
+    }
+
+    /// The trouble that this call gets; one that needs a used connection waits for it.
+    fn trouble(&self, method: &str, served: usize) -> Option<Trouble> {
+        let mut faults = self.faults.lock().unwrap();
+        let at = faults.iter().position(|fault| {
+            fault.method.as_deref().is_none_or(|name| name == method)
+                && (served > 0 || !matches!(fault.trouble, Trouble::StaleConnection))
+        })?;
+        let trouble = faults[at].trouble.clone();
+        faults[at].times -= 1;
+        if faults[at].times == 0 {
+            faults.remove(at);
+        }
+        Some(trouble)
+    }
+
+    async fn answer(&self, method: &str, request: Value) -> Reply {
+        let handler = self.handlers.lock().unwrap().get(method).cloned();
+        if let Some(handler) = handler {
+            return handler(request).await;
+        }
+        match method {
+            "hello" => self.hello(&request),
+            "authenticate" => self.authenticate(&request),
+            "changes" => self.changes(),
+            "execute" => self.execute(&request),
+            "call_status" => match self.done.lock().unwrap().get(request["call_id"].as_str().unwrap()) {
+                Some(answer) => json!({"state": "done", "answer": answer}).into(),
+                None => json!({"state": "unknown", "answer": null}).into(),
+            },
+            "schema" => schema(&request),
+            other => Reply::Raised { code: 1, text: format!("no method {other}") },
+        }
+    }
+
+    fn hello(&self, request: &Value) -> Reply {
+        if request["contract"] != 1 {
+            return Reply::fault("contract", json!({"addon": 1, "sidecar": request["contract"]}));
+        }
+        json!({
+            "contract": 1, "addon_version": "19.0.1.0.0", "odoo_version": "19.0", "database": "fake",
+            "database_uuid": "7c1b8a52-1f2e-11f0-9cd2-0242ac120002", "web_url": "https://odoo.example.com",
+            "cursor": format!("1:{}", self.cursor.load(Ordering::SeqCst)),
+            "settings": *self.settings.lock().unwrap(), "wake": "accepted", "now": "2026-11-22T13:30:00Z",
+        })
+        .into()
+    }
+
+    fn authenticate(&self, request: &Value) -> Reply {
+        let keys = self.keys.lock().unwrap();
+        match keys.get(request["proof"].as_str().unwrap()) {
+            None => Reply::fault("unauthenticated", json!({"reason": "unknown"})),
+            Some(document) if document["revoked"] == true => {
+                Reply::fault("unauthenticated", json!({"reason": "revoked"}))
+            }
+            Some(_) if self.settings.lock().unwrap()["enabled"] == false => {
+                Reply::fault("disabled", json!({}))
+            }
+            Some(document) => document.clone().into(),
+        }
+    }
+
+    fn changes(&self) -> Reply {
+        let (connections, settings, schema, reset) = std::mem::take(&mut *self.news.lock().unwrap());
+        let cursor = self.cursor.fetch_add(1, Ordering::SeqCst) + 1;
+        let settings = (settings || reset).then(|| self.settings.lock().unwrap().clone());
+        json!({
+            "cursor": format!("1:{cursor}"), "reset": reset, "settings": settings,
+            "connections": connections, "schema": schema || reset, "now": "2026-11-22T13:30:05Z",
+        })
+        .into()
+    }
+
+    fn execute(&self, request: &Value) -> Reply {
+        let id = request["call_id"].as_str().unwrap().to_owned();
+        if let Some(answer) = self.done.lock().unwrap().get(&id) {
+            let mut answer = answer.clone();
+            answer["replayed"] = json!(true);
+            return answer.into();
+        }
+        let results: Vec<Value> = request["steps"].as_array().unwrap().iter().map(result_of).collect();
+        let answer = json!({"call_id": id, "results": results, "replayed": false});
+        if request["mode"] != "read" {
+            self.done.lock().unwrap().insert(id, answer.clone());
+        }
+        answer.into()
+    }
+}
+
+/// A plausible result of a step.
+fn result_of(step: &Value) -> Value {
+    let record = json!({"id": 14, "name": "Azure Interior", "display_name": "Azure Interior"});
+    match step["op"].as_str().unwrap() {
+        "search_count" => json!({"count": 61}),
+        "read_group" => json!({"groups": [], "has_more": false}),
+        "unlink" => json!({"deleted": step["ids"]}),
+        "call" => json!({"result": true}),
+        "session" => json!({
+            "user": {"id": 2, "login": "admin", "name": "Mitchell Admin"}, "company": {"id": 1, "name": "YourCompany"},
+            "companies": [{"id": 1, "name": "YourCompany"}], "languages": ["en_US"], "tz": "UTC",
+            "now": "2026-11-22T13:30:00Z", "today": "2026-11-22", "odoo_version": "19.0", "scope": "full",
+            "connection": {"id": 3, "name": "Connection 3"},
+        }),
+        "create" => json!({"records": [{"id": 77, "display_name": "New"}]}),
+        "write" => json!({"records": [{"id": step["ids"][0], "display_name": "Changed"}]}),
+        "read" => json!({"records": [record], "missing": [], "skipped_fields": []}),
+        "traverse" => json!({
+            "model": step["model"], "trail": [], "records": [record], "has_more": false, "skipped_fields": [],
+        }),
+        _ if step["total"] == true => {
+            json!({"records": [record], "has_more": false, "skipped_fields": [], "total": 1})
+        }
+        _ => json!({"records": [record], "has_more": false, "skipped_fields": []}),
+    }
+}
+
+fn schema(request: &Value) -> Reply {
+    let Some(models) = request["models"].as_array() else {
+        return json!({"models": [
+            {"model": "res.partner", "label": "Contact", "transient": false,
+             "access": ["read", "create", "write", "unlink"]},
+            {"model": "res.country", "label": "Country", "transient": false, "access": ["read"]},
+        ]})
+        .into();
+    };
+    let mut fields = serde_json::Map::new();
+    for model in models {
+        let known = match model.as_str().unwrap() {
+            "res.partner" => json!([
+                {"name": "name", "type": "char", "label": "Name", "required": true},
+                {"name": "country_id", "type": "many2one", "label": "Country", "relation": "res.country"},
+                {"name": "active", "type": "boolean", "label": "Active"},
+            ]),
+            "res.country" => {
+                json!([{"name": "name", "type": "char", "label": "Country Name", "required": true}])
+            }
+            _ => return Reply::fault("unknown_model", json!({"model": model})),
+        };
+        fields.insert(model.as_str().unwrap().to_owned(), known);
+    }
+    json!({"fields": fields}).into()
+}

@@ -1,0 +1,227 @@
+//! The whole sidecar on free ports before a fake Odoo, and a client that sees statuses, headers and streams.
+
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
+
+use odoo_mcp_sidecar::app::{App, Running};
+use odoo_mcp_sidecar::config::Config;
+use odoo_mcp_sidecar::config::odoo::Odoo;
+use odoo_mcp_sidecar::mcp::Handler;
+use odoo_mcp_sidecar::vocab::{Proof, Secret};
+use reqwest::header::HeaderMap;
+use rmcp::ServerHandler;
+use serde_json::{Value, json};
+
+use super::fake_odoo::FakeOdoo;
+
+pub const MODERN: &str = "2026-07-28";
+pub const LEGACY: &str = "2025-11-25";
+
+/// A running sidecar and its Odoo.
+pub struct Server {
+    pub odoo: FakeOdoo,
+    pub running: Running,
+    pub http: reqwest::Client,
+    _data: tempfile::TempDir,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn of(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body, or the last message of an event stream.
+    pub fn json(&self) -> Value {
+        if self.header("content-type") == "text/event-stream" {
+            let data = self.text.lines().filter_map(|line| line.strip_prefix("data:"));
+            let last = data.map(str::trim).rfind(|data| !data.is_empty()).unwrap();
+            return serde_json::from_str(last).unwrap();
+        }
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub fn code(&self) -> i64 {
+        self.json()["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error: {self:?}"))
+    }
+
+    pub fn reason(&self) -> String {
+        self.json()["error"]["data"]["reason"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A well-formed API key, another one for each number.
+pub fn key(number: u32) -> String {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let signed = format!("mcp_ak_{number:043}");
+    let mut checksum = crc32fast::hash(signed.as_bytes());
+    let mut digits = [b'0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS[(checksum % 62) as usize];
+        checksum /= 62;
+    }
+    format!("{signed}{}", std::str::from_utf8(&digits).unwrap())
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::wrapped(change, |handler| handler).await
+    }
+
+    /// With another handler round the product's.
+    pub async fn wrapped<H>(change: impl FnOnce(&mut Config), wrap: impl FnOnce(Handler) -> H) -> Self
+    where
+        H: ServerHandler + Clone,
+    {
+        let server = Self::unready(change, wrap).await;
+        server.until_ready().await;
+        server
+    }
+
+    pub async fn unready<H>(change: impl FnOnce(&mut Config), wrap: impl FnOnce(Handler) -> H) -> Self
+    where
+        H: ServerHandler + Clone,
+    {
+        let odoo = FakeOdoo::start().await;
+        for number in 1..=4 {
+            odoo.add_key(&Proof::of(&key(number)).to_hex(), i64::from(number), "full");
+        }
+        let data = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.server.listen.set_port(0);
+        config.server.admin_listen.set_port(0);
+        config.server.public_url = "https://odoo.example.com".to_owned();
+        config.server.data_dir = data.path().join("data");
+        config.server.drain_timeout = Duration::from_secs(5);
+        config.odoo = Odoo {
+            url: odoo.url(),
+            database: "fake".to_owned(),
+            login: "mcp".to_owned(),
+            api_key: Secret::new("key-of-the-service-user"),
+            ..Odoo::default()
+        };
+        config.mirror.poll_ms = 50;
+        config.mirror.poll_watched_ms = 50;
+        change(&mut config);
+        let running = App::build_with(config, wrap).unwrap().start().await.unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { odoo, running, http, _data: data }
+    }
+
+    pub async fn until_ready(&self) {
+        until("the sidecar is ready", || async { self.get("/readyz").await.status == 200 }).await;
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/odoo/mcp", self.running.public_addr())
+    }
+
+    pub fn admin(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.admin_addr())
+    }
+
+    /// Asks the admin listener.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.http.get(self.admin(path)).send().await.unwrap()).await
+    }
+
+    /// A POST as a client with this key makes it.
+    pub fn post(&self, number: u32, body: &Value) -> reqwest::RequestBuilder {
+        self.http
+            .post(self.url())
+            .bearer_auth(key(number))
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json")
+            .body(body.to_string())
+    }
+
+    /// A request of the modern era.
+    pub fn modern(&self, number: u32, method: &str, params: Value) -> reqwest::RequestBuilder {
+        let name = params["name"].as_str().map(str::to_owned);
+        let request = self
+            .post(number, &modern_body(method, params))
+            .header("mcp-protocol-version", MODERN)
+            .header("mcp-method", method);
+        match name {
+            Some(name) => request.header("mcp-name", name),
+            None => request,
+        }
+    }
+
+    pub async fn ask(&self, request: reqwest::RequestBuilder) -> Answer {
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// Opens a legacy session; its id.
+    pub async fn session(&self, number: u32) -> String {
+        let answer = self.ask(self.post(number, &initialize(LEGACY))).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let id = answer.header("mcp-session-id").to_owned();
+        assert!(!id.is_empty());
+        let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        let answer = self.ask(self.in_session(number, &id, &initialized)).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        id
+    }
+
+    pub fn in_session(&self, number: u32, session: &str, body: &Value) -> reqwest::RequestBuilder {
+        self.post(number, body).header("mcp-session-id", session).header("mcp-protocol-version", LEGACY)
+    }
+
+    /// Opens the stream of a session.
+    pub fn stream(&self, number: u32, session: &str) -> reqwest::RequestBuilder {
+        self.http
+            .get(self.url())
+            .bearer_auth(key(number))
+            .header("accept", "text/event-stream")
+            .header("mcp-session-id", session)
+            .header("mcp-protocol-version", LEGACY)
+    }
+}
+
+pub fn modern_body(method: &str, mut params: Value) -> Value {
+    if params.is_null() {
+        params = json!({});
+    }
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    });
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+}
+
+pub fn initialize(version: &str) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}})
+}
+
+pub fn request(method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params})
+}
+
+/// Waits until something holds that another task brings about.
+pub async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let start = Instant::now();
+    while !holds().await {
+        assert!(start.elapsed() < Duration::from_secs(20), "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
