@@ -1,3 +1,5 @@
+//! Settings from every source, sound and not.
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
