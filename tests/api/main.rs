@@ -7,3 +7,5 @@ mod odoo_contract;
 mod odoo_mirror;
 mod odoo_writes;
 mod support;
+mod tools_calls;
+mod tools_refusals;

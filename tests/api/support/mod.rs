@@ -2,3 +2,4 @@
 
 pub mod client;
 pub mod fake_odoo;
+pub mod tools;
