@@ -56,7 +56,8 @@ impl Tool for ListModels {
         if found.is_empty() {
             body.put("hint", no_model(models, query));
         }
-        body.put("access", "read, create, write, unlink where a model names none").put("models", shown);
+        body.put_if(!shown.is_empty(), "access", "read, create, write, unlink where a model names none");
+        body.put("models", shown);
         Ok(Reply::json(body))
     }
 }

@@ -4,3 +4,4 @@ pub mod client;
 pub mod fake_odoo;
 pub mod scene;
 pub mod server;
+pub mod tools;
