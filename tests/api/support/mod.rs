@@ -3,3 +3,4 @@
 pub mod client;
 pub mod fake_odoo;
 pub mod server;
+pub mod waiting;
