@@ -15,7 +15,7 @@ pub struct Odoo {
     pub url: String,
     /// The name of the database.
     pub database: String,
-    /// The login of the service user.
+    /// The login of the service user; the addon makes it under the default name.
     pub login: String,
     /// The API key of the service user.
     pub api_key: Secret,
@@ -44,7 +44,7 @@ impl Default for Odoo {
         Self {
             url: "http://127.0.0.1:8069".to_owned(),
             database: String::new(),
-            login: "mcp-sidecar".to_owned(),
+            login: "mcp_sidecar_service".to_owned(),
             api_key: Secret::new(""),
             connect_timeout_ms: 2_000,
             control_timeout_ms: 10_000,

@@ -31,10 +31,10 @@ impl Budget {
     /// Pays for one look-up, or says how long to wait.
     pub(super) fn spend(&self, peer: IpAddr) -> Result<(), Duration> {
         let place = place(peer);
-        if self.each.len() < MAX_ADDRESSES {
-            if let Err(refusal) = self.each.check_key(&place) {
-                return Err(refusal.wait_time_from(self.clock.now()));
-            }
+        if self.each.len() < MAX_ADDRESSES
+            && let Err(refusal) = self.each.check_key(&place)
+        {
+            return Err(refusal.wait_time_from(self.clock.now()));
         }
         self.all.check().map_err(|refusal| refusal.wait_time_from(self.clock.now()))
     }

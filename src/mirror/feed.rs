@@ -24,7 +24,7 @@ const TIDY: Duration = Duration::from_secs(60);
 /// Who this sidecar is, as it tells Odoo.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// Made anew at each start.
+    /// Kept over restarts, so that a restart is no new replica.
     pub replica: uuid::Uuid,
     pub version: String,
     pub public_url: String,
@@ -124,7 +124,10 @@ impl Mirror {
         }
         self.know(&answer);
         self.switch.confirm(asked, Some(answer.settings));
-        self.set_trouble(None);
+        if self.trouble().is_some() {
+            tracing::info!("Odoo can be followed again");
+            self.set_trouble(None);
+        }
         Ok(())
     }
 
@@ -185,14 +188,19 @@ impl Mirror {
                 self.mismatch(&fault.message);
             }
             _ => {
-                tracing::debug!(%error, "Odoo could not be followed");
+                // Once, not with each of the many tries.
+                if self.trouble().is_none() {
+                    tracing::warn!(%error, "Odoo cannot be followed; trying until it can");
+                }
                 self.set_trouble(Some(error.to_string()));
             }
         }
     }
 
     fn mismatch(&self, message: &str) {
-        tracing::error!(message, "the addon and the sidecar do not fit");
+        if self.trouble().as_deref() != Some(message) {
+            tracing::error!("{message}");
+        }
         self.switch.distrust();
         self.set_trouble(Some(message.to_owned()));
     }

@@ -95,14 +95,14 @@ impl Switch {
     pub(super) fn wake(&self, wake: &WakeUp) {
         let mut known = self.settings.write().unwrap_or_else(PoisonError::into_inner);
         self.wakes.fetch_add(1, Ordering::AcqRel);
-        if let Some(before) = known.as_ref() {
-            if !wake.enabled || wake.settings_version >= before.version {
-                self.enabled.store(wake.enabled, Ordering::Release);
-                let mut settings = SettingsDocument::clone(before);
-                settings.enabled = wake.enabled;
-                settings.version = before.version.max(wake.settings_version);
-                *known = Some(Arc::new(settings));
-            }
+        if let Some(before) = known.as_ref()
+            && (!wake.enabled || wake.settings_version >= before.version)
+        {
+            self.enabled.store(wake.enabled, Ordering::Release);
+            let mut settings = SettingsDocument::clone(before);
+            settings.enabled = wake.enabled;
+            settings.version = before.version.max(wake.settings_version);
+            *known = Some(Arc::new(settings));
         }
         drop(known);
         self.announce();

@@ -13,8 +13,9 @@ use tokio_util::task::TaskTracker;
 use super::breaker::Breaker;
 use super::failure::Failure;
 use super::gateway::{
-    Answer, AuthenticateAnswer, AuthenticateRequest, Call, CallOnWire, CallStatusAnswer, CallStatusRequest,
-    ChangesAnswer, ChangesRequest, FieldsAnswer, HelloAnswer, HelloRequest, ModelsAnswer, SchemaRequest,
+    Answer, AuthenticateAnswer, AuthenticateRequest, BatchAnswer, BatchItem, BatchRequest, Call, CallOnWire,
+    CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest, Fault, FieldsAnswer, HelloAnswer,
+    HelloRequest, ModelsAnswer, SchemaRequest,
 };
 use super::transport::{Text, Transport};
 use super::{Error, Options, encode};
@@ -92,6 +93,24 @@ impl Client {
         let text = self.repeat(Lane::Calls, "execute", json, deadline).await?;
         let answer: Answer = parse(&text)?;
         if answer.call_id == call.call_id { Ok(answer) } else { Err(Error::BadAnswer) }
+    }
+
+    /// Carries out several reading calls in one go; one answer or fault for each, in their order.
+    pub async fn read_batch(&self, calls: &[Call]) -> Result<Vec<Result<Answer, Fault>>, Error> {
+        let longest = calls.iter().map(|call| call.deadline_ms).max().unwrap_or_default();
+        let deadline = Deadline::within(Duration::from_millis(longest));
+        let json = || {
+            let left = remaining_ms(deadline);
+            let calls = calls.iter().map(|call| CallOnWire::of(call, left.min(call.deadline_ms)));
+            encode::json(&BatchRequest { calls: calls.collect() })
+        };
+        let text = self.repeat(Lane::Calls, "execute_batch", json, deadline).await?;
+        let answers = parse::<BatchAnswer>(&text)?.answers;
+        let ids = answers.iter().map(BatchItem::call_id);
+        if !ids.eq(calls.iter().map(|call| call.call_id)) {
+            return Err(Error::BadAnswer);
+        }
+        Ok(answers.into_iter().map(BatchItem::into_result).collect())
     }
 
     /// What became of a write, for whoever lost its answer.
@@ -173,6 +192,9 @@ impl Client {
             Err(failure) if failure.is_of_connection() => pass.failed(Instant::now()),
             Err(Failure::TimedOut | Failure::Crowded | Failure::Overloaded) => drop(pass),
             _ => pass.answered(),
+        }
+        if let Err(failure) = &outcome {
+            tracing::debug!(method, failure = failure.name(), "a call of Odoo failed");
         }
         outcome
     }

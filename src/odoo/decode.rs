@@ -252,3 +252,6 @@ fn scalar(tag: Tag, raw: &str) -> Result<Scalar<'_>, Garbled> {
 fn unescape(raw: &str) -> Result<Cow<'_, str>, Garbled> {
     quick_xml::escape::unescape(raw).map_err(|_| Garbled)
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,6 +33,22 @@ impl Failure {
         matches!(self, Self::Unsent | Self::Broken)
     }
 
+    /// Its name in the log, which must not show what a fault holds.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Away => "breaker open",
+            Self::Crowded => "queue full",
+            Self::Unsent => "not connected",
+            Self::Broken => "connection broke",
+            Self::TimedOut => "timed out",
+            Self::Overloaded => "overloaded",
+            Self::Unusable => "unusable answer",
+            Self::Contended => "rolled back",
+            Self::LoginDenied => "login refused",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     /// What a caller is told of a call that changes nothing.
     pub(super) fn of_read(self) -> Error {
         match self {

@@ -21,16 +21,20 @@ const TRANSIENT: [&str; 7] = [
     "ConcurrencyError",
 ];
 
+/// What Odoo says where the addon is not installed.
+const NO_GATEWAY: &str = "Object mcp.gateway doesn't exist";
+
 /// Maps a raised fault. All but the gateway's own becomes `internal`, its text dropped.
 pub(super) fn failure(code: i64, text: &str) -> Failure {
-    if code == USER_ERROR {
-        if let Ok(fault) = serde_json::from_str::<Fault>(text) {
-            return Failure::Refused(fault);
-        }
+    if code == USER_ERROR
+        && let Ok(fault) = serde_json::from_str::<Fault>(text)
+    {
+        return Failure::Refused(fault);
     }
     // The length alone is logged: a traceback can hold rows, arguments and secrets.
     tracing::debug!(code, length = text.len(), "Odoo raised outside the contract");
     match code {
+        USER_ERROR if text == NO_GATEWAY => Failure::Refused(no_addon()),
         USER_ERROR => Failure::Refused(internal()),
         ACCESS_DENIED => Failure::LoginDenied,
         _ if TRANSIENT.iter().any(|sign| text.contains(sign)) => Failure::Contended,
@@ -50,6 +54,14 @@ fn internal() -> Fault {
     Fault {
         code: FaultCode::Internal,
         message: "Odoo failed to carry out the call.".to_owned(),
+        data: Value::Object(Map::new()),
+    }
+}
+
+fn no_addon() -> Fault {
+    Fault {
+        code: FaultCode::Contract,
+        message: "The addon mcp_sidecar is not installed in this database.".to_owned(),
         data: Value::Object(Map::new()),
     }
 }
@@ -92,6 +104,18 @@ mod tests {
         assert_eq!(failure(1, text), Failure::Contended);
         // A user's own words must not look like it.
         assert_eq!(refused(2, "could not serialize access").code, FaultCode::Internal);
+    }
+
+    #[test]
+    fn a_missing_addon_is_said() {
+        assert_eq!(refused(2, "Object mcp.gateway doesn't exist").code, FaultCode::Contract);
+    }
+
+    #[test]
+    fn a_missing_database_is_a_refused_login() {
+        let text = "psycopg2.OperationalError: connection failed: FATAL:  database \"nodb\" does not exist";
+        assert_eq!(of_login(1, text), Failure::LoginDenied);
+        assert_eq!(of_login(1, "psycopg2.OperationalError: the server is starting up"), Failure::Contended);
     }
 
     #[test]

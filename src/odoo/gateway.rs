@@ -232,6 +232,40 @@ pub struct Answer {
     pub replayed: bool,
 }
 
+// === execute_batch ===
+
+#[derive(Debug, Serialize)]
+pub(super) struct BatchRequest<'a> {
+    pub(super) calls: Vec<CallOnWire<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct BatchAnswer {
+    pub(super) answers: Vec<BatchItem>,
+}
+
+/// The answer to one call of a batch: its results, or why there are none.
+#[derive(Debug, Deserialize)]
+pub(super) struct BatchItem {
+    call_id: CallId,
+    #[serde(default)]
+    results: Vec<Box<RawValue>>,
+    error: Option<Fault>,
+}
+
+impl BatchItem {
+    pub(super) fn call_id(&self) -> CallId {
+        self.call_id
+    }
+
+    pub(super) fn into_result(self) -> Result<Answer, Fault> {
+        match self.error {
+            Some(fault) => Err(fault),
+            None => Ok(Answer { call_id: self.call_id, results: self.results, replayed: false }),
+        }
+    }
+}
+
 // === call_status ===
 
 #[derive(Debug, Clone, Serialize)]

@@ -91,5 +91,11 @@ impl Http {
 }
 
 fn unanswered(error: &reqwest::Error) -> Failure {
+    // The innermost cause alone: the outer ones quote the URL, which may hold a password.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    tracing::debug!(%cause, "no answer from Odoo");
     if error.is_connect() { Failure::Unsent } else { Failure::Broken }
 }

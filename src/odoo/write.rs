@@ -55,6 +55,8 @@ impl Client {
                     retried = true;
                     sleep(FIRST_PAUSE).await;
                 }
+                // A dry run stores nothing, whatever became of it.
+                Err(failure) if call.dry_run => return Err(failure.of_read()),
                 Err(failure) => match failure.of_write() {
                     Some(error) => return Err(error),
                     None => return self.settle(call, deadline).await,

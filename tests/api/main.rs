@@ -1,7 +1,11 @@
 //! The sidecar against a fake Odoo, each module a promise. One binary, so that it links once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod odoo_calls;
 mod odoo_contract;
+mod odoo_feed;
+mod odoo_live;
 mod odoo_mirror;
 mod odoo_writes;
 mod support;

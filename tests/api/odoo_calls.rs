@@ -134,11 +134,13 @@ async fn unusable_answers_are_refused_without_harm() {
 #[tokio::test]
 async fn an_answer_that_is_too_long_is_not_read() {
     let odoo = FakeOdoo::start().await;
-    odoo.set_fault(Some("execute"), Trouble::Huge(2_000_000), 1);
     let mut options = options(&odoo);
     options.max_answer_bytes = 1_000_000;
     let client = Client::new(options).unwrap();
-    assert!(matches!(client.read(&read_call()).await, Err(Error::BadAnswer)));
+    for trouble in [Trouble::Huge(2_000_000), Trouble::Endless] {
+        odoo.set_fault(Some("execute"), trouble, 1);
+        assert!(matches!(client.read(&read_call()).await, Err(Error::BadAnswer)));
+    }
     client.read(&read_call()).await.unwrap();
 }
 

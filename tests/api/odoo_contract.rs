@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use odoo_mcp_sidecar::odoo::gateway::{
-    AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest, FaultCode, HelloRequest,
+    Answer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest, FaultCode, HelloRequest,
     SchemaRequest, Step,
 };
 use odoo_mcp_sidecar::odoo::{Client, Error};
@@ -49,20 +49,22 @@ fn call_of(request: &Value) -> Call {
     }
 }
 
+fn hello_of(request: &Value) -> HelloRequest {
+    HelloRequest {
+        contract: u32::try_from(request["contract"].as_u64().unwrap()).unwrap(),
+        replica: text(&request["replica"]).parse().unwrap(),
+        version: text(&request["version"]),
+        public_url: text(&request["public_url"]),
+        wake_url: optional(&request["wake_url"]),
+        wake_secret: optional(&request["wake_secret"]),
+    }
+}
+
 /// Sends the request of a sample through the real client; what the client made of the answer, as JSON.
 async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) -> Result<Value, Error> {
     Ok(match method {
         "hello" => {
-            let answer = client
-                .hello(&HelloRequest {
-                    contract: u32::try_from(request["contract"].as_u64().unwrap()).unwrap(),
-                    replica: text(&request["replica"]).parse().unwrap(),
-                    version: text(&request["version"]),
-                    public_url: text(&request["public_url"]),
-                    wake_url: optional(&request["wake_url"]),
-                    wake_secret: optional(&request["wake_secret"]),
-                })
-                .await?;
+            let answer = client.hello(&hello_of(request)).await?;
             json!({"cursor": answer.cursor, "version": answer.settings.version, "wake": answer.wake})
         }
         "authenticate" => {
@@ -78,7 +80,15 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
             } else {
                 client.write(call).await?
             };
-            serde_json::from_str(&serde_json::to_string(&answer.results).unwrap()).unwrap()
+            results_of(answer)
+        }
+        "execute_batch" => {
+            let calls: Vec<Call> = request["calls"].as_array().unwrap().iter().map(call_of).collect();
+            let answers = client.read_batch(&calls).await?;
+            answers
+                .into_iter()
+                .map(|answer| answer.map_or_else(|fault| json!(fault.message), results_of))
+                .collect()
         }
         "call_status" => {
             let call_id: CallId = serde_json::from_value(request["call_id"].clone()).unwrap();
@@ -111,6 +121,10 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
     })
 }
 
+fn results_of(answer: Answer) -> Value {
+    serde_json::from_str(&serde_json::to_string(&answer.results).unwrap()).unwrap()
+}
+
 /// What `send` should make of the answer of a sample.
 fn expected(method: &str, answer: &Value) -> Value {
     match method {
@@ -121,6 +135,10 @@ fn expected(method: &str, answer: &Value) -> Value {
             "id": answer["connection"]["id"], "login": answer["user"]["login"], "scope": answer["connection"]["scope"],
         }),
         "execute" => answer["results"].clone(),
+        "execute_batch" => {
+            let answers = answer["answers"].as_array().unwrap().iter();
+            answers.map(|one| one.get("results").unwrap_or(&one["error"]["message"]).clone()).collect()
+        }
         "call_status" => answer["answer"].get("call_id").cloned().unwrap_or_default(),
         "schema" => answer.get("models").or(answer.get("fields")).unwrap().clone(),
         _ => json!([
@@ -143,10 +161,24 @@ fn sendable(request: &Value) -> Value {
     request
 }
 
+/// A call with the deadline of the sample in place of what the queue left of it.
+fn with_deadline(mut sent: Value, wanted: &Value) -> Value {
+    if let Some(deadline) = wanted.get("deadline_ms").and_then(Value::as_u64) {
+        let left = sent["deadline_ms"].as_u64().unwrap();
+        assert!(left <= deadline && left + 10_000 > deadline, "{left}");
+        sent["deadline_ms"] = json!(deadline);
+    }
+    let calls = sent.get_mut("calls").and_then(Value::as_array_mut);
+    for (sent, wanted) in calls.into_iter().flatten().zip(wanted["calls"].as_array().into_iter().flatten()) {
+        *sent = with_deadline(sent.take(), wanted);
+    }
+    sent
+}
+
 #[tokio::test]
 async fn every_sample_holds() {
     let mut cases = 0;
-    for method in ["hello", "authenticate", "execute", "call_status", "schema", "changes"] {
+    for method in ["hello", "authenticate", "execute", "execute_batch", "call_status", "schema", "changes"] {
         for case in samples(method) {
             let name = format!("{method}: {}", case["name"]);
             let odoo = FakeOdoo::start().await;
@@ -156,13 +188,8 @@ async fn every_sample_holds() {
             let client = Client::new(options(&odoo)).unwrap();
             let outcome = send(&client, method, &case["request"]).await;
 
-            let mut sent = odoo.requests(method).pop().unwrap();
             let wanted = sendable(&case["request"]);
-            if let Some(deadline) = wanted.get("deadline_ms") {
-                let left = sent["deadline_ms"].as_u64().unwrap();
-                assert!(left <= deadline.as_u64().unwrap(), "{name}");
-                sent["deadline_ms"] = deadline.clone();
-            }
+            let sent = with_deadline(odoo.requests(method).pop().unwrap(), &wanted);
             assert_eq!(sent, wanted, "{name}");
 
             match (case.get("answer"), outcome) {

@@ -150,3 +150,13 @@ async fn an_answer_replayed_for_an_idempotency_key_counts() {
     let answer = client(&odoo).write(write_call()).await.unwrap();
     assert!(answer.replayed && answer.results[0].get() == "7");
 }
+
+#[tokio::test]
+async fn a_lost_dry_run_is_no_lost_write() {
+    let odoo = FakeOdoo::start().await;
+    odoo.set_fault(Some("execute"), Trouble::HangUp, 1);
+    let mut call = write_call();
+    call.dry_run = true;
+    assert!(matches!(client(&odoo).write(call).await, Err(Error::BadAnswer)));
+    assert_eq!((odoo.count("execute"), odoo.count("call_status")), (1, 0));
+}

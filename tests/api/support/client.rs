@@ -1,6 +1,6 @@
 //! Clients and calls for tests of `odoo` and `mirror`.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code)]
 
 use std::future::Future;
 use std::sync::Arc;

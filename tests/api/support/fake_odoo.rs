@@ -62,6 +62,8 @@ pub enum Trouble {
     DeepNesting(usize),
     /// Is a string of this length.
     Huge(usize),
+    /// Has no announced length and no end.
+    Endless,
     /// Is a fault with code 1 and this text.
     Traceback(String),
     /// Has this status.
@@ -329,6 +331,14 @@ async fn respond(shared: &Shared, stream: &mut TcpStream, xml: String, trouble: 
         Some(Trouble::Slow(delay)) => tokio::time::sleep(delay).await,
         Some(Trouble::Silence) => std::future::pending().await,
         Some(Trouble::HangUp) => return false,
+        Some(Trouble::Endless) => {
+            let head = b"HTTP/1.0 200 OK\r\n\r\n<methodResponse><params><param><value><string>";
+            let mut written = stream.write_all(head).await;
+            while written.is_ok() {
+                written = stream.write_all(&[b'x'; 65_536]).await;
+            }
+            return false;
+        }
         Some(Trouble::CutMidAnswer) => cut = true,
         Some(Trouble::Body(text)) => body = text,
         Some(Trouble::DeepNesting(depth)) => {

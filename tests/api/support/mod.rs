@@ -2,5 +2,6 @@
 
 pub mod client;
 pub mod fake_odoo;
+pub mod scene;
 pub mod server;
 pub mod waiting;
