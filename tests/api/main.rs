@@ -11,6 +11,7 @@ mod odoo_writes;
 mod support;
 mod web_eras;
 mod web_limits;
+mod web_logs;
 mod web_origins;
 mod web_refusals;
 mod web_sessions;

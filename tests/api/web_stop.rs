@@ -4,9 +4,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use crate::support::fake_odoo::FakeOdoo;
-use crate::support::server::{Server, request, until};
+use crate::support::server::{Answer, Server, key, request, until};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_odoo-mcp-sidecar");
 
@@ -19,6 +20,7 @@ async fn stopping_ends_streams_and_lets_calls_finish() {
     let legacy = tokio::spawn(server.in_session(1, &session, &body).send());
     let modern = tokio::spawn(server.wait_call(2).send());
     until("both wait", || async { bell.waiting() == 2 }).await;
+    let readyz = server.admin("/readyz");
     let (public, running) = (server.running.public_addr(), server.running);
     let start = Instant::now();
     let stopping = tokio::spawn(running.stop());
@@ -28,6 +30,8 @@ async fn stopping_ends_streams_and_lets_calls_finish() {
         .unwrap();
     until("nobody is accepted", || async { tokio::net::TcpStream::connect(public).await.is_err() }).await;
     assert!(!stopping.is_finished());
+    let ready = Answer::of(server.http.get(readyz).send().await.unwrap()).await;
+    assert_eq!((ready.status, ready.json()["reason"].as_str()), (503, Some("stopping")));
     (0..2).for_each(|_| bell.ring());
     for call in [legacy, modern] {
         let text = call.await.unwrap().unwrap().text().await.unwrap();
@@ -60,6 +64,38 @@ async fn readiness_follows_odoo() {
     let hello = server.odoo.requests("hello").remove(0);
     assert_eq!(hello["wake_url"], Value::from(server.admin("/wake")));
     assert_eq!(hello["public_url"], "https://odoo.example.com");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let odoo = FakeOdoo::start().await;
+    let data = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (listen, url, data) = (port.to_string(), odoo.url(), data.path().to_str().unwrap().to_owned());
+    let arguments =
+        ["--listen", &listen, "--admin-listen", "127.0.0.1:0", "--data-dir", &data, "--odoo-url", &url];
+    let mut child = sidecar(&arguments, &SOUND).spawn().unwrap();
+    until("it says hello", || async { odoo.count("hello") > 0 }).await;
+    // A request whose body never ends keeps the drain waiting.
+    let mut slow = tokio::net::TcpStream::connect(port).await.unwrap();
+    let head = format!(
+        "POST /odoo/mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nAuthorization: Bearer {}\r\n\r\n",
+        key(1)
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    until("it is being served", || async { odoo.count("authenticate") > 0 }).await;
+    let signal = |child: &std::process::Child| {
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    };
+    signal(&child);
+    until("nobody is accepted", || async { tokio::net::TcpStream::connect(port).await.is_err() }).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(child.try_wait().unwrap().is_none(), "it did not drain");
+    let start = Instant::now();
+    signal(&child);
+    let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(2));
+    assert_eq!(status.code(), Some(0));
 }
 
 // === the binary ===
