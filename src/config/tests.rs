@@ -99,7 +99,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
     assert_eq!(config.limits.body_timeout, Duration::from_secs(90));
     assert_eq!(config.limits.in_flight, 3);
     assert_eq!(config.odoo.api_key.expose(), "12345");
-    assert_eq!(config.odoo.login, "mcp-sidecar");
+    assert_eq!(config.odoo.login, "mcp_sidecar_service");
     assert_eq!(config.log.format, Format::Json);
 }
 

@@ -164,6 +164,18 @@ impl Sessions {
     }
 }
 
+/// An event with its number told one higher than rmcp's. rmcp counts a stream's events from 0 and replays from
+/// a number on, the event of that number included; so no event has the id of the priming one, which ids must
+/// not, and a client that comes back gets what follows the last event that it has.
+fn renumbered(mut event: ServerSseMessage) -> ServerSseMessage {
+    if let Some(id) = event.event_id.take() {
+        let (number, stream) = id.split_at(id.find('/').unwrap_or(id.len()));
+        let next = number.parse::<usize>().map(|number| format!("{}{stream}", number + 1));
+        event.event_id = Some(next.unwrap_or(id));
+    }
+    event
+}
+
 /// An event without data whose id lets the client come back for what follows it.
 fn priming(id: String) -> impl Stream<Item = ServerSseMessage> + Send + Sync {
     stream::iter([ServerSseMessage::priming(id, RETRY)])
@@ -227,10 +239,9 @@ impl SessionManager for Sessions {
             self.remember(id, stream, &message);
         }
         handle.push_message(message, receiver.http_request_id).await?;
-        // The first event of a stream has index 0, and resuming at an index replays from it on.
         let offer = receiver.http_request_id.filter(|_| self.is_resumable(id));
         let offer = stream::iter(offer).flat_map(|stream| priming(format!("0/{stream}")));
-        Ok(offer.chain(ReceiverStream::new(receiver.inner)))
+        Ok(offer.chain(ReceiverStream::new(receiver.inner).map(renumbered)))
     }
 
     async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Self::Error> {
@@ -243,7 +254,7 @@ impl SessionManager for Sessions {
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         let events = self.engine.create_standalone_stream(id).await?;
         let offer = stream::iter(self.is_resumable(id).then_some(())).flat_map(|()| priming("0".to_owned()));
-        Ok(offer.chain(events))
+        Ok(offer.chain(events.map(renumbered)))
     }
 
     async fn resume(
@@ -254,9 +265,22 @@ impl SessionManager for Sessions {
         // rmcp forgets a request with its answer, so this works only as long as the request is running.
         let lost = self.lost(id, &last_event_id);
         match (self.engine.resume(id, last_event_id).await, lost) {
-            (Ok(events), _) => Ok(events.left_stream()),
+            (Ok(events), _) => Ok(events.map(renumbered).left_stream()),
             (Err(_), Some(lost)) => Ok(stream::iter([lost]).right_stream()),
             (Err(error), None) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_told_one_higher() {
+        let told = |id: &str| renumbered(ServerSseMessage::priming(id, RETRY)).event_id.unwrap();
+        assert_eq!(told("0/12"), "1/12");
+        assert_eq!(told("9"), "10");
+        assert_eq!(told("odd"), "odd");
     }
 }
