@@ -1,15 +1,42 @@
 //! What an AI tool can do with Odoo: one file a tool family. Knows neither MCP's wire nor HTTP nor OAuth.
 //!
-//! A tool compiles arguments to a call and shapes the answer for a model; `Toolbox` joins the two.
+//! A tool compiles arguments to a call and shapes the answer for a model; `Toolbox` joins the two:
+//!
+//! ```text
+//! arguments -> coerce (near misses) -> check (schema) -> Tool::compile -> Plan
+//! Plan -> odoo (read, write) or mirror -> Got -> Tool::shape -> Reply
+//! error -> faults (one table, with the nearest names of the mirror) -> Reply
+//! ```
+//!
+//! To add a tool: a file that implements `plan::Tool`, and its line in `registry`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::mirror::Mirror;
-use crate::odoo::Client;
-use crate::vocab::Principal;
+mod answer;
+mod args;
+mod batch;
+mod check;
+mod coerce;
+mod describe;
+mod domain;
+mod execute;
+mod faults;
+mod group;
+mod literal;
+mod models;
+mod nearest;
+mod plan;
+mod read;
+mod registry;
+mod search;
+mod session;
+mod toolbox;
+mod traverse;
+mod write;
+
+pub use toolbox::Toolbox;
 
 /// What is said of a tool in `tools/list`.
 #[derive(Debug, Clone)]
@@ -57,41 +84,20 @@ pub struct Reply {
     pub is_error: bool,
 }
 
+impl Reply {
+    fn json(body: answer::Body) -> Self {
+        Self { text: body.finish(), is_error: false }
+    }
+
+    fn error(sentence: String) -> Self {
+        Self { text: sentence, is_error: true }
+    }
+}
+
 /// The name is not a tool that this principal may see. Hidden and unknown tools look the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Unknown tool: {0}")]
 pub struct UnknownTool(pub String);
 
-/// All tools, with what they need to run.
-#[derive(Debug)]
-pub struct Toolbox {
-    _client: Arc<Client>,
-    _mirror: Arc<Mirror>,
-}
-
-impl Toolbox {
-    pub fn new(client: Arc<Client>, mirror: Arc<Mirror>) -> Self {
-        Self { _client: client, _mirror: mirror }
-    }
-
-    /// The tools that this principal may see, in a fixed order.
-    pub fn list(&self, _principal: &Principal) -> Vec<Arc<ToolSpec>> {
-        Vec::new()
-    }
-
-    /// Whether the principal may see a tool of this name.
-    pub fn admits(&self, _principal: &Principal, _name: &str) -> bool {
-        false
-    }
-
-    /// Runs a tool. Everything but an unknown tool comes back as a reply that a model can act on.
-    pub async fn call(
-        &self,
-        _principal: &Principal,
-        _peer: IpAddr,
-        name: &str,
-        _arguments: Map<String, Value>,
-    ) -> Result<Reply, UnknownTool> {
-        Err(UnknownTool(name.to_owned()))
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod odoo_live;
 mod odoo_mirror;
 mod odoo_writes;
 mod support;
+mod tools_calls;
+mod tools_refusals;
 mod web_eras;
 mod web_limits;
 mod web_logs;

@@ -205,7 +205,7 @@ async fn a_client_that_takes_json_only_is_served_without_a_session() {
     assert_eq!(server.ask(post(&initialized)).await.status, 202);
     let answer = server.ask(post(&list()).header("mcp-protocol-version", LEGACY)).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
-    assert_eq!(answer.json()["result"]["tools"], json!([]));
+    assert!(answer.json()["result"]["tools"].as_array().is_some_and(|tools| !tools.is_empty()));
 }
 
 #[tokio::test]

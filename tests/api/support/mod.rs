@@ -4,4 +4,5 @@ pub mod client;
 pub mod fake_odoo;
 pub mod scene;
 pub mod server;
+pub mod tools;
 pub mod waiting;

@@ -1,0 +1,131 @@
+//! The arguments of tools: one declaration gives the JSON Schema that clients see and says what is tolerated.
+//!
+//! Schemas keep to what every client takes (`reference/mcp.md`, section 5): no `$ref`, no combinators, one
+//! type each, `items` in every array. Every byte here is paid in each conversation.
+
+use serde_json::{Map, Value, json};
+
+/// What an argument holds; decides its schema and how a near miss is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    /// At least 1.
+    Number,
+    /// At least 0.
+    Offset,
+    Flag,
+    Id,
+    Ids,
+    Names,
+    /// Names that may also come joined by dots.
+    Path,
+    Domain,
+    Object,
+    Objects,
+    /// Objects of `id` and `values`.
+    Updates,
+    List,
+    Context,
+}
+
+/// One argument of a tool.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arg {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub about: &'static str,
+    pub required: bool,
+}
+
+impl Arg {
+    pub const fn must(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, about, required: true }
+    }
+
+    pub const fn may(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, about, required: false }
+    }
+}
+
+pub(super) const MODEL: Arg = Arg::must("model", Kind::Text, "e.g. sale.order");
+pub(super) const DOMAIN: Arg =
+    Arg::may("domain", Kind::Domain, "Odoo domain, e.g. [[\"state\",\"=\",\"sale\"]]");
+pub(super) const FIELDS: Arg = Arg::may("fields", Kind::Names, "Default: the most relevant");
+pub(super) const LIMIT: Arg = Arg::may("limit", Kind::Number, "Default 20, at most 1000");
+pub(super) const OFFSET: Arg = Arg::may("offset", Kind::Offset, "Rows to skip");
+pub(super) const ORDER: Arg = Arg::may("order", Kind::Text, "E.g. date desc, id");
+pub(super) const CONTEXT: Arg =
+    Arg::may("context", Kind::Context, "Keys: lang, tz, allowed_company_ids, active_test");
+pub(super) const KEY: Arg =
+    Arg::may("idempotency_key", Kind::Text, "Unique text; with it a repeat is not done twice");
+pub(super) const DRY_RUN: Arg =
+    Arg::may("dry_run", Kind::Flag, "Roll back at the end; sequences, mails, outside calls stay");
+
+/// The keys of a context; Odoo refuses any other.
+pub(super) const CONTEXT_KEYS: [&str; 4] = ["lang", "tz", "allowed_company_ids", "active_test"];
+
+/// The JSON Schema of a list of arguments.
+pub(super) fn schema(args: &[Arg]) -> Map<String, Value> {
+    let mut properties = Map::new();
+    for arg in args {
+        let mut property = shape_of(arg.kind);
+        if let Some(property) = property.as_object_mut() {
+            property.insert("description".into(), json!(arg.about));
+        }
+        properties.insert(arg.name.into(), property);
+    }
+    let required: Vec<&str> = args.iter().filter(|arg| arg.required).map(|arg| arg.name).collect();
+    let mut schema = Map::new();
+    schema.insert("type".into(), json!("object"));
+    schema.insert("properties".into(), Value::Object(properties));
+    if !required.is_empty() {
+        schema.insert("required".into(), json!(required));
+    }
+    schema.insert("additionalProperties".into(), json!(false));
+    schema
+}
+
+fn shape_of(kind: Kind) -> Value {
+    match kind {
+        Kind::Text => json!({"type": "string"}),
+        Kind::Number => json!({"type": "integer", "minimum": 1}),
+        Kind::Offset => json!({"type": "integer", "minimum": 0}),
+        Kind::Flag => json!({"type": "boolean"}),
+        Kind::Id => json!({"type": "integer"}),
+        Kind::Ids => json!({"type": "array", "items": {"type": "integer"}}),
+        Kind::Names | Kind::Path => json!({"type": "array", "items": {"type": "string"}}),
+        // Conditions and calls hold values of any type, so their items stay open.
+        Kind::Domain | Kind::List => json!({"type": "array", "items": {}}),
+        Kind::Objects => json!({"type": "array", "items": {"type": "object"}}),
+        Kind::Updates => json!({
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"id": {"type": "integer"}, "values": {"type": "object"}},
+                "required": ["id", "values"],
+            },
+        }),
+        // Its keys are checked in `coerce`: spelt out here they would cost 2 kB over all tools.
+        Kind::Object | Kind::Context => json!({"type": "object"}),
+    }
+}
+
+/// What an argument takes, for sentences.
+pub(super) fn takes(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Number => "a whole number from 1",
+        Kind::Offset => "a whole number from 0",
+        Kind::Flag => "true or false",
+        Kind::Id => "the id of one record, a whole number (batch_delete takes many)",
+        Kind::Ids => "a list of record ids, whole numbers",
+        Kind::Names => "a list of field names",
+        Kind::Path => "a list of field names, as in [\"order_line\", \"product_id\"]",
+        Kind::Domain => "a list of conditions, as in [[\"state\", \"=\", \"sale\"]]",
+        Kind::Object => "an object of field names and values",
+        Kind::Objects => "a list of objects of field names and values",
+        Kind::Updates => "a list of objects, each with `id` and `values`",
+        Kind::List => "a list",
+        Kind::Context => "an object with keys of lang, tz, allowed_company_ids, active_test",
+    }
+}

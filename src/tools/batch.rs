@@ -1,0 +1,161 @@
+//! Many records in one transaction: all of them or none.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL};
+use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool};
+use super::write::{changed, deleted};
+use super::{Category, Reply, Risk};
+use crate::odoo::Error;
+use crate::odoo::gateway::{MAX_LIMIT, Mode, Step};
+
+/// As many steps as the contract lets into one call.
+const MAX_STEPS: usize = 100;
+
+// === batch_create ===
+
+pub(super) struct BatchCreate;
+
+static CREATE: Spec = Spec {
+    name: "batch_create",
+    title: "Create many records",
+    description: "Creates up to 1000 records of a model, all or none.",
+    args: &[MODEL, Arg::must("records", Kind::Objects, "Values as for create_record"), DRY_RUN, KEY, CONTEXT],
+    category: Category::Write,
+    risk: Risk::Medium,
+    annotations: ADDS,
+};
+
+impl Tool for BatchCreate {
+    fn spec(&self) -> &'static Spec {
+        &CREATE
+    }
+
+    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+        let values: Vec<Map<String, Value>> =
+            arguments.list("records").into_iter().filter_map(object).collect();
+        at_most("records", values.len())?;
+        let step = Step::Create { model: arguments.model(), values };
+        Ok(Plan::change(Mode::Write, vec![step], arguments))
+    }
+
+    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
+        changed("created", arguments, got, site)
+    }
+}
+
+// === batch_update ===
+
+pub(super) struct BatchUpdate;
+
+static UPDATE: Spec = Spec {
+    name: "batch_update",
+    title: "Update many records",
+    description: "Writes different values to different records of a model, all or none.",
+    args: &[MODEL, Arg::must("updates", Kind::Updates, "Each record once"), DRY_RUN, KEY, CONTEXT],
+    category: Category::Write,
+    risk: Risk::Medium,
+    annotations: CHANGES,
+};
+
+impl Tool for BatchUpdate {
+    fn spec(&self) -> &'static Spec {
+        &UPDATE
+    }
+
+    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+        let updates = arguments.list("updates");
+        at_most("updates", updates.len())?;
+        let groups = group(updates)?;
+        if groups.len() > MAX_STEPS {
+            return Err(Refusal::new(format!(
+                "`updates` holds {} different sets of values and one call takes {MAX_STEPS}: send them in parts.",
+                groups.len()
+            )));
+        }
+        let model = arguments.model();
+        let write = |(values, ids)| Step::Write { model: model.clone(), ids, values };
+        let steps = groups.into_iter().map(write).collect();
+        Ok(Plan::change(Mode::Write, steps, arguments))
+    }
+
+    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
+        changed("updated", arguments, got, site)
+    }
+}
+
+/// Values and the ids of the records that get them.
+type Group = (Map<String, Value>, Vec<i64>);
+
+/// Records that get the same values share a step. Each record may occur once, so the order of steps is free.
+fn group(updates: Vec<Value>) -> Result<Vec<Group>, Refusal> {
+    let mut seen = HashSet::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for mut update in updates.into_iter().filter_map(object) {
+        let id = update.get("id").and_then(Value::as_i64).unwrap_or_default();
+        if let Some(other) = update.keys().find(|key| *key != "id" && *key != "values") {
+            return Err(Refusal::new(format!(
+                "`updates` holds the key `{other}` for id {id}: put fields inside `values`."
+            )));
+        }
+        let values = update.shift_remove("values").and_then(object).unwrap_or_default();
+        if values.is_empty() {
+            return Err(Refusal::new(format!("`updates` gives no `values` for id {id}.")));
+        }
+        if !seen.insert(id) {
+            return Err(Refusal::new(format!("`updates` names id {id} twice: join its values.")));
+        }
+        match groups.iter_mut().find(|(known, _)| *known == values) {
+            Some((_, ids)) => ids.push(id),
+            None => groups.push((values, vec![id])),
+        }
+    }
+    Ok(groups)
+}
+
+// === batch_delete ===
+
+pub(super) struct BatchDelete;
+
+static DELETE: Spec = Spec {
+    name: "batch_delete",
+    title: "Delete many records",
+    description: "Deletes up to 1000 records of a model for good, all or none.",
+    args: &[MODEL, Arg::must("ids", Kind::Ids, "The records"), DRY_RUN, KEY],
+    category: Category::Write,
+    risk: Risk::High,
+    annotations: CHANGES,
+};
+
+impl Tool for BatchDelete {
+    fn spec(&self) -> &'static Spec {
+        &DELETE
+    }
+
+    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+        let step = Step::Unlink { model: arguments.model(), ids: arguments.ids("ids")? };
+        Ok(Plan::change(Mode::Write, vec![step], arguments))
+    }
+
+    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
+        deleted(arguments, got)
+    }
+}
+
+fn object(value: Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(members) => Some(members),
+        _ => None,
+    }
+}
+
+fn at_most(name: &str, given: usize) -> Result<(), Refusal> {
+    if given <= MAX_LIMIT as usize {
+        return Ok(());
+    }
+    Err(Refusal::new(format!(
+        "`{name}` takes at most {MAX_LIMIT} records a call, not {given}: send them in parts."
+    )))
+}

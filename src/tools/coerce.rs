@@ -1,0 +1,360 @@
+//! Reads near misses of models: a list sent as text, an id sent as text, a well-known other name.
+//!
+//! Runs before validation: what cannot be read with certainty stays as it is, for the schema to refuse.
+
+use serde_json::{Map, Value, json};
+
+use super::args::{Arg, CONTEXT_KEYS, Kind};
+use super::{domain, literal};
+
+/// Names that other servers and Odoo's own methods use for the same thing.
+const SYNONYMS: [(&str, &str); 21] = [
+    ("id", "ids"),
+    ("record_id", "ids"),
+    ("record_ids", "ids"),
+    ("res_ids", "ids"),
+    ("ids", "id"),
+    ("record_id", "id"),
+    ("res_id", "id"),
+    ("model_name", "model"),
+    ("res_model", "model"),
+    ("order_by", "order"),
+    ("orderby", "order"),
+    ("sort", "order"),
+    ("filters", "domain"),
+    ("filter", "domain"),
+    ("group_by", "groupby"),
+    ("vals", "values"),
+    ("data", "values"),
+    ("vals_list", "records"),
+    ("values", "records"),
+    ("search", "query"),
+    ("name", "query"),
+];
+
+/// Brings arguments into the form of the schema where their meaning is certain. An error is a whole sentence.
+pub(super) fn coerce(args: &[Arg], mut given: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    rename(args, &mut given);
+    let mut read = Map::with_capacity(given.len());
+    for (name, value) in given {
+        let Some(arg) = args.iter().find(|arg| arg.name == name) else {
+            read.insert(name, value);
+            continue;
+        };
+        let value = read_as(arg.kind, value).map_err(|why| format!("`{name}` {why}."))?;
+        // An optional argument that says nothing is one that is not there.
+        if !is_nothing(arg, &value) {
+            read.insert(name, value);
+        }
+    }
+    Ok(read)
+}
+
+fn rename(args: &[Arg], given: &mut Map<String, Value>) {
+    let known = |name: &str| args.iter().any(|arg| arg.name == name);
+    for (other, name) in SYNONYMS {
+        if known(name)
+            && !known(other)
+            && !given.contains_key(name)
+            && let Some(value) = given.shift_remove(other)
+        {
+            given.insert(name.to_owned(), value);
+        }
+    }
+}
+
+fn is_nothing(arg: &Arg, value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty() && (arg.kind == Kind::Names || arg.required),
+        _ => false,
+    }
+}
+
+fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
+    Ok(match kind {
+        Kind::Text => text(value),
+        Kind::Number | Kind::Offset => integer(value),
+        Kind::Flag => flag(value),
+        Kind::Id => one_id(value),
+        Kind::Ids => ids(value),
+        Kind::Names => names(value, &[',']),
+        Kind::Path => names(value, &[',', '.']),
+        Kind::Domain => domain::tidy(from_text(value)?)?,
+        Kind::Object => from_text(value)?,
+        Kind::Objects => list_of_objects(from_text(value)?),
+        Kind::Updates => updates(list_of_objects(from_text(value)?)),
+        Kind::List => from_text(value)?,
+        Kind::Context => context(from_text(value)?)?,
+    })
+}
+
+/// A list or object that came as text.
+fn from_text(value: Value) -> Result<Value, String> {
+    match value {
+        Value::String(text) if text.trim().is_empty() => Ok(Value::Null),
+        Value::String(text) => literal::parse(&text).map_err(|why| why.to_string()),
+        other => Ok(other),
+    }
+}
+
+fn text(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.trim().to_owned()),
+        Value::Number(number) => Value::String(number.to_string()),
+        // An order or grouping by several fields.
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
+            Value::String(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+        }
+        other => other,
+    }
+}
+
+fn integer(value: Value) -> Value {
+    let number = match &value {
+        Value::String(text) => text.trim().parse::<i64>().ok(),
+        // JSON does not tell 20 from 20.0, and some clients send the latter.
+        Value::Number(number) => {
+            number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64)
+        }
+        _ => None,
+    };
+    number.map_or(value, |number| json!(number))
+}
+
+fn flag(value: Value) -> Value {
+    match value.as_str().map(str::to_lowercase).as_deref() {
+        Some("true" | "1" | "yes") => json!(true),
+        Some("false" | "0" | "no") => json!(false),
+        Some(_) => value,
+        None => match value.as_i64() {
+            Some(1) => json!(true),
+            Some(0) => json!(false),
+            _ => value,
+        },
+    }
+}
+
+/// An id as a number, as text, or as an answer gave it: `{"id", "name"}`.
+fn id(value: Value) -> Value {
+    match value {
+        Value::Object(mut pair) if pair.contains_key("id") => integer(pair.remove("id").unwrap_or_default()),
+        other => integer(other),
+    }
+}
+
+fn one_id(value: Value) -> Value {
+    match ids(value) {
+        Value::Array(mut items) if items.len() == 1 => items.pop().unwrap_or_default(),
+        other => other,
+    }
+}
+
+fn ids(value: Value) -> Value {
+    let items = match value {
+        Value::Array(items) => items,
+        Value::Null => return Value::Null,
+        Value::String(text) => match literal::parse(&text) {
+            Ok(Value::Array(items)) => items,
+            _ => text
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .map(|part| json!(part))
+                .collect(),
+        },
+        other => vec![other],
+    };
+    let mut seen = std::collections::HashSet::new();
+    let items = items.into_iter().map(id).filter(|item| item.as_i64().is_none_or(|id| seen.insert(id)));
+    Value::Array(items.collect())
+}
+
+fn names(value: Value, separators: &[char]) -> Value {
+    let split = |text: &str| -> Vec<Value> {
+        text.split(separators)
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(|part| json!(part))
+            .collect()
+    };
+    match value {
+        Value::String(text) if text.trim_start().starts_with(['[', '(']) => match literal::parse(&text) {
+            Ok(items @ Value::Array(_)) => names(items, separators),
+            _ => Value::String(text),
+        },
+        Value::String(text) => Value::Array(split(&text)),
+        // In a list only the path is split further: ["a.b", "c"].
+        Value::Array(items) if separators.contains(&'.') => Value::Array(
+            items
+                .into_iter()
+                .flat_map(|item| item.as_str().map(split).unwrap_or_else(|| vec![item]))
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+fn list_of_objects(value: Value) -> Value {
+    match value {
+        single @ Value::Object(_) => Value::Array(vec![single]),
+        other => other,
+    }
+}
+
+/// `{"ids": [1, 2], "values"}` is two updates.
+fn updates(value: Value) -> Value {
+    let Value::Array(items) = value else { return value };
+    let spread = |mut item: Value| -> Vec<Value> {
+        let Some(update) = item.as_object_mut() else { return vec![item] };
+        let given = update.shift_remove("ids").or_else(|| update.shift_remove("id"));
+        match given.map(ids) {
+            Some(Value::Array(given)) if !given.is_empty() => given
+                .into_iter()
+                .map(|id| {
+                    let mut one = update.clone();
+                    one.insert("id".into(), id);
+                    Value::Object(one)
+                })
+                .collect(),
+            _ => vec![item],
+        }
+    };
+    Value::Array(items.into_iter().flat_map(spread).collect())
+}
+
+/// The keys of a context have types of their own, checked here since the schema leaves them open.
+fn context(value: Value) -> Result<Value, String> {
+    let Value::Object(given) = value else { return Ok(value) };
+    let mut read = Map::new();
+    for (key, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
+        let (value, fits, takes) = match key.as_str() {
+            "allowed_company_ids" => {
+                let value = ids(value);
+                let fits =
+                    value.as_array().is_some_and(|ids| !ids.is_empty() && ids.iter().all(Value::is_i64));
+                (value, fits, "a list of company ids")
+            }
+            "active_test" => {
+                let value = flag(value);
+                let fits = value.is_boolean();
+                (value, fits, "true or false")
+            }
+            "lang" | "tz" => {
+                let fits = value.is_string();
+                (value, fits, "text")
+            }
+            _ => return Err(format!("takes no key `{key}`; its keys are {}", CONTEXT_KEYS.join(", "))),
+        };
+        if !fits {
+            return Err(format!("takes {takes} for `{key}`, not {}", domain::shown(&value)));
+        }
+        read.insert(key, value);
+    }
+    Ok(Value::Object(read))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{CONTEXT, MODEL};
+    use super::*;
+
+    fn read(kind: Kind, value: Value) -> Value {
+        read_as(kind, value).unwrap()
+    }
+
+    #[test]
+    fn ids_come_in_many_forms() {
+        for value in [json!([5, 6]), json!("5,6"), json!("[5, 6]"), json!(["5", 6.0, 5]), json!("(5, 6)")] {
+            assert_eq!(read(Kind::Ids, value), json!([5, 6]));
+        }
+        assert_eq!(read(Kind::Ids, json!(5)), json!([5]));
+        assert_eq!(read(Kind::Ids, json!({"id": 5, "name": "x"})), json!([5]));
+        assert_eq!(read(Kind::Ids, json!("abc")), json!(["abc"]));
+        assert_eq!(read(Kind::Id, json!(["7"])), json!(7));
+        assert_eq!(read(Kind::Id, json!([7, 8])), json!([7, 8]));
+    }
+
+    #[test]
+    fn names_come_in_many_forms() {
+        for value in [json!(["a", "b.c"]), json!("a, b.c"), json!("['a', 'b.c']")] {
+            assert_eq!(read(Kind::Names, value), json!(["a", "b.c"]));
+        }
+        assert_eq!(read(Kind::Path, json!("a.b.c")), json!(["a", "b", "c"]));
+        assert_eq!(read(Kind::Path, json!(["a.b", "c"])), json!(["a", "b", "c"]));
+        assert_eq!(read(Kind::Names, json!({"a": 1})), json!({"a": 1}));
+    }
+
+    #[test]
+    fn scalars_come_in_many_forms() {
+        assert_eq!(read(Kind::Number, json!("20")), json!(20));
+        assert_eq!(read(Kind::Number, json!(20.0)), json!(20));
+        assert_eq!(read(Kind::Number, json!(2.5)), json!(2.5));
+        assert_eq!(read(Kind::Flag, json!("True")), json!(true));
+        assert_eq!(read(Kind::Flag, json!(0)), json!(false));
+        assert_eq!(read(Kind::Flag, json!("maybe")), json!("maybe"));
+        assert_eq!(read(Kind::Text, json!(42)), json!("42"));
+        assert_eq!(read(Kind::Text, json!(["name desc", "id"])), json!("name desc, id"));
+    }
+
+    #[test]
+    fn values_of_records_are_never_touched() {
+        let values = json!({"name": "True", "code": "[1, 2]", "note": null, "ref": " 5 "});
+        assert_eq!(read(Kind::Object, values.clone()), values);
+        assert_eq!(read(Kind::Object, json!(values.to_string())), values);
+        assert_eq!(read(Kind::Objects, values.clone()), json!([values]));
+        assert_eq!(read(Kind::Objects, json!("[{'name': None}]")), json!([{"name": null}]));
+    }
+
+    #[test]
+    fn updates_of_several_records_are_spread() {
+        assert_eq!(
+            read(Kind::Updates, json!([{"ids": [1, "2"], "values": {"a": 1}}, {"id": "3", "values": {}}])),
+            json!([{"values": {"a": 1}, "id": 1}, {"values": {"a": 1}, "id": 2}, {"values": {}, "id": 3}])
+        );
+    }
+
+    #[test]
+    fn synonyms_and_nothings_are_read() {
+        let args = [MODEL, Arg::may("ids", Kind::Ids, ""), CONTEXT, Arg::may("fields", Kind::Names, "")];
+        let given = json!({"res_model": " res.partner ", "id": 5, "fields": "", "context": null});
+        let read = coerce(&args, given.as_object().cloned().unwrap()).unwrap();
+        assert_eq!(Value::Object(read), json!({"model": "res.partner", "ids": [5]}));
+    }
+
+    #[test]
+    fn the_right_name_wins_over_a_synonym() {
+        let args = [Arg::may("ids", Kind::Ids, "")];
+        let given = json!({"ids": 1, "id": 2});
+        let read = coerce(&args, given.as_object().cloned().unwrap()).unwrap();
+        assert_eq!(Value::Object(read), json!({"ids": [1], "id": 2}));
+    }
+
+    #[test]
+    fn context_values_are_read() {
+        let context =
+            json!({"active_test": "false", "allowed_company_ids": "1,2", "lang": "fr_FR", "tz": null});
+        assert_eq!(
+            read(Kind::Context, context),
+            json!({"active_test": false, "allowed_company_ids": [1, 2], "lang": "fr_FR"})
+        );
+        for (wrong, told) in [
+            (json!({"tracking_disable": true}), "takes no key `tracking_disable`; its keys are lang, tz"),
+            (json!({"active_test": 3}), "takes true or false for `active_test`, not 3"),
+            (json!({"allowed_company_ids": "x"}), "takes a list of company ids for `allowed_company_ids`"),
+            (json!({"lang": 1}), "takes text for `lang`, not 1"),
+        ] {
+            let fault = read_as(Kind::Context, wrong).unwrap_err();
+            assert!(fault.starts_with(told), "{fault}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_literal_is_told_with_its_argument() {
+        let args = [Arg::may("domain", Kind::Domain, "")];
+        let given = json!({"domain": "[('user_id','=',uid)]"});
+        let fault = coerce(&args, given.as_object().cloned().unwrap()).unwrap_err();
+        assert!(fault.starts_with("`domain` holds the name `uid`"), "{fault}");
+    }
+}

@@ -1,0 +1,126 @@
+//! What a model is made of: ranked, cut and counted, since whole schemas flood a conversation.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::Body;
+use super::args::{Arg, Kind, MODEL, OFFSET};
+use super::models::LANG;
+use super::nearest::nearest;
+use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
+use super::{Category, Reply, Risk};
+use crate::odoo::Error;
+use crate::odoo::gateway::FieldDocument;
+
+const DEFAULT_LIMIT: u32 = 60;
+/// Selections such as time zones have hundreds of values.
+const MAX_SELECTION: usize = 20;
+/// Help beyond this is for people; who asks for a field by name gets all of it.
+const MAX_HELP: usize = 160;
+
+pub(super) struct DescribeModel;
+
+static SPEC: Spec = Spec {
+    name: "describe_model",
+    title: "Describe a model",
+    description: "Fields of a model, the most relevant first (type, label, relation, selection), and your access. \
+                  `omitted` counts what is not shown: ask by `fields`, `pattern` or `offset`.",
+    args: &[
+        MODEL,
+        Arg::may("fields", Kind::Names, "Only these, in full"),
+        Arg::may("pattern", Kind::Text, "Words in name, label or type"),
+        Arg::may("limit", Kind::Number, "Default 60"),
+        OFFSET,
+        LANG,
+    ],
+    category: Category::Read,
+    risk: Risk::Low,
+    annotations: READS,
+};
+
+impl Tool for DescribeModel {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+        Ok(Plan::Fields { model: arguments.model(), lang: arguments.owned("lang") })
+    }
+
+    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
+        let Got::Fields { about, fields } = got else { return Err(Error::BadAnswer) };
+        let named = arguments.names("fields");
+        let found = wanted(fields, named.as_deref(), arguments.text("pattern").unwrap_or_default());
+        let (limit, offset) = (arguments.limit(DEFAULT_LIMIT), arguments.offset() as usize);
+        let shown = found.iter().skip(offset).take(limit.rows as usize);
+        let shown: Vec<Value> = shown.map(|field| line(field, named.is_some())).collect();
+        let mut body = Body::with_room(shown.len() * 120 + 256);
+        body.put("model", arguments.model());
+        if let Some(about) = about {
+            body.put("label", &about.label).put("access", &about.access);
+            body.put_if(about.transient, "wizard", true);
+        }
+        let next = offset + shown.len();
+        body.put("count", shown.len()).put("omitted", fields.len().saturating_sub(shown.len()));
+        body.put_if(next < found.len(), "next_offset", next);
+        let unknown = unknown(fields, named.as_deref());
+        body.put_if(!unknown.is_empty(), "unknown_fields", unknown);
+        body.put("fields", shown);
+        Ok(Reply::json(body))
+    }
+}
+
+fn wanted<'a>(
+    fields: &'a [FieldDocument],
+    named: Option<&[String]>,
+    pattern: &str,
+) -> Vec<&'a FieldDocument> {
+    let pattern = pattern.to_lowercase();
+    // People write wildcards; a part of the text is meant either way.
+    let words: Vec<&str> = pattern.split(|c: char| c.is_whitespace() || matches!(c, '*' | '%')).collect();
+    let holds = |field: &FieldDocument| {
+        let text = format!("{} {} {}", field.name, field.label, field.kind).to_lowercase();
+        words.iter().all(|word| text.contains(word))
+    };
+    match named {
+        Some(named) => {
+            let by_name = |name: &String| fields.iter().find(|field| field.name == *name);
+            named.iter().filter_map(by_name).filter(|field| holds(field)).collect()
+        }
+        None => fields.iter().filter(|field| holds(field)).collect(),
+    }
+}
+
+/// Names that were asked for in vain, each with what it may have meant.
+fn unknown(fields: &[FieldDocument], named: Option<&[String]>) -> Map<String, Value> {
+    let known = |name: &str| fields.iter().any(|field| field.name == name);
+    let strange = named.into_iter().flatten().filter(|name| !known(name));
+    let meant = |name: &String| {
+        let guess = nearest(name, fields.iter().map(|field| (field.name.as_str(), field.label.as_str())));
+        (name.clone(), json!(guess))
+    };
+    strange.map(meant).collect()
+}
+
+fn line(field: &FieldDocument, in_full: bool) -> Value {
+    let mut line = match serde_json::to_value(field) {
+        Ok(Value::Object(line)) => line,
+        _ => return json!({"name": field.name}),
+    };
+    if in_full {
+        return Value::Object(line);
+    }
+    if field.selection.len() > MAX_SELECTION {
+        let few: Vec<_> = field.selection.iter().take(MAX_SELECTION).collect();
+        line.insert("selection".into(), json!(few));
+        line.insert("selection_omitted".into(), json!(field.selection.len() - MAX_SELECTION));
+    }
+    if let Some(help) = &field.help {
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let cut = match help.char_indices().nth(MAX_HELP) {
+            Some((end, _)) => format!("{}…", help.get(..end).unwrap_or_default()),
+            None => help,
+        };
+        line.insert("help".into(), json!(cut));
+    }
+    Value::Object(line)
+}

@@ -1,0 +1,145 @@
+//! Search domains: the outer form is put right or refused here, the rest is Odoo's to judge.
+
+use serde_json::{Value, json};
+
+const PREFIX: [&str; 3] = ["&", "|", "!"];
+
+/// The operators that Odoo 19 knows, for refusals that teach.
+pub(super) const OPERATORS: &str = "=, !=, <, <=, >, >=, in, not in, like, ilike, not like, not ilike, =like, =ilike, \
+                                    =?, child_of, parent_of, any, not any";
+
+const NOTATION: &str = "write conditions as [field, operator, value] and put & | ! before what they join, \
+                        as in [\"|\", [\"a\", \"=\", 1], [\"b\", \"=\", 2]]";
+
+/// Brings a domain into the form of a list of conditions, or says what is wrong with it.
+pub(super) fn tidy(domain: Value) -> Result<Value, String> {
+    let mut items = match domain {
+        Value::Null => return Ok(json!([])),
+        Value::Array(items) => items,
+        other => return Err(format!("takes a list of conditions, not {}; {NOTATION}", shown(&other))),
+    };
+    if is_condition(&items) {
+        items = vec![Value::Array(items)];
+    }
+    for item in &mut items {
+        tidy_item(item)?;
+    }
+    Ok(Value::Array(items))
+}
+
+fn tidy_item(item: &mut Value) -> Result<(), String> {
+    match item {
+        Value::String(sign) if PREFIX.contains(&sign.as_str()) => Ok(()),
+        Value::Array(condition) => match condition.as_mut_slice() {
+            [Value::String(_), Value::String(operator), value]
+                if matches!(operator.as_str(), "any" | "not any") && value.is_array() =>
+            {
+                *value = tidy(value.take())?;
+                Ok(())
+            }
+            [Value::String(_) | Value::Number(_), Value::String(_), _] => Ok(()),
+            _ => Err(format!("holds {}, which is no condition; {NOTATION}", shown(item))),
+        },
+        other => Err(format!("holds {}, which is no condition; {NOTATION}", shown(other))),
+    }
+}
+
+/// Models often send one condition where a list of conditions is meant.
+fn is_condition(items: &[Value]) -> bool {
+    match items {
+        [Value::String(field), Value::String(operator), _] => {
+            !PREFIX.contains(&field.as_str()) && !PREFIX.contains(&operator.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// The same domain with exact text comparisons made insensitive to case; none where there is none.
+pub(super) fn relaxed(domain: &Value) -> Option<Value> {
+    let mut changed = false;
+    let items = domain.as_array()?.iter().map(|item| match item.as_array().map(Vec::as_slice) {
+        Some([field, Value::String(operator), Value::String(text)])
+            if matches!(operator.as_str(), "=" | "like" | "=like")
+                && text.chars().any(char::is_alphabetic) =>
+        {
+            changed = true;
+            json!([field, if operator == "=like" { "=ilike" } else { "ilike" }, text])
+        }
+        _ => item.clone(),
+    });
+    let items: Vec<Value> = items.collect();
+    changed.then_some(Value::Array(items))
+}
+
+/// Both domains must hold. Tidy domains join by standing one after the other.
+pub(super) fn and(first: &Value, second: Value) -> Value {
+    let items = first.as_array().into_iter().flatten().cloned();
+    match second {
+        Value::Array(more) => Value::Array(items.chain(more).collect()),
+        _ => first.clone(),
+    }
+}
+
+/// A value in a sentence, cut where it is long.
+pub(super) fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_domains_stay_as_they_are() {
+        for domain in [
+            json!([]),
+            json!([["name", "=", "x"]]),
+            json!(["|", ["a", "=", 1], "!", ["b", "in", [1, 2]]]),
+            json!([[1, "=", 1]]),
+            json!([["line_ids", "any", [["a", "=", 1]]]]),
+            json!([["a", "=", ["&", "|"]]]),
+        ] {
+            assert_eq!(tidy(domain.clone()), Ok(domain));
+        }
+    }
+
+    #[test]
+    fn one_condition_becomes_a_list_also_inside_any() {
+        assert_eq!(tidy(json!(["name", "=", "x"])), Ok(json!([["name", "=", "x"]])));
+        assert_eq!(tidy(json!([["l", "any", ["a", "=", 1]]])), Ok(json!([["l", "any", [["a", "=", 1]]]])));
+        assert_eq!(tidy(Value::Null), Ok(json!([])));
+    }
+
+    #[test]
+    fn what_is_no_domain_is_told() {
+        for (domain, told) in [
+            (json!({"name": "x"}), "takes a list of conditions, not {\"name\":\"x\"}"),
+            (json!([["name", "x"]]), "holds [\"name\",\"x\"]"),
+            (json!([["a", "=", 1], "or", ["b", "=", 2]]), "holds \"or\""),
+            (json!([[["a", "=", 1]]]), "which is no condition"),
+            (json!(["&", "|", "!x"]), "holds \"!x\""),
+        ] {
+            let fault = tidy(domain).unwrap_err();
+            assert!(fault.contains(told) && fault.contains("[field, operator, value]"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn relaxing_changes_exact_text_only() {
+        let domain =
+            json!(["|", ["name", "=", "azure"], ["ref", "=like", "A%"], ["id", "=", 1], ["d", "=", "2026"]]);
+        let wide = json!([
+            "|",
+            ["name", "ilike", "azure"],
+            ["ref", "=ilike", "A%"],
+            ["id", "=", 1],
+            ["d", "=", "2026"]
+        ]);
+        assert_eq!(relaxed(&domain), Some(wide));
+        assert_eq!(relaxed(&json!([["name", "ilike", "x"]])), None);
+    }
+}

@@ -1,0 +1,235 @@
+//! The one table from what went wrong in Odoo to the sentence that a model can act on.
+//!
+//! Sentences are made of what the caller sent and of what the mirror shows to this caller; a suggestion can
+//! thus never name a model or field that the caller may not see. Never a traceback.
+
+use serde_json::Value;
+
+use super::args::CONTEXT_KEYS;
+use super::domain::{OPERATORS, shown};
+use super::nearest::{either, nearest};
+use crate::odoo::Error;
+use crate::odoo::gateway::{Fault, FaultCode, FieldDocument, ModelDocument};
+
+const COMMANDS: &str = "x2many fields take a list of ids or commands: [0,0,{values}] create, [1,id,{values}] update, \
+                        [2,id] delete, [3,id] unlink, [4,id] link, [5] unlink all, [6,0,[ids]] replace by these";
+const TEMPORARY: &str = "This is temporary: try again in a minute.";
+
+/// What was being done when it went wrong.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Doing {
+    /// The call writes or runs, so a lost answer leaves its outcome open.
+    pub changes: bool,
+    pub has_key: bool,
+}
+
+/// What of the mirror would help to explain an error.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Nothing,
+    Models,
+    Fields(String),
+}
+
+/// What the mirror shows to this caller; empty where it was not asked or could not tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen<'a> {
+    pub models: &'a [ModelDocument],
+    pub fields: &'a [FieldDocument],
+}
+
+pub(super) fn wanted(error: &Error) -> Wanted {
+    let Error::Fault(fault) = error else { return Wanted::Nothing };
+    match fault.code {
+        FaultCode::UnknownModel => Wanted::Models,
+        FaultCode::UnknownField | FaultCode::InvalidValue => Wanted::Fields(text(fault, "model").to_owned()),
+        _ => Wanted::Nothing,
+    }
+}
+
+/// The sentence for an error.
+pub(super) fn explain(error: &Error, doing: Doing, seen: Seen<'_>) -> String {
+    match error {
+        Error::Fault(fault) => explain_fault(fault, seen),
+        Error::Unreachable => format!("Odoo cannot be reached, so nothing was done. {TEMPORARY}"),
+        Error::Busy => format!("Odoo is too busy, so nothing was done. {TEMPORARY}"),
+        Error::Setup | Error::ServiceLogin => {
+            "This server is not set up rightly to reach Odoo; an administrator has to put that \
+                                right, repeating the call does not help."
+                .to_owned()
+        }
+        Error::Lost => lost_change(doing),
+        // A change was made where its answer came, but could not be read.
+        Error::TimedOut | Error::BadAnswer if doing.changes => lost_change(doing),
+        Error::TimedOut => format!("Odoo did not answer in time; ask for fewer rows or fields. {TEMPORARY}"),
+        Error::BadAnswer => format!("The answer of Odoo was lost on its way. {TEMPORARY}"),
+    }
+}
+
+/// A change whose answer never came may have been made.
+fn lost_change(doing: Doing) -> String {
+    let then = if doing.has_key {
+        "repeat the call with the same idempotency_key: it is not done twice."
+    } else {
+        "read the records to see before you repeat it; an idempotency_key makes repeating safe."
+    };
+    format!("The answer of Odoo was lost, so the change may or may not have been made; {then}")
+}
+
+fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
+    let said = plain(&fault.message);
+    match fault.code {
+        FaultCode::UnknownModel => unknown_model(fault, seen),
+        FaultCode::UnknownField => unknown_field(fault, seen, &said),
+        FaultCode::InvalidValue => invalid_value(fault, seen, &said),
+        FaultCode::InvalidDomain => invalid_domain(fault, &said),
+        FaultCode::InvalidCommand => format!("{said} In general {COMMANDS}."),
+        FaultCode::InvalidContext => {
+            format!("{} `context` takes {}; get_session tells their values.", said, CONTEXT_KEYS.join(", "))
+        }
+        FaultCode::Invalid => format!("Odoo refuses this: {said}"),
+        FaultCode::AccessDenied => access_denied(fault, &said),
+        FaultCode::NotFound => not_found(text(fault, "model"), &ids(fault)),
+        FaultCode::ReadOnly => "This connection may only read; an administrator of Odoo can change that.".to_owned(),
+        FaultCode::ToolDenied => format!(
+            "The administrator has not allowed the tool {} for this connection.",
+            text(fault, "tool")
+        ),
+        FaultCode::MethodDenied => {
+            format!("{said} Only public methods that the mode of the call allows can be called.")
+        }
+        FaultCode::Deadline => "Odoo did not finish in time and undid what it had begun; ask for less at once.".to_owned(),
+        FaultCode::IdempotencyConflict => {
+            "This idempotency_key was used with other arguments; take a new key for a new change.".to_owned()
+        }
+        FaultCode::Disabled => "MCP server is disabled by the administrator.".to_owned(),
+        FaultCode::Unauthenticated => "This connection is no longer valid; it has to be authorized anew.".to_owned(),
+        // The gateway names arguments here that only Odoo can judge: an order, a grouping, a method's arguments.
+        FaultCode::BadRequest => match text(fault, "at") {
+            "" => said,
+            at => format!("`{}`: {said}", plain(at)),
+        },
+        FaultCode::Contract | FaultCode::NotService => {
+            "The MCP server and its Odoo module do not fit together; an administrator has to update or set up one \
+             of them."
+                .to_owned()
+        }
+        FaultCode::DryRun | FaultCode::Internal => internal(fault),
+    }
+}
+
+fn unknown_model(fault: &Fault, seen: Seen<'_>) -> String {
+    let model = text(fault, "model");
+    let guess = nearest(model, seen.models.iter().map(|known| (known.model.as_str(), known.label.as_str())));
+    let then = if guess.is_empty() { String::new() } else { format!(" Did you mean {}?", either(&guess)) };
+    format!("There is no model `{model}` that you may use.{then} list_models finds them.")
+}
+
+fn unknown_field(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
+    let field = text(fault, "field");
+    let known = |name: &str| seen.fields.iter().find(|known| known.name == name);
+    if known(field).is_some() {
+        // It exists, and is used as what it is not: the gateway says how.
+        return said.to_owned();
+    }
+    if let Some(head) = field.split_once('.').and_then(|(head, _)| known(head)) {
+        let to =
+            head.relation.as_deref().map(|to| format!(" `{}` leads to {to}.", head.name)).unwrap_or_default();
+        return format!("{said}{to} Paths are for domains; traverse_relationships reads along them.");
+    }
+    let guess = nearest(field, seen.fields.iter().map(|known| (known.name.as_str(), known.label.as_str())));
+    let then = if guess.is_empty() { String::new() } else { format!(" Did you mean {}?", either(&guess)) };
+    format!("{said}{then} describe_model (pattern) finds fields.")
+}
+
+/// What Odoo says, and what the field takes instead. Where Odoo itself sets a field, no value would help.
+fn invalid_value(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
+    let name = text(fault, "field");
+    let field = seen.fields.iter().find(|field| field.name == name && !field.readonly);
+    match field.and_then(takes) {
+        Some(takes) => format!("{said} `{name}` takes {takes}."),
+        None => said.to_owned(),
+    }
+}
+
+fn takes(field: &FieldDocument) -> Option<String> {
+    if !field.selection.is_empty() {
+        let some = field.selection.iter().take(20).map(|(value, label)| format!("{value} ({label})"));
+        let rest = if field.selection.len() > 20 { ", and more: see describe_model" } else { "" };
+        return Some(format!("one of {}{rest}", some.collect::<Vec<_>>().join(", ")));
+    }
+    Some(match (field.kind.as_str(), field.relation.as_deref()) {
+        ("many2one", Some(to)) => format!("the id of a {to} (search_records finds it), or null"),
+        ("one2many" | "many2many", _) => format!("ids or commands; {COMMANDS}"),
+        ("date", _) => "a date as YYYY-MM-DD, or null".to_owned(),
+        ("datetime", _) => "an instant in UTC as YYYY-MM-DDTHH:MM:SSZ, or null".to_owned(),
+        _ => return None,
+    })
+}
+
+fn invalid_domain(fault: &Fault, said: &str) -> String {
+    let at = fault.data.get("at").filter(|at| !at.is_null()).map(|at| format!(" It is at {}.", shown(at)));
+    let at = at.unwrap_or_default();
+    match fault.data.get("operator").and_then(Value::as_str) {
+        Some(operator) if OPERATORS.split(", ").any(|known| known == operator) => format!("{said}{at}"),
+        Some(_) => format!("{said}{at} Operators are {OPERATORS}."),
+        None => format!(
+            "{said}{at} Conditions are [field, operator, value]; & and | stand before the two that they join, ! before \
+             one."
+        ),
+    }
+}
+
+/// Odoo's own words: they tell of fields, of rules and of companies to switch to.
+fn access_denied(fault: &Fault, said: &str) -> String {
+    let said = match (said, text(fault, "model")) {
+        ("", model) => format!("Odoo does not let this user use {model} so."),
+        (said, _) => said.to_owned(),
+    };
+    format!(
+        "{said} These are Odoo's access rights: an administrator can change them, repeating the call does not help."
+    )
+}
+
+/// No such record, or none that this user may see: Odoo does not tell which.
+pub(super) fn not_found(model: &str, ids: &[i64]) -> String {
+    let few: Vec<String> = ids.iter().take(20).map(i64::to_string).collect();
+    let more = if ids.len() > 20 { format!(" and {} more", ids.len() - 20) } else { String::new() };
+    let (noun, verb) = if ids.len() == 1 { ("id", "exists") } else { ("ids", "exist") };
+    format!(
+        "No record of {model} with the {noun} {}{more} {verb} or may be seen by this user; search_records finds ids.",
+        few.join(", ")
+    )
+}
+
+fn internal(fault: &Fault) -> String {
+    match text(fault, "error_id") {
+        "" => "Odoo failed to carry this out; its log tells why.".to_owned(),
+        id => format!(
+            "Odoo failed to carry this out; an administrator finds why in Odoo's log under {}.",
+            plain(id)
+        ),
+    }
+}
+
+fn text<'a>(fault: &'a Fault, member: &str) -> &'a str {
+    fault.data.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn ids(fault: &Fault) -> Vec<i64> {
+    let ids = fault.data.get("ids").and_then(Value::as_array);
+    ids.into_iter().flatten().filter_map(Value::as_i64).collect()
+}
+
+/// A message of Odoo as one line of bounded length, cut where a traceback would begin.
+fn plain(message: &str) -> String {
+    let told = message.split("Traceback (most recent call last)").next().unwrap_or_default();
+    let line = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(1000) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests;

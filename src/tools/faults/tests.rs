@@ -1,0 +1,277 @@
+//! The words for faults.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn fault(code: &str, message: &str, data: Value) -> Error {
+    Error::Fault(serde_json::from_value(json!({"code": code, "message": message, "data": data})).unwrap())
+}
+
+fn models() -> Vec<ModelDocument> {
+    let model = |model: &str, label: &str| json!({"model": model, "label": label, "access": ["read"]});
+    serde_json::from_value(json!([model("res.partner", "Contact"), model("sale.order", "Sales Order")]))
+        .unwrap()
+}
+
+fn fields() -> Vec<FieldDocument> {
+    serde_json::from_value(json!([
+        {"name": "name", "type": "char", "label": "Name"},
+        {"name": "type", "type": "selection", "label": "Address Type",
+         "selection": [["contact", "Contact"], ["invoice", "Invoice Address"]]},
+        {"name": "country_id", "type": "many2one", "label": "Country", "relation": "res.country"},
+        {"name": "date", "type": "date", "label": "Date"},
+        {"name": "create_date", "type": "datetime", "label": "Created on", "readonly": true},
+        {"name": "child_ids", "type": "one2many", "label": "Contacts", "relation": "res.partner"},
+    ]))
+    .unwrap()
+}
+
+fn told(error: &Error) -> String {
+    let (models, fields) = (models(), fields());
+    // As the toolbox does: only what the error asks for is looked up.
+    let seen = match wanted(error) {
+        Wanted::Nothing => Seen::default(),
+        Wanted::Models => Seen { models: &models, fields: &[] },
+        Wanted::Fields(_) => Seen { models: &[], fields: &fields },
+    };
+    explain(error, Doing::default(), seen)
+}
+
+#[test]
+#[allow(clippy::too_many_lines)] // one table
+fn every_fault_teaches() {
+    let partner = |more: Value| {
+        let mut data = json!({"model": "res.partner"});
+        data.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        data
+    };
+    for (code, data, message, sentence) in [
+        (
+            "unknown_model",
+            json!({"model": "res.partners"}),
+            "x",
+            "There is no model `res.partners` that you may use. Did you mean `res.partner`? list_models finds them.",
+        ),
+        (
+            "unknown_model",
+            json!({"model": "zzzz"}),
+            "x",
+            "There is no model `zzzz` that you may use. list_models finds them.",
+        ),
+        (
+            "unknown_field",
+            partner(json!({"field": "nmae"})),
+            "The model res.partner has no field nmae.",
+            "The model res.partner has no field nmae. Did you mean `name`? describe_model (pattern) finds fields.",
+        ),
+        (
+            "unknown_field",
+            partner(json!({"field": "zzzz"})),
+            "The model res.partner has no field zzzz.",
+            "The model res.partner has no field zzzz. describe_model (pattern) finds fields.",
+        ),
+        (
+            "unknown_field",
+            partner(json!({"field": "country_id.nmae"})),
+            "The model res.partner has no field country_id.nmae.",
+            "The model res.partner has no field country_id.nmae. `country_id` leads to res.country. Paths are for domains; traverse_relationships reads along them.",
+        ),
+        (
+            "unknown_field",
+            partner(json!({"field": "name"})),
+            "The field name of res.partner leads to no records.",
+            "The field name of res.partner leads to no records.",
+        ),
+        (
+            "invalid_value",
+            partner(json!({"field": "type", "value": "home"})),
+            "home is not a value of res.partner.type.",
+            "home is not a value of res.partner.type. `type` takes one of \"contact\" (Contact), \"invoice\" (Invoice Address).",
+        ),
+        (
+            "invalid_value",
+            partner(json!({"field": "country_id", "value": 5})),
+            "There is no res.country with the id 5.",
+            "There is no res.country with the id 5. `country_id` takes the id of a res.country (search_records finds it), or null.",
+        ),
+        (
+            "invalid_value",
+            partner(json!({"field": "date", "value": "tomorrow"})),
+            "res.partner.date takes a date.",
+            "res.partner.date takes a date. `date` takes a date as YYYY-MM-DD, or null.",
+        ),
+        (
+            "invalid_value",
+            partner(json!({"field": "name", "value": 1})),
+            "res.partner.name takes a text.",
+            "res.partner.name takes a text.",
+        ),
+        (
+            "invalid_value",
+            partner(json!({"field": "create_date", "value": 1})),
+            "Odoo itself sets create_date.",
+            "Odoo itself sets create_date.",
+        ),
+        (
+            "access_denied",
+            partner(json!({"operation": "unlink"})),
+            "You may not delete records of res.partner.",
+            "You may not delete records of res.partner. These are Odoo's access rights: an administrator can change them, repeating the call does not help.",
+        ),
+        (
+            "access_denied",
+            partner(json!({})),
+            "",
+            "Odoo does not let this user use res.partner so. These are Odoo's access rights: an administrator can change them, repeating the call does not help.",
+        ),
+        (
+            "not_found",
+            partner(json!({"ids": [999999]})),
+            "x",
+            "No record of res.partner with the id 999999 exists or may be seen by this user; search_records finds ids.",
+        ),
+        (
+            "read_only",
+            json!({}),
+            "x",
+            "This connection may only read; an administrator of Odoo can change that.",
+        ),
+        (
+            "tool_denied",
+            json!({"tool": "search_read"}),
+            "x",
+            "The administrator has not allowed the tool search_read for this connection.",
+        ),
+        (
+            "method_denied",
+            partner(json!({"method": "_write"})),
+            "The method _write of res.partner is private.",
+            "The method _write of res.partner is private. Only public methods that the mode of the call allows can be called.",
+        ),
+        (
+            "deadline",
+            json!({"deadline_ms": 30000}),
+            "x",
+            "Odoo did not finish in time and undid what it had begun; ask for less at once.",
+        ),
+        (
+            "idempotency_conflict",
+            json!({}),
+            "x",
+            "This idempotency_key was used with other arguments; take a new key for a new change.",
+        ),
+        ("disabled", json!({}), "x", "MCP server is disabled by the administrator."),
+        (
+            "unauthenticated",
+            json!({"reason": "revoked"}),
+            "x",
+            "This connection is no longer valid; it has to be authorized anew.",
+        ),
+        ("invalid", json!({}), "said.", "Odoo refuses this: said."),
+        (
+            "bad_request",
+            json!({"at": "groupby"}),
+            "A date is grouped by month.",
+            "`groupby`: A date is grouped by month.",
+        ),
+        (
+            "invalid_context",
+            json!({"key": "lang"}),
+            "The language xx is not active.",
+            "The language xx is not active. `context` takes lang, tz, allowed_company_ids, active_test; get_session tells their values.",
+        ),
+        (
+            "internal",
+            json!({"error_id": "6f1d2c3b4a59"}),
+            "x",
+            "Odoo failed to carry this out; an administrator finds why in Odoo's log under 6f1d2c3b4a59.",
+        ),
+        ("of_a_later_addon", json!({}), "x", "Odoo failed to carry this out; its log tells why."),
+    ] {
+        assert_eq!(told(&fault(code, message, data)), sentence);
+    }
+    for code in ["contract", "not_service"] {
+        assert!(told(&fault(code, "x", json!({}))).contains("do not fit together"));
+    }
+}
+
+#[test]
+fn domains_and_commands_are_taught_with_their_syntax() {
+    let operator = json!({"model": "res.partner", "at": ["name", "~", "x"], "operator": "~"});
+    let sentence = told(&fault("invalid_domain", "The operator ~ does not exist.", operator));
+    assert!(
+        sentence.starts_with("The operator ~ does not exist. It is at [\"name\",\"~\",\"x\"]."),
+        "{sentence}"
+    );
+    assert!(sentence.contains("Operators are =, ") && sentence.contains("child_of"), "{sentence}");
+    let list = json!({"model": "res.partner", "at": ["name", "in", "x"], "operator": "in"});
+    let sentence = told(&fault("invalid_domain", "The operator in takes a list.", list));
+    assert_eq!(sentence, "The operator in takes a list. It is at [\"name\",\"in\",\"x\"].");
+    let at = json!({"model": "res.partner", "at": "|"});
+    let sentence = told(&fault("invalid_domain", "Too few conditions follow.", at));
+    assert!(sentence.contains("follow. It is at \"|\". Conditions are [field,"), "{sentence}");
+    let command = json!({"model": "res.partner", "field": "category_id"});
+    let sentence = told(&fault("invalid_command", "An empty list would delete all.", command));
+    assert!(sentence.starts_with("An empty list would delete all. In general x2many"), "{sentence}");
+    assert!(sentence.contains("[6,0,[ids]]"), "{sentence}");
+}
+
+#[test]
+fn a_broken_way_to_odoo_tells_whether_to_repeat() {
+    let reads = Doing::default();
+    let writes = Doing { changes: true, has_key: false };
+    let keyed = Doing { changes: true, has_key: true };
+    let say = |error: Error, doing| explain(&error, doing, Seen::default());
+    assert!(
+        say(Error::Unreachable, writes)
+            .starts_with("Odoo cannot be reached, so nothing was done. This is temporary")
+    );
+    assert!(say(Error::TimedOut, reads).contains("temporary"));
+    assert!(say(Error::BadAnswer, reads).contains("temporary"));
+    assert!(say(Error::TimedOut, writes).contains("read the records to see before you repeat it"));
+    assert!(say(Error::BadAnswer, keyed).contains("repeat the call with the same idempotency_key"));
+    assert!(say(Error::Lost, keyed).contains("repeat the call with the same idempotency_key"));
+    assert!(say(Error::Busy, writes).starts_with("Odoo is too busy, so nothing was done. This is temporary"));
+    assert!(say(Error::ServiceLogin, reads).contains("does not help"));
+    assert!(say(Error::Setup, reads).contains("does not help"));
+}
+
+#[test]
+fn what_the_mirror_does_not_show_is_never_suggested() {
+    let error = fault("unknown_model", "res.partner and ir.cron exist", json!({"model": "ir.crom"}));
+    assert_eq!(told(&error), "There is no model `ir.crom` that you may use. list_models finds them.");
+    let nothing = explain(&error, Doing::default(), Seen::default());
+    assert!(!nothing.contains("cron"), "{nothing}");
+}
+
+#[test]
+fn no_traceback_gets_through() {
+    let message =
+        "Oops\nTraceback (most recent call last):\n  File \"/odoo/secret.py\", line 1\nValueError: x";
+    for code in ["invalid", "internal", "bad_request", "invalid_context", "invalid_domain", "invalid_value"] {
+        let sentence = told(&fault(code, message, json!({})));
+        assert!(!sentence.contains("Traceback") && !sentence.contains("secret.py"), "{sentence}");
+        assert!(!sentence.contains('\n'));
+    }
+    let long = told(&fault("invalid", &"é".repeat(5000), json!({})));
+    assert!(long.chars().count() < 1100);
+}
+
+#[test]
+fn the_faults_of_the_contract_are_all_explained() {
+    let text = include_str!("../../../tests/wire/contract/execute.json");
+    let contract: Value = serde_json::from_str(text).unwrap();
+    let faults = contract["cases"].as_array().unwrap().iter().filter_map(|case| case.get("fault"));
+    let mut seen = 0;
+    for sample in faults {
+        let sentence = told(&fault(
+            sample["code"].as_str().unwrap(),
+            sample["message"].as_str().unwrap(),
+            sample["data"].clone(),
+        ));
+        assert!(sentence.ends_with('.'), "{sentence}");
+        seen += 1;
+    }
+    assert!(seen >= 14);
+}

@@ -1,0 +1,126 @@
+//! Aggregation in the database instead of rows in the model's context.
+
+use super::answer::{Page, Rows, read};
+use super::args::{Arg, CONTEXT, DOMAIN, Kind, MODEL, OFFSET, ORDER};
+use super::nearest::{either, nearest};
+use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
+use super::{Category, Reply, Risk};
+use crate::odoo::Error;
+use crate::odoo::gateway::Step;
+
+/// Groups are short and seldom many; Odoo's own lists show 80.
+const DEFAULT_LIMIT: u32 = 80;
+const FUNCTIONS: [&str; 11] = [
+    "sum",
+    "sum_currency",
+    "avg",
+    "min",
+    "max",
+    "count",
+    "count_distinct",
+    "bool_and",
+    "bool_or",
+    "array_agg",
+    "array_agg_distinct",
+];
+const GRANULARITIES: [&str; 16] = [
+    "hour",
+    "day",
+    "week",
+    "month",
+    "quarter",
+    "year",
+    "year_number",
+    "quarter_number",
+    "month_number",
+    "iso_week_number",
+    "day_of_year",
+    "day_of_month",
+    "day_of_week",
+    "hour_number",
+    "minute_number",
+    "second_number",
+];
+
+pub(super) struct ReadGroup;
+
+static SPEC: Spec = Spec {
+    name: "read_group",
+    title: "Group and aggregate",
+    description: "Totals computed in Odoo: groups with __count and aggregates. Use it instead of reading rows to sum.",
+    args: &[
+        MODEL,
+        Arg::may("groupby", Kind::Names, "E.g. state, date:month; none: one total"),
+        Arg::may("aggregates", Kind::Names, "E.g. amount_total:sum (avg, min, max, count_distinct)"),
+        DOMAIN,
+        Arg::may("having", Kind::Domain, "On aggregates, e.g. [[\"amount_total:sum\",\">\",9]]"),
+        Arg::may("limit", Kind::Number, "Default 80, at most 1000"),
+        OFFSET,
+        ORDER,
+        CONTEXT,
+    ],
+    category: Category::Read,
+    risk: Risk::Low,
+    annotations: READS,
+};
+
+impl Tool for ReadGroup {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+        let groupby = arguments.names("groupby").unwrap_or_default();
+        let mut aggregates = arguments.names("aggregates").unwrap_or_default();
+        // Odoo's answer holds it always.
+        aggregates.retain(|name| name != "__count");
+        aggregates.iter().try_for_each(|aggregate| known_function(aggregate))?;
+        groupby.iter().try_for_each(|field| known_granularity(field))?;
+        let step = Step::ReadGroup {
+            model: arguments.model(),
+            domain: arguments.domain("domain"),
+            groupby,
+            aggregates,
+            having: arguments.domain("having"),
+            limit: arguments.limit(DEFAULT_LIMIT).rows,
+            offset: arguments.offset(),
+            order: arguments.owned("order"),
+        };
+        Ok(Plan::read(vec![step], arguments))
+    }
+
+    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
+        let groups: Rows<'_> = read(got.first()?)?;
+        let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT), can_skip: true };
+        let mut body = groups.body(&arguments.model(), Some(page));
+        body.rows("groups", &groups.records);
+        Ok(Reply::json(body))
+    }
+}
+
+fn known_function(aggregate: &str) -> Result<(), Refusal> {
+    match aggregate.split_once(':') {
+        Some((_, function)) => known("function", aggregate, function, &FUNCTIONS),
+        None => Err(Refusal::new(format!(
+            "Write the aggregate `{aggregate}` as field:function, e.g. {aggregate}:sum; functions are {}.",
+            FUNCTIONS.join(", ")
+        ))),
+    }
+}
+
+fn known_granularity(field: &str) -> Result<(), Refusal> {
+    match field.split_once(':') {
+        Some((_, granularity)) => known("granularity", field, granularity, &GRANULARITIES),
+        None => Ok(()),
+    }
+}
+
+fn known(what: &str, whole: &str, part: &str, all: &[&str]) -> Result<(), Refusal> {
+    if all.contains(&part) {
+        return Ok(());
+    }
+    let guess = nearest(part, all.iter().map(|name| (*name, "")));
+    let meant = if guess.is_empty() { String::new() } else { format!(" did you mean {}?", either(&guess)) };
+    let text = format!("`{whole}` names no {what} that Odoo has;{meant} They are {}.", all.join(", "));
+    Err(Refusal::new(text.replace("; They", "; they")))
+}

@@ -1,0 +1,105 @@
+//! Which models there are, from the mirror: no call to Odoo where it is warm.
+
+use serde_json::{Map, Value, json};
+
+use super::answer::Body;
+use super::args::{Arg, Kind, OFFSET};
+use super::nearest::{either, nearest};
+use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
+use super::{Category, Reply, Risk};
+use crate::odoo::Error;
+use crate::odoo::gateway::ModelDocument;
+
+const DEFAULT_LIMIT: u32 = 100;
+const VERBS: [&str; 4] = ["read", "create", "write", "unlink"];
+
+pub(super) const LANG: Arg = Arg::may("lang", Kind::Text, "For labels, e.g. fr_FR");
+
+pub(super) struct ListModels;
+
+static SPEC: Spec = Spec {
+    name: "list_models",
+    title: "List models",
+    description: "The models (tables) you may use: technical name, label, access. Start here.",
+    args: &[
+        Arg::may("query", Kind::Text, "Words in name or label"),
+        Arg::may("limit", Kind::Number, "Default 100, at most 1000"),
+        OFFSET,
+        LANG,
+    ],
+    category: Category::Read,
+    risk: Risk::Low,
+    annotations: READS,
+};
+
+impl Tool for ListModels {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+        Ok(Plan::Models { lang: arguments.owned("lang") })
+    }
+
+    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
+        let Got::Models(models) = got else { return Err(Error::BadAnswer) };
+        let query = arguments.text("query").unwrap_or_default();
+        let found = matching(models, query);
+        let (limit, offset) = (arguments.limit(DEFAULT_LIMIT), arguments.offset() as usize);
+        let shown: Vec<Value> =
+            found.iter().skip(offset).take(limit.rows as usize).map(|m| line(m)).collect();
+        let next = offset + shown.len();
+        let mut body = Body::with_room(shown.len() * 100 + 256);
+        body.put("count", shown.len()).put("total", found.len());
+        body.put_if(next < found.len(), "next_offset", next);
+        body.put_if(limit.clamped, "limit_applied", limit.rows);
+        if found.is_empty() {
+            body.put("hint", no_model(models, query));
+        }
+        body.put_if(!shown.is_empty(), "access", "read, create, write, unlink where a model names none");
+        body.put("models", shown);
+        Ok(Reply::json(body))
+    }
+}
+
+/// Models that hold all words, those with the words at the start of their name or label first.
+fn matching<'a>(models: &'a [ModelDocument], query: &str) -> Vec<&'a ModelDocument> {
+    let query = query.to_lowercase();
+    let words: Vec<&str> = query.split_whitespace().collect();
+    let mut found: Vec<(u8, &ModelDocument)> = models
+        .iter()
+        .filter_map(|model| {
+            let (name, label) = (model.model.to_lowercase(), model.label.to_lowercase());
+            let holds = words.iter().all(|word| name.contains(word) || label.contains(word));
+            let rank = match () {
+                () if name == query || label == query => 0,
+                () if name.starts_with(&query) || label.starts_with(&query) => 1,
+                () => 2,
+            };
+            holds.then_some((rank, model))
+        })
+        .collect();
+    found.sort_by_key(|(rank, _)| *rank);
+    found.into_iter().map(|(_, model)| model).collect()
+}
+
+fn line(model: &ModelDocument) -> Value {
+    let mut line = Map::new();
+    line.insert("model".into(), json!(model.model));
+    line.insert("label".into(), json!(model.label));
+    if !VERBS.iter().all(|verb| model.access.iter().any(|known| known == verb)) {
+        line.insert("access".into(), json!(model.access));
+    }
+    if model.transient {
+        line.insert("wizard".into(), json!(true));
+    }
+    Value::Object(line)
+}
+
+fn no_model(models: &[ModelDocument], query: &str) -> String {
+    let guess = nearest(query, models.iter().map(|model| (model.model.as_str(), model.label.as_str())));
+    match guess.as_slice() {
+        [] => "No model matches; try another or fewer words, or leave out the query.".to_owned(),
+        guess => format!("No model matches; did you mean {}?", either(guess)),
+    }
+}

@@ -1,0 +1,239 @@
+//! What a tool is: it compiles checked arguments to a plan and shapes what the plan found.
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::args::Arg;
+use super::{Annotations, Category, Reply, Risk};
+use crate::odoo::Error;
+use crate::odoo::gateway::{FieldDocument, MAX_LIMIT, Mode, ModelDocument, Step};
+
+/// How long a reading call may take; below the 60 s at which proxies cut idle answers.
+pub(super) const READ_DEADLINE_MS: u64 = 30_000;
+/// How long a call that writes or runs a method may take.
+pub(super) const WRITE_DEADLINE_MS: u64 = 60_000;
+
+/// One tool. Adding one is a file that implements this and a line in `registry`.
+pub(super) trait Tool: Send + Sync {
+    fn spec(&self) -> &'static Spec;
+
+    /// Arguments that passed the schema, to what must be asked. Values may be moved out of `arguments`.
+    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal>;
+
+    /// What was found, for a model. An error means that the answer could not be read.
+    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error>;
+
+    /// A second, reading look where the first found too little to help.
+    fn look_again(&self, _arguments: &Arguments, _got: &Got<'_>) -> Option<Plan> {
+        None
+    }
+}
+
+/// What is fixed about a tool.
+#[derive(Debug)]
+pub(super) struct Spec {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub description: &'static str,
+    pub args: &'static [Arg],
+    pub category: Category,
+    pub risk: Risk,
+    pub annotations: Annotations,
+}
+
+/// The promises of a tool that only reads.
+pub(super) const READS: Annotations =
+    Annotations { read_only: true, destructive: false, idempotent: true, open_world: false };
+/// The promises of a tool that adds.
+pub(super) const ADDS: Annotations =
+    Annotations { read_only: false, destructive: false, idempotent: false, open_world: false };
+/// The promises of a tool that overwrites or deletes; doing it twice ends the same.
+pub(super) const CHANGES: Annotations =
+    Annotations { read_only: false, destructive: true, idempotent: true, open_world: false };
+/// The promises of a tool that may do anything, sending mail included.
+pub(super) const RUNS: Annotations =
+    Annotations { read_only: false, destructive: true, idempotent: false, open_world: true };
+
+/// What must be asked to answer a call.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Plan {
+    /// A call to Odoo.
+    Call(Draft),
+    /// The mirrored list of models.
+    Models { lang: Option<String> },
+    /// The mirrored fields of a model.
+    Fields { model: String, lang: Option<String> },
+}
+
+/// A call to Odoo, but for who makes it and when.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Draft {
+    pub mode: Mode,
+    pub steps: Vec<Step>,
+    pub context: Map<String, Value>,
+    pub dry_run: bool,
+    pub idempotency_key: Option<String>,
+}
+
+impl Plan {
+    /// A call of reading steps.
+    pub fn read(steps: Vec<Step>, arguments: &Arguments) -> Self {
+        Self::Call(Draft {
+            mode: Mode::Read,
+            steps,
+            context: arguments.context(),
+            dry_run: false,
+            idempotency_key: None,
+        })
+    }
+
+    /// A call that writes or runs.
+    pub fn change(mode: Mode, steps: Vec<Step>, arguments: &Arguments) -> Self {
+        Self::Call(Draft {
+            mode,
+            steps,
+            context: arguments.context(),
+            dry_run: arguments.flag("dry_run"),
+            idempotency_key: arguments.text("idempotency_key").map(str::to_owned),
+        })
+    }
+}
+
+/// What a plan found.
+#[derive(Debug)]
+pub(super) enum Got<'a> {
+    /// One raw result for each step; `more` are those of the second look.
+    Results {
+        results: &'a [Box<RawValue>],
+        replayed: bool,
+        more: &'a [Box<RawValue>],
+    },
+    Models(&'a [ModelDocument]),
+    Fields {
+        about: Option<&'a ModelDocument>,
+        fields: &'a [FieldDocument],
+    },
+}
+
+impl<'a> Got<'a> {
+    /// The raw result of the first step.
+    pub fn first(&self) -> Result<&'a RawValue, Error> {
+        match self {
+            Self::Results { results, .. } => results.first().map(AsRef::as_ref).ok_or(Error::BadAnswer),
+            _ => Err(Error::BadAnswer),
+        }
+    }
+}
+
+/// What shaping knows of its surroundings.
+#[derive(Debug)]
+pub(super) struct Site<'a> {
+    /// Where people open Odoo, without a slash at its end; empty before the first hello.
+    pub web_url: &'a str,
+    /// The tools that the caller may see.
+    pub tools: &'a [&'static str],
+}
+
+/// Why arguments give no plan: one sentence for the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal(pub String);
+
+impl Refusal {
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
+
+/// A row limit, and whether it is smaller than the caller wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub rows: u32,
+    pub clamped: bool,
+}
+
+/// Arguments that passed the schema of their tool, so a wrong type reads as absent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Arguments(pub Map<String, Value>);
+
+impl Arguments {
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.shift_remove(name)
+    }
+
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    pub fn owned(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_owned)
+    }
+
+    pub fn model(&self) -> String {
+        self.owned("model").unwrap_or_default()
+    }
+
+    pub fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    pub fn names(&self, name: &str) -> Option<Vec<String>> {
+        let items = self.0.get(name)?.as_array()?;
+        Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
+    /// The fields to read; none for the most relevant. "All" is refused: it floods the model that asks.
+    pub fn fields(&self) -> Result<Option<Vec<String>>, Refusal> {
+        let names = self.names("fields");
+        let all = |name: &String| matches!(name.as_str(), "*" | "all" | "__all__");
+        match &names {
+            Some(list) if list.iter().any(all) => Err(Refusal::new(
+                "`fields` takes names; leave it out for the most relevant ones, describe_model lists them all.",
+            )),
+            _ => Ok(names),
+        }
+    }
+
+    /// Up to as many ids as one step may touch.
+    pub fn ids(&self, name: &str) -> Result<Vec<i64>, Refusal> {
+        let items = self.0.get(name).and_then(Value::as_array);
+        let ids: Vec<i64> = items.into_iter().flatten().filter_map(Value::as_i64).collect();
+        if ids.len() > MAX_LIMIT as usize {
+            return Err(Refusal::new(format!("`{name}` takes at most {MAX_LIMIT} ids, not {}.", ids.len())));
+        }
+        Ok(ids)
+    }
+
+    pub fn domain(&self, name: &str) -> Value {
+        self.0.get(name).cloned().unwrap_or_else(|| Value::Array(Vec::new()))
+    }
+
+    pub fn object(&mut self, name: &str) -> Map<String, Value> {
+        match self.take(name) {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        }
+    }
+
+    pub fn list(&mut self, name: &str) -> Vec<Value> {
+        match self.take(name) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        }
+    }
+
+    pub fn context(&self) -> Map<String, Value> {
+        self.0.get("context").and_then(Value::as_object).cloned().unwrap_or_default()
+    }
+
+    /// A limit beyond the maximum becomes the maximum, never the default.
+    pub fn limit(&self, default: u32) -> Limit {
+        let wanted = self.0.get("limit").and_then(Value::as_u64).unwrap_or_else(|| default.into());
+        let rows = u32::try_from(wanted).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT);
+        Limit { rows, clamped: wanted > rows.into() }
+    }
+
+    pub fn offset(&self) -> u32 {
+        let wanted = self.0.get("offset").and_then(Value::as_u64).unwrap_or_default();
+        u32::try_from(wanted).unwrap_or(u32::MAX)
+    }
+}

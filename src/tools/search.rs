@@ -1,0 +1,158 @@
+//! Finding records by what people call them, with reasons where nothing is found.
+
+use serde_json::{Value, json};
+
+use super::answer::{Rows, read};
+use super::args::{Arg, CONTEXT, DOMAIN, Kind, LIMIT, MODEL, OFFSET, ORDER};
+use super::plan::{Arguments, Draft, Got, Plan, READS, Refusal, Site, Spec, Tool};
+use super::read::{Count, DEFAULT_LIMIT, page_of};
+use super::{Category, Reply, Risk, domain};
+use crate::odoo::Error;
+use crate::odoo::gateway::{Mode, Step};
+
+pub(super) struct SearchRecords;
+
+static SPEC: Spec = Spec {
+    name: "search_records",
+    title: "Find records",
+    description: "Records by name (`query`), domain or both: id, display_name and the fields you name. \
+                  Tells why nothing was found.",
+    args: &[
+        MODEL,
+        Arg::may("query", Kind::Text, "Text that people know the record by"),
+        DOMAIN,
+        Arg::may("fields", Kind::Names, "Beside id and display_name"),
+        LIMIT,
+        OFFSET,
+        ORDER,
+        CONTEXT,
+    ],
+    category: Category::Read,
+    risk: Risk::Low,
+    annotations: READS,
+};
+
+impl Tool for SearchRecords {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+        let fields = arguments.fields()?;
+        let limit = arguments.limit(DEFAULT_LIMIT).rows;
+        let model = arguments.model();
+        let step = match arguments.text("query") {
+            // Models rank by their own rules here (a product by its code first), so this way is the better one.
+            Some(query) if ranks(arguments) => {
+                Step::NameSearch { model, name: query.to_owned(), domain: arguments.domain("domain"), limit }
+            }
+            _ => {
+                let mut names = vec!["display_name".to_owned()];
+                names.extend(
+                    fields.into_iter().flatten().filter(|name| name != "display_name" && name != "id"),
+                );
+                Step::SearchRead {
+                    model,
+                    domain: named(arguments),
+                    fields: Some(names),
+                    limit,
+                    offset: arguments.offset(),
+                    order: arguments.owned("order"),
+                    total: false,
+                }
+            }
+        };
+        Ok(Plan::read(vec![step], arguments))
+    }
+
+    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
+        let rows: Rows<'_> = read(got.first()?)?;
+        let hint = match got {
+            Got::Results { more, .. } if found_nothing(arguments, &rows) => {
+                let counts = more.iter().map(|raw| read::<Count>(raw).map_or(0, |found| found.count));
+                Some(reason(arguments, &counts.collect::<Vec<_>>()))
+            }
+            _ if rows.has_more && ranks(arguments) => {
+                Some("There are more: raise the limit or narrow the search.".to_owned())
+            }
+            _ => None,
+        };
+        Ok(page_of(arguments, &rows, !ranks(arguments), site, hint.as_deref()))
+    }
+
+    /// Counts what a wider search would have found: archived ones, other case, single words.
+    fn look_again(&self, arguments: &Arguments, got: &Got<'_>) -> Option<Plan> {
+        let rows: Rows<'_> = read(got.first().ok()?).ok()?;
+        if !found_nothing(arguments, &rows) {
+            return None;
+        }
+        let model = arguments.model();
+        let mut steps = vec![Step::SearchCount { model: model.clone(), domain: named(arguments) }];
+        if let Some(domain) = wider(arguments) {
+            steps.push(Step::SearchCount { model, domain });
+        }
+        let mut context = arguments.context();
+        context.insert("active_test".into(), json!(false));
+        Some(Plan::Call(Draft { mode: Mode::Read, steps, context, dry_run: false, idempotency_key: None }))
+    }
+}
+
+/// Whether Odoo's own name search does; it can neither skip nor sort nor read fields.
+fn ranks(arguments: &Arguments) -> bool {
+    let plain =
+        arguments.names("fields").is_none_or(|names| names.iter().all(|n| n == "display_name" || n == "id"));
+    arguments.text("query").is_some() && plain && arguments.offset() == 0 && arguments.text("order").is_none()
+}
+
+fn found_nothing(arguments: &Arguments, rows: &Rows<'_>) -> bool {
+    rows.records.is_empty() && arguments.offset() == 0
+}
+
+/// The domain with the query in it.
+fn named(arguments: &Arguments) -> Value {
+    let domain = arguments.domain("domain");
+    match arguments.text("query") {
+        Some(query) => domain::and(&domain, json!([["display_name", "ilike", query]])),
+        None => domain,
+    }
+}
+
+/// Any word of the query, exact texts in any case; none where that is no wider.
+fn wider(arguments: &Arguments) -> Option<Value> {
+    let domain = arguments.domain("domain");
+    let relaxed = domain::relaxed(&domain);
+    let query = arguments.text("query").unwrap_or_default();
+    let words: Vec<&str> = query.split_whitespace().filter(|word| word.chars().count() > 2).take(8).collect();
+    if words.len() < 2 {
+        let wide = relaxed?;
+        return Some(if query.is_empty() {
+            wide
+        } else {
+            domain::and(&wide, json!([["display_name", "ilike", query]]))
+        });
+    }
+    let or = std::iter::repeat_n(json!("|"), words.len() - 1);
+    let any = or.chain(words.iter().map(|word| json!(["display_name", "ilike", word])));
+    Some(domain::and(&relaxed.unwrap_or(domain), Value::Array(any.collect())))
+}
+
+/// Why nothing was found, from the counts of the second look: archived too, then wider.
+fn reason(arguments: &Arguments, counts: &[i64]) -> String {
+    match counts {
+        [archived, ..] if *archived > 0 => {
+            format!("{archived} archived match: pass context {{\"active_test\": false}} to see them.")
+        }
+        [_, wide] if *wide > 0 && arguments.text("query").is_some_and(|query| query.contains(' ')) => {
+            format!("{wide} match a single word of the query, archived ones included: try fewer words.")
+        }
+        [_, wide] if *wide > 0 => {
+            format!(
+                "{wide} match without regard to case, archived ones included: use ilike instead of = or like."
+            )
+        }
+        [] => "Nothing matched; archived records count only with context.active_test false.".to_owned(),
+        _ => "Nothing matches, archived records and other spellings of case included: try a shorter text, \
+              fewer conditions or another model."
+            .to_owned(),
+    }
+}

@@ -1,0 +1,287 @@
+//! Promises that hold over all tools: golden plans and answers, schemas, size, visibility.
+
+use std::path::PathBuf;
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value, json};
+
+use super::plan::{Got, Plan, Site};
+use super::toolbox::{Entry, dry_results, entries, would_reply};
+use super::*;
+use crate::odoo::gateway::Fault;
+use crate::vocab::{ConnectionId, ConnectionKind, Principal, Proof, Scope, User, UserId};
+
+/// Built with `BLESS=1`, the golden tests write what they see; the difference is then reviewed in git.
+const BLESS: bool = option_env!("BLESS").is_some();
+
+fn golden_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire/tools")
+}
+
+fn read_json(path: &std::path::Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn entry(name: &str) -> Entry {
+    entries().into_iter().find(|entry| entry.spec.name == name).unwrap_or_else(|| panic!("no tool {name}"))
+}
+
+fn object(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+fn raws(values: &Value) -> Vec<Box<RawValue>> {
+    values.as_array().into_iter().flatten().map(|value| to_raw_value(value).unwrap()).collect()
+}
+
+fn plan_json(plan: &Plan) -> Value {
+    match plan {
+        Plan::Call(draft) => json!({
+            "mode": draft.mode, "steps": draft.steps, "context": draft.context, "dry_run": draft.dry_run,
+            "idempotency_key": draft.idempotency_key,
+        }),
+        Plan::Models { lang } => json!({"models": {"lang": lang}}),
+        Plan::Fields { model, lang } => json!({"fields": {"model": model, "lang": lang}}),
+    }
+}
+
+/// What a compile case gives: `plan` or `refusal`.
+fn compiled(entry: &Entry, case: &Value) -> (&'static str, Value) {
+    match entry.compile(object(&case["arguments"])) {
+        Ok((plan, _)) => ("plan", plan_json(&plan)),
+        Err(refusal) => ("refusal", json!(refusal.0)),
+    }
+}
+
+/// What a shape case gives: `reply`, `error` or the plan of a second look.
+fn shaped(entry: &Entry, case: &Value) -> (&'static str, Value) {
+    let (_, arguments) = entry.compile(object(&case["arguments"])).unwrap();
+    let site = Site { web_url: "https://odoo.example.com", tools: &["get_session", "search_read"] };
+    let (results, more) = (raws(&case["results"]), raws(&case["more"]));
+    let models: Vec<_> = serde_json::from_value(case["models"].clone()).unwrap_or_default();
+    let fields: Vec<_> = serde_json::from_value(case["fields"].clone()).unwrap_or_default();
+    let got = match () {
+        () if !fields.is_empty() => Got::Fields { about: models.first(), fields: &fields },
+        () if case.get("models").is_some() => Got::Models(&models),
+        () => Got::Results { results: &results, replayed: case["replayed"] == json!(true), more: &more },
+    };
+    if let (Some(plan), true) = (entry.tool.look_again(&arguments, &got), more.is_empty()) {
+        return ("look_again", plan_json(&plan));
+    }
+    let reply = if let Some(fault) = case.get("dry_run") {
+        let fault: Fault = serde_json::from_value(fault.clone()).unwrap();
+        let results = dry_results(&fault).unwrap();
+        let got = Got::Results { results: &results, replayed: false, more: &[] };
+        would_reply(&entry.tool.shape(&arguments, &got, &site).unwrap(), entry.spec.annotations).unwrap()
+    } else {
+        entry.tool.shape(&arguments, &got, &site).unwrap()
+    };
+    if reply.is_error {
+        return ("error", json!(reply.text));
+    }
+    let read: Value = serde_json::from_str(&reply.text).unwrap();
+    assert_eq!(reply.text, read.to_string(), "compact");
+    ("reply", read)
+}
+
+fn check_golden(kind: &str, run: fn(&Entry, &Value) -> (&'static str, Value)) -> usize {
+    let mut seen = 0;
+    for entry in entries() {
+        let path = golden_dir().join(format!("{}.json", entry.spec.name));
+        let mut file = read_json(&path);
+        for case in file[kind].as_array_mut().unwrap() {
+            let (member, value) = run(&entry, case);
+            if BLESS {
+                case[member] = value;
+            } else {
+                assert_eq!(case.get(member), Some(&value), "{}: {}", entry.spec.name, case["name"]);
+            }
+            seen += 1;
+        }
+        if BLESS {
+            std::fs::write(&path, serde_json::to_string_pretty(&file).unwrap() + "\n").unwrap();
+        }
+    }
+    seen
+}
+
+#[test]
+fn arguments_compile_to_the_golden_plans() {
+    assert!(check_golden("compile", compiled) >= 60);
+}
+
+#[test]
+fn results_are_shaped_to_the_golden_answers() {
+    assert!(check_golden("shape", shaped) >= 30);
+}
+
+#[test]
+fn every_step_of_the_contract_is_compiled_and_every_answer_shaped() {
+    let contract = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire/contract/execute.json");
+    let mut shaped_ops = std::collections::BTreeSet::new();
+    for case in read_json(&contract)["cases"].as_array().unwrap() {
+        let request = &case["request"];
+        let entry = entry(request["tool"].as_str().unwrap());
+        let golden = read_json(&golden_dir().join(format!("{}.json", entry.spec.name)));
+        let Some(results) = case["answer"].get("results") else { continue };
+        let same = golden["compile"].as_array().unwrap().iter().find(|golden| {
+            golden["plan"]["steps"] == request["steps"] && golden["plan"]["mode"] == request["mode"]
+        });
+        let same = same.unwrap_or_else(|| panic!("no golden case compiles to {}", case["name"]));
+        let (kind, _) = shaped(&entry, &json!({"arguments": same["arguments"], "results": results}));
+        assert_eq!(kind, "reply", "{}", case["name"]);
+        shaped_ops.insert(request["steps"][0]["op"].to_string());
+    }
+    assert_eq!(shaped_ops.len(), 11);
+}
+
+// === tools/list ===
+
+fn listed(spec: &ToolSpec) -> Value {
+    json!({
+        "name": spec.name,
+        "title": spec.title,
+        "description": spec.description,
+        "inputSchema": *spec.input_schema,
+        "annotations": {
+            "readOnlyHint": spec.annotations.read_only,
+            "destructiveHint": spec.annotations.destructive,
+            "idempotentHint": spec.annotations.idempotent,
+            "openWorldHint": spec.annotations.open_world,
+        },
+    })
+}
+
+#[test]
+fn the_list_of_tools_is_small() {
+    let tools: Vec<Value> = entries().iter().map(|entry| listed(&entry.spec)).collect();
+    let bytes = json!({"tools": tools}).to_string().len();
+    assert!(bytes <= 13_000, "{bytes} bytes");
+}
+
+#[test]
+fn all_sixteen_tools_are_there_in_a_fixed_order() {
+    let names: Vec<&str> = entries().iter().map(|entry| entry.spec.name).collect();
+    assert_eq!(
+        names,
+        [
+            "get_session",
+            "list_models",
+            "describe_model",
+            "search_records",
+            "search_read",
+            "search_count",
+            "get_record",
+            "read_group",
+            "traverse_relationships",
+            "create_record",
+            "update_record",
+            "delete_record",
+            "batch_create",
+            "batch_update",
+            "batch_delete",
+            "execute_method",
+        ]
+    );
+}
+
+#[test]
+fn schemas_keep_to_what_every_client_takes() {
+    for entry in entries() {
+        let spec = &entry.spec;
+        assert!(
+            spec.name.len() <= 40 && spec.name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        );
+        assert!(!spec.title.is_empty() && !spec.description.is_empty(), "{}", spec.name);
+        assert!(!spec.description.contains("  "), "{}: {}", spec.name, spec.description);
+        assert_eq!(spec.input_schema["type"], "object");
+        assert_eq!(spec.input_schema["additionalProperties"], false);
+        for (name, property) in spec.input_schema["properties"].as_object().unwrap() {
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert!(
+                property["description"].as_str().is_some_and(|text| !text.is_empty()),
+                "{}.{name}",
+                spec.name
+            );
+            assert_plain(property, &format!("{}.{name}", spec.name));
+        }
+    }
+}
+
+fn assert_plain(schema: &Value, at: &str) {
+    let members = schema.as_object().unwrap();
+    for foreign in
+        ["$ref", "$defs", "anyOf", "oneOf", "allOf", "not", "if", "enum", "const", "pattern", "format"]
+    {
+        assert!(!members.contains_key(foreign), "{at} has {foreign}");
+    }
+    if members.is_empty() {
+        return;
+    }
+    assert!(members["type"].is_string(), "{at} has one type");
+    assert_eq!(members["type"] == "array", members.contains_key("items"), "{at}");
+    assert!(members["type"] == "object" || !members.contains_key("properties"), "{at}");
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        assert_plain(inner, &format!("{at}.{name}"));
+    }
+    if let Some(items) = members.get("items") {
+        assert_plain(items, &format!("{at}[]"));
+    }
+}
+
+#[test]
+fn annotations_and_categories_agree() {
+    for entry in entries() {
+        let spec = &entry.spec;
+        assert_eq!(spec.annotations.read_only, spec.category == Category::Read, "{}", spec.name);
+        assert_eq!(spec.annotations.read_only, spec.risk == Risk::Low, "{}", spec.name);
+        if !spec.annotations.read_only {
+            let properties = spec.input_schema["properties"].as_object().unwrap();
+            assert!(properties.contains_key("idempotency_key"), "{}", spec.name);
+            assert_eq!(properties.contains_key("dry_run"), spec.category == Category::Write, "{}", spec.name);
+        }
+    }
+}
+
+// === who sees what ===
+
+fn principal(scope: Scope, allowed_tools: &[&str]) -> Principal {
+    Principal {
+        connection: ConnectionId(1),
+        connection_name: "Test".into(),
+        kind: ConnectionKind::ApiKey,
+        scope,
+        user: User { id: UserId(2), login: "admin".into(), name: "Admin".into(), lang: None, tz: None },
+        allowed_tools: allowed_tools.iter().map(|&name| name.to_owned()).collect(),
+        schema_key: "k".into(),
+        proof: Proof::of("x"),
+    }
+}
+
+fn seen(principal: &Principal) -> Vec<&'static str> {
+    entries().iter().filter(|entry| entry.open_to(principal)).map(|entry| entry.spec.name).collect()
+}
+
+#[test]
+fn a_read_only_connection_sees_no_tool_that_writes_or_runs() {
+    let names = seen(&principal(Scope::ReadOnly, &[]));
+    assert_eq!(names.len(), 9);
+    for entry in entries() {
+        assert_eq!(
+            names.contains(&entry.spec.name),
+            entry.spec.category == Category::Read,
+            "{}",
+            entry.spec.name
+        );
+    }
+    assert_eq!(seen(&principal(Scope::Full, &[])).len(), 16);
+}
+
+#[test]
+fn the_list_of_the_administrator_narrows_and_never_widens() {
+    assert_eq!(
+        seen(&principal(Scope::Full, &["search_read", "delete_record"])),
+        ["search_read", "delete_record"]
+    );
+    assert_eq!(seen(&principal(Scope::ReadOnly, &["search_read", "delete_record"])), ["search_read"]);
+}

@@ -1,0 +1,232 @@
+//! Joins tools with Odoo: who may see which, and the way of one call from arguments to reply.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+
+use super::answer::Body;
+use super::args::schema;
+use super::check::Check;
+use super::coerce::coerce;
+use super::faults::{Doing, Seen, Wanted, explain, wanted};
+use super::plan::{Arguments, Draft, Got, Plan, READ_DEADLINE_MS, Refusal, Site, Tool, WRITE_DEADLINE_MS};
+use super::{Annotations, Reply, ToolSpec, UnknownTool, registry};
+use crate::mirror::Mirror;
+use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
+use crate::odoo::{Client, Error};
+use crate::vocab::{CallId, Principal, Scope};
+
+/// All tools, with what they need to run.
+pub struct Toolbox {
+    client: Arc<Client>,
+    mirror: Arc<Mirror>,
+    entries: Vec<Entry>,
+}
+
+/// A tool with its schema compiled.
+pub(super) struct Entry {
+    pub spec: Arc<ToolSpec>,
+    check: Check,
+    pub tool: Box<dyn Tool>,
+}
+
+impl std::fmt::Debug for Toolbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Toolbox").field("tools", &self.entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl Toolbox {
+    pub fn new(client: Arc<Client>, mirror: Arc<Mirror>) -> Self {
+        Self { client, mirror, entries: entries() }
+    }
+
+    /// The tools that this principal may see, in a fixed order.
+    pub fn list(&self, principal: &Principal) -> Vec<Arc<ToolSpec>> {
+        self.entries.iter().filter(|entry| entry.open_to(principal)).map(|entry| entry.spec.clone()).collect()
+    }
+
+    /// Whether the principal may see a tool of this name.
+    pub fn admits(&self, principal: &Principal, name: &str) -> bool {
+        self.find(principal, name).is_some()
+    }
+
+    /// Runs a tool. Everything but an unknown tool comes back as a reply that a model can act on.
+    pub async fn call(
+        &self,
+        principal: &Principal,
+        peer: IpAddr,
+        name: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<Reply, UnknownTool> {
+        let entry = self.find(principal, name).ok_or_else(|| UnknownTool(name.to_owned()))?;
+        let (plan, arguments) = match entry.compile(arguments) {
+            Ok(compiled) => compiled,
+            Err(Refusal(sentence)) => return Ok(Reply::error(sentence)),
+        };
+        let running = Running { toolbox: self, principal, peer, entry, arguments: &arguments };
+        match running.run(&plan).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => Ok(running.explain(&plan, &error).await),
+        }
+    }
+
+    fn find(&self, principal: &Principal, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.spec.name == name && entry.open_to(principal))
+    }
+}
+
+/// All tools of the registry. A schema that does not compile leaves its tool out; a test rules that out.
+pub(super) fn entries() -> Vec<Entry> {
+    registry::all().into_iter().filter_map(Entry::new).collect()
+}
+
+impl Entry {
+    fn new(tool: Box<dyn Tool>) -> Option<Self> {
+        let fixed = tool.spec();
+        let input_schema = schema(fixed.args);
+        let check = Check::new(fixed.name, fixed.args, &input_schema)?;
+        let spec = ToolSpec {
+            name: fixed.name,
+            title: fixed.title,
+            description: fixed.description,
+            input_schema: Arc::new(input_schema),
+            category: fixed.category,
+            risk: fixed.risk,
+            annotations: fixed.annotations,
+        };
+        Some(Self { spec: Arc::new(spec), check, tool })
+    }
+
+    /// A connection that may only read neither sees nor reaches what writes or runs.
+    pub fn open_to(&self, principal: &Principal) -> bool {
+        (principal.scope == Scope::Full || self.spec.annotations.read_only)
+            && principal.admits(self.spec.name)
+    }
+
+    /// Raw arguments to a plan; the arguments come back for shaping.
+    pub fn compile(&self, arguments: Map<String, Value>) -> Result<(Plan, Arguments), Refusal> {
+        let read = coerce(self.tool.spec().args, arguments).map_err(Refusal)?;
+        let mut arguments = Arguments(self.check.check(read).map_err(Refusal)?);
+        let plan = self.tool.compile(&mut arguments)?;
+        Ok((plan, arguments))
+    }
+}
+
+/// One call under way.
+struct Running<'a> {
+    toolbox: &'a Toolbox,
+    principal: &'a Principal,
+    peer: IpAddr,
+    entry: &'a Entry,
+    arguments: &'a Arguments,
+}
+
+impl Running<'_> {
+    async fn run(&self, plan: &Plan) -> Result<Reply, Error> {
+        let mirror = &self.toolbox.mirror;
+        match plan {
+            Plan::Call(draft) => self.ask(draft).await,
+            Plan::Models { lang } => {
+                let models = mirror.models(self.principal, lang.as_deref()).await?;
+                self.shape(&Got::Models(&models))
+            }
+            Plan::Fields { model, lang } => {
+                let fields = mirror.fields(self.principal, model, lang.as_deref()).await?;
+                let models = mirror.models(self.principal, lang.as_deref()).await?;
+                let about = models.iter().find(|known| known.model == *model);
+                self.shape(&Got::Fields { about, fields: &fields })
+            }
+        }
+    }
+
+    async fn ask(&self, draft: &Draft) -> Result<Reply, Error> {
+        let answer = match self.send(draft).await {
+            Ok(answer) => answer,
+            Err(Error::Fault(fault)) if draft.dry_run && fault.code == FaultCode::DryRun => {
+                return self.would(&fault);
+            }
+            Err(error) => return Err(error),
+        };
+        let results = &answer.results;
+        let got = Got::Results { results, replayed: answer.replayed, more: &[] };
+        let Some(Plan::Call(second)) = self.entry.tool.look_again(self.arguments, &got) else {
+            return self.shape(&got);
+        };
+        // It only explains an empty answer: where it fails, the answer is still an answer.
+        let more = self.send(&second).await.map(|answer| answer.results).unwrap_or_default();
+        self.shape(&Got::Results { results, replayed: answer.replayed, more: &more })
+    }
+
+    async fn send(&self, draft: &Draft) -> Result<Answer, Error> {
+        let reads = draft.mode == Mode::Read;
+        let call = Call {
+            call_id: CallId::random(),
+            proof: self.principal.proof.clone(),
+            ip: self.peer.to_string(),
+            tool: self.entry.spec.name.to_owned(),
+            mode: draft.mode,
+            steps: draft.steps.clone(),
+            context: draft.context.clone(),
+            dry_run: draft.dry_run,
+            deadline_ms: if reads { READ_DEADLINE_MS } else { WRITE_DEADLINE_MS },
+            idempotency_key: draft.idempotency_key.clone(),
+        };
+        if reads { self.toolbox.client.read(&call).await } else { self.toolbox.client.write(call).await }
+    }
+
+    fn shape(&self, got: &Got<'_>) -> Result<Reply, Error> {
+        let web_url = self.toolbox.mirror.web_url();
+        let open = self.toolbox.entries.iter().filter(|entry| entry.open_to(self.principal));
+        let tools: Vec<&'static str> = open.map(|entry| entry.spec.name).collect();
+        self.entry.tool.shape(self.arguments, got, &Site { web_url: &web_url, tools: &tools })
+    }
+
+    fn would(&self, fault: &Fault) -> Result<Reply, Error> {
+        let results = dry_results(fault)?;
+        let reply = self.shape(&Got::Results { results: &results, replayed: false, more: &[] })?;
+        would_reply(&reply, self.entry.spec.annotations)
+    }
+
+    /// The sentence for an error, with what the mirror shows to this caller.
+    async fn explain(&self, plan: &Plan, error: &Error) -> Reply {
+        let mirror = &self.toolbox.mirror;
+        // A connection that Odoo refuses is looked at again before its next request.
+        mirror.heed(self.principal, error);
+        let (mut models, mut fields): (Arc<[ModelDocument]>, Arc<[FieldDocument]>) =
+            (Arc::new([]), Arc::new([]));
+        match wanted(error) {
+            Wanted::Nothing => {}
+            Wanted::Models => models = mirror.models(self.principal, None).await.unwrap_or(models),
+            Wanted::Fields(model) => {
+                fields = mirror.fields(self.principal, &model, None).await.unwrap_or(fields)
+            }
+        }
+        let doing = match plan {
+            Plan::Call(draft) => Doing {
+                changes: draft.mode != Mode::Read && !draft.dry_run,
+                has_key: draft.idempotency_key.is_some(),
+            },
+            _ => Doing::default(),
+        };
+        Reply::error(explain(error, doing, Seen { models: &models, fields: &fields }))
+    }
+}
+
+/// What a dry run would have answered, as raw as a real answer.
+pub(super) fn dry_results(fault: &Fault) -> Result<Vec<Box<RawValue>>, Error> {
+    let results = fault.data.get("results").and_then(Value::as_array).ok_or(Error::BadAnswer)?;
+    results.iter().map(|result| to_raw_value(result).map_err(|_| Error::BadAnswer)).collect()
+}
+
+/// The reply of a dry run around the reply that the real call would have given.
+pub(super) fn would_reply(reply: &Reply, tool: Annotations) -> Result<Reply, Error> {
+    let would: &RawValue = serde_json::from_str(&reply.text).map_err(|_| Error::BadAnswer)?;
+    let mut body = Body::with_room(reply.text.len() + 128);
+    let note =
+        if tool.destructive { "Nothing was stored." } else { "Nothing was stored; the ids are not final." };
+    body.put("dry_run", true).put("note", note).raw("would", would);
+    Ok(Reply::json(body))
+}

@@ -1,0 +1,158 @@
+//! Tools against a fake Odoo: what is asked, how often, and what a model reads.
+
+use serde_json::{Value, json};
+
+use crate::support::fake_odoo::Reply;
+use crate::support::tools::Bench;
+
+#[tokio::test]
+async fn a_search_asks_odoo_once_and_hands_its_rows_on() {
+    let bench = Bench::new().await;
+    let answer =
+        bench.answer("search_read", json!({"model": "res.partner", "fields": "name", "limit": "5"})).await;
+    assert_eq!(
+        answer,
+        json!({
+            "model": "res.partner", "count": 1, "has_more": false,
+            "record_url": "https://odoo.example.com/odoo/res.partner/{id}",
+            "records": [{"id": 14, "name": "Azure Interior", "display_name": "Azure Interior"}],
+        })
+    );
+    let requests = bench.odoo.requests("execute");
+    assert_eq!(requests.len(), 1);
+    let request = &requests[0];
+    assert_eq!((&request["tool"], &request["mode"]), (&json!("search_read"), &json!("read")));
+    assert_eq!(request["ip"], "203.0.113.9");
+    assert_eq!(request["proof"], bench.principal.proof.to_hex());
+    assert_eq!(request["idempotency_key"], Value::Null);
+    assert_eq!(request["steps"][0]["fields"], json!(["name"]));
+    assert_eq!(request["steps"][0]["limit"], 5);
+    assert!(request["deadline_ms"].as_u64().unwrap() <= 30_000);
+}
+
+#[tokio::test]
+async fn a_write_carries_its_key_and_the_longer_deadline() {
+    let bench = Bench::new().await;
+    let arguments = json!({"model": "res.partner", "values": {"name": "New"}, "idempotency_key": "k"});
+    let first = bench.answer("create_record", arguments.clone()).await;
+    assert_eq!(first["created"], json!([{"id": 77, "display_name": "New"}]));
+    bench.answer("create_record", arguments).await;
+    let requests = bench.odoo.requests("execute");
+    assert_eq!(requests.len(), 2);
+    assert_ne!(requests[0]["call_id"], requests[1]["call_id"]);
+    assert_eq!((&requests[0]["mode"], &requests[0]["idempotency_key"]), (&json!("write"), &json!("k")));
+    let deadline = requests[0]["deadline_ms"].as_u64().unwrap();
+    assert!((30_001..=60_000).contains(&deadline), "{deadline}");
+}
+
+#[tokio::test]
+async fn every_tool_gets_through_to_an_answer() {
+    let bench = Bench::new().await;
+    let model = "res.partner";
+    for (tool, arguments) in [
+        ("get_session", json!({})),
+        ("list_models", json!({})),
+        ("describe_model", json!({"model": model})),
+        ("search_records", json!({"model": model, "query": "azure"})),
+        ("search_read", json!({"model": model, "total": true})),
+        ("search_count", json!({"model": model})),
+        ("get_record", json!({"model": model, "id": 14})),
+        ("read_group", json!({"model": model, "groupby": "country_id"})),
+        ("traverse_relationships", json!({"model": model, "ids": 14, "path": "country_id"})),
+        ("create_record", json!({"model": model, "values": {"name": "x"}})),
+        ("update_record", json!({"model": model, "id": 14, "values": {"name": "x"}})),
+        ("delete_record", json!({"model": model, "id": 14})),
+        ("batch_create", json!({"model": model, "records": [{"name": "x"}]})),
+        ("batch_update", json!({"model": model, "updates": [{"id": 14, "values": {"name": "x"}}]})),
+        ("batch_delete", json!({"model": model, "ids": [14]})),
+        ("execute_method", json!({"model": model, "method": "action_archive", "ids": [14]})),
+    ] {
+        bench.answer(tool, arguments).await;
+    }
+    assert_eq!(bench.tools.list(&bench.principal).len(), 16);
+}
+
+#[tokio::test]
+async fn models_and_fields_come_from_the_mirror_and_are_asked_for_once() {
+    let bench = Bench::new().await;
+    for _ in 0..3 {
+        let models = bench.answer("list_models", json!({"query": "country"})).await;
+        assert_eq!(
+            models["models"],
+            json!([{"model": "res.country", "label": "Country", "access": ["read"]}])
+        );
+        let fields =
+            bench.answer("describe_model", json!({"model": "res.partner", "fields": ["country_id"]})).await;
+        assert_eq!(fields["label"], "Contact");
+        assert_eq!(fields["fields"][0]["relation"], "res.country");
+        assert_eq!(fields["omitted"], 2);
+    }
+    assert_eq!(bench.odoo.count("execute"), 0);
+    assert_eq!(bench.odoo.count("schema"), 2);
+}
+
+#[tokio::test]
+async fn labels_come_in_the_language_asked_for() {
+    let bench = Bench::new().await;
+    bench.answer("describe_model", json!({"model": "res.partner", "lang": "fr_FR"})).await;
+    let requests = bench.odoo.requests("schema");
+    assert!(requests.iter().all(|request| request["lang"] == "fr_FR"), "{requests:?}");
+}
+
+#[tokio::test]
+async fn an_empty_search_by_name_looks_a_second_time() {
+    let bench = Bench::new().await;
+    bench.odoo.on("execute", |request| {
+        let results: Vec<Value> = match request["context"]["active_test"] == false {
+            false => vec![json!({"records": [], "has_more": false})],
+            true => vec![json!({"count": 2})],
+        };
+        json!({"call_id": request["call_id"], "results": results, "replayed": false})
+    });
+    let answer = bench.answer("search_records", json!({"model": "res.partner", "query": "azure"})).await;
+    assert_eq!(answer["count"], 0);
+    assert_eq!(answer["hint"], "2 archived match: pass context {\"active_test\": false} to see them.");
+    assert_eq!(bench.odoo.count("execute"), 2);
+}
+
+#[tokio::test]
+async fn an_empty_search_stays_an_answer_where_the_second_look_fails() {
+    let bench = Bench::new().await;
+    bench.odoo.on("execute", |request| match request["context"]["active_test"] == false {
+        false => {
+            let results = json!([{"records": [], "has_more": false}]);
+            Reply::Answer(json!({"call_id": request["call_id"], "results": results, "replayed": false}))
+        }
+        true => Reply::fault("invalid_domain", json!({"model": "res.partner"})),
+    });
+    let answer = bench.answer("search_records", json!({"model": "res.partner", "query": "azure"})).await;
+    assert!(answer["hint"].as_str().unwrap().starts_with("Nothing matched"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_what_would_happen() {
+    let bench = Bench::new().await;
+    let data = json!({"results": [{"deleted": [14]}]});
+    bench.raise("dry_run", "Nothing was stored.", data);
+    let answer =
+        bench.answer("delete_record", json!({"model": "res.partner", "id": 14, "dry_run": true})).await;
+    assert_eq!(
+        answer,
+        json!({
+            "dry_run": true, "note": "Nothing was stored.",
+            "would": {"model": "res.partner", "count": 1, "deleted": [14]},
+        })
+    );
+    assert_eq!(bench.odoo.requests("execute")[0]["dry_run"], true);
+}
+
+#[tokio::test]
+async fn a_session_tells_the_tools_that_the_caller_may_use() {
+    let bench = Bench::of("read_only").await;
+    let answer = bench.answer("get_session", json!({})).await;
+    let tools = answer["tools"].as_array().unwrap();
+    assert_eq!(tools.len(), 9);
+    assert!(!tools.contains(&json!("create_record")));
+    assert!(answer["times"].as_str().unwrap().contains("UTC"));
+    assert_eq!(answer["user"]["login"], "admin");
+}
