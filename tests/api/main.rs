@@ -19,3 +19,4 @@ mod web_refusals;
 mod web_sessions;
 mod web_stop;
 mod web_switch;
+mod web_tools;
