@@ -132,6 +132,14 @@ fn all_faults_are_told_at_once() {
 }
 
 #[test]
+fn a_variable_with_our_prefix_must_be_known() {
+    let environment = [("ODOO_MCP_NONSENSE", "1"), ("ODOO_MCP_LIMITS__NONSENSE", "1")];
+    let faults = load(SOUND, &environment, &[]).unwrap_err().to_string();
+    assert!(faults.contains("limits.nonsense: is not a known key"), "{faults}");
+    assert!(faults.contains("\n  nonsense: is not a known key"), "{faults}");
+}
+
+#[test]
 fn a_file_that_is_no_toml_does_not_hide_the_rest() {
     let faults = faults("listen = = 1");
     assert!(faults.len() > 2, "{faults:?}");
