@@ -26,7 +26,14 @@ pub struct Running {
     pub(super) endpoint: Endpoint,
     pub(super) client: Arc<Client>,
     pub(super) drain: Duration,
-    pub(super) listeners: JoinSet<()>,
+    pub(super) listeners: Listeners,
+}
+
+/// Both accept loops. The admin one goes on while the public one drains: `/readyz` has to say so.
+pub(super) struct Listeners {
+    public: JoinSet<()>,
+    admin: JoinSet<()>,
+    admin_life: Life,
 }
 
 /// Starts both accept loops.
@@ -35,13 +42,15 @@ pub(super) fn listen(
     limits: &Limits,
     public: TcpListener,
     admin: TcpListener,
-) -> JoinSet<()> {
-    let mut listeners = JoinSet::new();
+) -> Listeners {
+    let admin_life = Life { kill: edge.life.kill.clone(), ..Life::default() };
+    let mut listeners = Listeners { public: JoinSet::new(), admin: JoinSet::new(), admin_life };
     let bounds = Bounds::from(limits);
     // Health must be answered when the public side is full.
     let few = Bounds { connections: 64, ..bounds.clone() };
-    listeners.spawn(web::serve(public, web::public(Arc::clone(edge)), bounds, edge.life.clone()));
-    listeners.spawn(web::serve(admin, web::admin(Arc::clone(edge)), few, edge.life.clone()));
+    listeners.public.spawn(web::serve(public, web::public(Arc::clone(edge)), bounds, edge.life.clone()));
+    let life = listeners.admin_life.clone();
+    listeners.admin.spawn(web::serve(admin, web::admin(Arc::clone(edge)), few, life));
     listeners
 }
 
@@ -57,19 +66,21 @@ impl Running {
     }
 
     /// Stops in order: accepting and streams, requests, sessions, writes, tasks.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.life.stop.cancel();
-        if timeout(self.drain, all(&mut self.listeners)).await.is_err() {
+        let Listeners { mut public, mut admin, admin_life } = self.listeners;
+        if timeout(self.drain, all(&mut public)).await.is_err() {
             tracing::warn!("requests were still running when the time to drain was over");
         }
         self.endpoint.close();
-        self.life.kill.cancel();
-        let _ = timeout(LAST, all(&mut self.listeners)).await;
         // A write whose client has left is still seen through, so that Odoo's answer is not lost.
         let open = self.client.drain(self.drain).await;
         if open > 0 {
             tracing::warn!(open, "writes were still open when the time to drain was over");
         }
+        admin_life.stop.cancel();
+        self.life.kill.cancel();
+        let _ = timeout(LAST, async { tokio::join!(all(&mut public), all(&mut admin)) }).await;
         self.tasks.end(LAST).await;
     }
 }

@@ -99,7 +99,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
     assert_eq!(config.limits.body_timeout, Duration::from_secs(90));
     assert_eq!(config.limits.in_flight, 3);
     assert_eq!(config.odoo.api_key.expose(), "12345");
-    assert_eq!(config.odoo.login, "mcp-sidecar");
+    assert_eq!(config.odoo.login, "mcp_sidecar_service");
     assert_eq!(config.log.format, Format::Json);
 }
 
@@ -129,6 +129,14 @@ fn all_faults_are_told_at_once() {
         assert!(faults.iter().any(|fault| fault.starts_with(key)), "{key} is missing in\n{told}");
     }
     assert!(!told.contains("s3cret"), "{told}");
+}
+
+#[test]
+fn a_variable_with_our_prefix_must_be_known() {
+    let environment = [("ODOO_MCP_NONSENSE", "1"), ("ODOO_MCP_LIMITS__NONSENSE", "1")];
+    let faults = load(SOUND, &environment, &[]).unwrap_err().to_string();
+    assert!(faults.contains("limits.nonsense: is not a known key"), "{faults}");
+    assert!(faults.contains("\n  nonsense: is not a known key"), "{faults}");
 }
 
 #[test]

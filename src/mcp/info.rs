@@ -23,11 +23,11 @@ selection values.
 
 Domains are Odoo's: a list of [field, operator, value], joined by \"&\", \"|\" and \"!\" in prefix form, for \
 example [\"|\", [\"state\", \"=\", \"sale\"], [\"partner_id.country_id.code\", \"=\", \"BE\"]]. Ask only for \
-the fields that you need, and page through long results. To count or sum, use the aggregate tool instead of \
-reading records.
+the fields that you need, and page through long results. To count or sum, use search_count or read_group \
+instead of reading records.
 
 All instants are UTC; say dates in the user's time zone. A many2one is {\"id\", \"name\"}. When you name \
-records to the user, link them by the URL template that comes with an answer.
+records to the user, link them by the record_url that comes with an answer.
 
 A refusal says what to change: follow it rather than trying variations. Before you change or delete records, \
 make sure that the user wants exactly that.";

@@ -3,12 +3,14 @@
 //! Wraps rmcp's in-memory manager, which does none of that. A session is no authentication: every request
 //! brings its credential, and the session has to belong to the same connection.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use futures_util::{Stream, StreamExt, stream};
-use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage, ServerResult};
+use rmcp::ErrorData;
+use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, RequestId, ServerJsonRpcMessage, ServerResult};
 use rmcp::transport::streamable_http_server::session::local::{
     LocalSessionManager, LocalSessionManagerError, SessionConfig,
 };
@@ -22,6 +24,13 @@ use crate::vocab::ConnectionId;
 
 /// What a client is told to wait before it fetches an answer whose stream broke.
 const RETRY: Duration = Duration::from_secs(3);
+
+/// How many requests of a session are remembered, for clients that come back for an answer.
+const REMEMBERED: usize = 32;
+
+/// What a client is told that comes back for an answer which is gone.
+const LOST: &str = "The stream broke and the answer was lost. If this was to change something, look whether it \
+                    was done before you try again";
 
 /// How long closing a session may take; its worker can be held up by a reader that does not read.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -47,6 +56,8 @@ struct Session {
     busy: Arc<()>,
     /// 2025-11-25 and later resume broken streams; older clients stumble over the event that offers it.
     resumable: bool,
+    /// The latest requests, by the number of their stream.
+    asked: VecDeque<(u64, RequestId)>,
 }
 
 /// The id is unknown, over, or of somebody else; the caller is not told which.
@@ -133,6 +144,24 @@ impl Sessions {
     fn is_resumable(&self, id: &SessionId) -> bool {
         self.open.get(id).is_some_and(|session| session.resumable)
     }
+
+    fn remember(&self, id: &SessionId, stream: u64, message: &ClientJsonRpcMessage) {
+        if let ClientJsonRpcMessage::Request(request) = message
+            && let Some(mut session) = self.open.get_mut(id)
+        {
+            session.asked.truncate(REMEMBERED - 1);
+            session.asked.push_front((stream, request.id.clone()));
+        }
+    }
+
+    /// The error that ends a request whose answer cannot be fetched any more, so that nobody waits for it.
+    fn lost(&self, id: &SessionId, last_event_id: &str) -> Option<ServerSseMessage> {
+        let stream: u64 = last_event_id.split_once('/')?.1.parse().ok()?;
+        let session = self.open.get(id)?;
+        let (_, request) = session.asked.iter().find(|(number, _)| *number == stream)?;
+        let error = ErrorData::internal_error(LOST, None);
+        Some(ServerSseMessage::from_message(ServerJsonRpcMessage::error(error, Some(request.clone()))))
+    }
 }
 
 /// An event with its number told one higher than rmcp's. rmcp counts a stream's events from 0 and replays from
@@ -168,6 +197,7 @@ impl SessionManager for Sessions {
             seen: Instant::now(),
             busy: Arc::new(()),
             resumable: false,
+            asked: VecDeque::new(),
         };
         self.open.insert(id.clone(), session);
         Ok((id, transport))
@@ -205,6 +235,9 @@ impl SessionManager for Sessions {
         let handle = self.engine.sessions.read().await.get(id).cloned();
         let handle = handle.ok_or_else(|| LocalSessionManagerError::SessionNotFound(id.clone()))?;
         let receiver = handle.establish_request_wise_channel().await?;
+        if let Some(stream) = receiver.http_request_id {
+            self.remember(id, stream, &message);
+        }
         handle.push_message(message, receiver.http_request_id).await?;
         let offer = receiver.http_request_id.filter(|_| self.is_resumable(id));
         let offer = stream::iter(offer).flat_map(|stream| priming(format!("0/{stream}")));
@@ -229,7 +262,13 @@ impl SessionManager for Sessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        Ok(self.engine.resume(id, last_event_id).await?.map(renumbered))
+        // rmcp forgets a request with its answer, so this works only as long as the request is running.
+        let lost = self.lost(id, &last_event_id);
+        match (self.engine.resume(id, last_event_id).await, lost) {
+            (Ok(events), _) => Ok(events.map(renumbered).left_stream()),
+            (Err(_), Some(lost)) => Ok(stream::iter([lost]).right_stream()),
+            (Err(error), None) => Err(error),
+        }
     }
 }
 

@@ -3,20 +3,37 @@
 /// The span of one HTTP request on the public listener.
 pub const REQUEST: &str = "request";
 
-/// The table: name and meaning. `deploy` and the docs may rely on these.
-pub const FIELDS: [(&str, &str); 14] = [
+/// Name and meaning of every field. Deployments may rely on these.
+pub const FIELDS: &[(&str, &str)] = &[
+    // === a request on the public listener ===
     ("request_id", "one HTTP request of a tool; made here, UUID version 7"),
-    ("method", "the JSON-RPC method, or the HTTP method where there is none"),
-    ("tool", "the name of the tool that was called"),
-    ("peer", "the address of the caller, after trusted proxies"),
+    ("peer", "the address of the caller, behind trusted proxies"),
     ("connection", "the id of the mcp.connection in Odoo"),
-    ("user", "the id of the user in Odoo"),
-    ("status", "the HTTP status of the answer"),
+    ("method", "the JSON-RPC method; in lines of `odoo`, that of the gateway"),
+    ("tool", "the name of the tool that was called"),
     ("reason", "why a request was refused: the `data.reason` of the answer"),
-    ("elapsed_ms", "from the first byte of the request to the head of the answer"),
-    ("session", "the first characters of a legacy session's id; never all of it"),
-    ("task", "the name of a background task"),
+    ("status", "the HTTP status that was answered; in lines of `odoo`, that of Odoo"),
+    ("elapsed_ms", "from the head of a request to the head of its answer"),
+    // === the process ===
+    ("public", "where tools connect"),
+    ("admin", "where health is asked"),
     ("replica", "the id of this sidecar towards Odoo"),
-    ("listener", "`public` or `admin`"),
-    ("error", "what went wrong; never a traceback of Odoo"),
+    ("signal", "what told the process to end"),
+    ("task", "the name of a background task"),
+    ("open", "writes that Odoo had not answered when the process ended"),
+    ("path", "a file of the data directory"),
+    // === Odoo ===
+    ("odoo", "its version"),
+    ("addon", "the version of the addon in it"),
+    ("database", "its database"),
+    ("wake_ups", "whether Odoo will send wake-ups, or why not"),
+    ("call_id", "one call of the gateway, as in Odoo's own records"),
+    ("failure", "the kind of a failed call"),
+    ("cause", "why there was no answer"),
+    ("line", "where an answer does not fit the contract; never what stands there"),
+    ("column", "the same"),
+    ("code", "the code of a fault outside the contract; never its text"),
+    ("length", "how long that text is"),
+    // === everywhere ===
+    ("error", "what went wrong; never a traceback of Odoo, a credential or a row of data"),
 ];

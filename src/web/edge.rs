@@ -34,6 +34,8 @@ pub struct Edge {
     pub proxies: Proxies,
     /// Requests that wait for an answer.
     pub calls: Arc<Slots>,
+    /// Large bodies that are being read.
+    pub bodies: Arc<Slots>,
     /// Streams that stay open by themselves.
     pub streams: Arc<Slots>,
 }
@@ -50,6 +52,7 @@ impl Edge {
             sites: Sites::new(server.public_origin(), &server.allowed_hosts, &server.allowed_origins),
             proxies: Proxies::new(server.trusted_proxies.clone()),
             calls: Slots::new(limits.in_flight_per_connection, limits.in_flight),
+            bodies: Slots::new(limits.in_flight_per_connection, limits.in_flight),
             streams: Slots::new(limits.streams_per_connection, limits.streams),
             limits: limits.clone(),
         })

@@ -76,7 +76,7 @@ impl Sites {
     }
 
     /// The request's origin, if it may call. Two of them are none: proxies may differ on which one counts.
-    fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+    pub fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let mut values = headers.get_all(ORIGIN).iter();
         let value = values.next().filter(|_| values.next().is_none())?;
         let (scheme, site) = exact(value.to_str().ok()?)?;
@@ -85,11 +85,11 @@ impl Sites {
     }
 
     /// Tells a browser that the page may read the answer; on every answer, refusals included.
-    pub fn expose(&self, request: &HeaderMap, answer: &mut HeaderMap) {
+    pub fn expose(origin: Option<HeaderValue>, answer: &mut HeaderMap) {
         answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         answer.append(VARY, HeaderValue::from_static("Origin"));
-        if let Some(origin) = self.origin(request) {
-            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        if let Some(origin) = origin {
+            answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
     }
 

@@ -6,9 +6,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 use tracing::Instrument;
@@ -20,15 +21,21 @@ use super::credential::{self, Shown};
 use super::edge::Edge;
 use super::fault::{Fault, Refusal};
 use super::message::Message;
+use super::origin::Sites;
 use super::reply;
 use super::routes::Asked;
 use super::visit;
 use crate::guard::Closed;
 use crate::mirror::Denied;
+use crate::telemetry::names;
 use crate::vocab::{Credential, Principal};
 
-/// How much of a body is read only to echo its id in a refusal.
-const MOST_FOR_AN_ID: usize = 64 * 1024;
+/// How much of a body is read only to echo its id in a refusal, and for how long.
+const MOST_FOR_AN_ID: usize = 16 * 1024;
+const LONGEST_FOR_AN_ID: Duration = Duration::from_secs(5);
+
+/// A body that is larger, or does not say how large it is, needs a place before it is read.
+const SMALL: u64 = 64 * 1024;
 
 /// A request whose caller is known.
 pub struct Admitted {
@@ -43,10 +50,17 @@ pub struct Admitted {
 pub async fn mcp(edge: &Edge, asked: Asked) -> Response {
     let request_id = Uuid::now_v7();
     let peer = edge.peer(asked.wire.as_ref(), &asked.headers);
-    let span = tracing::info_span!("request", %request_id, %peer);
-    let headers = asked.headers.clone();
-    let mut response = serve(edge, asked, peer, request_id).instrument(span).await;
-    edge.sites.expose(&headers, response.headers_mut());
+    let span = tracing::info_span!(names::REQUEST, %request_id, %peer);
+    let origin = edge.sites.origin(&asked.headers).cloned();
+    let begun = Instant::now();
+    let served = async {
+        let response = serve(edge, asked, peer, request_id).await;
+        let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(status = response.status().as_u16(), elapsed_ms, "answered");
+        response
+    };
+    let mut response = served.instrument(span).await;
+    Sites::expose(origin, response.headers_mut());
     response
 }
 
@@ -67,7 +81,8 @@ async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid) -> Res
     let principal = match admit(edge, &headers, peer).await {
         Ok(principal) => principal,
         Err(fault) => {
-            let body = body::read(body, MOST_FOR_AN_ID, edge.limits.body_timeout).await;
+            let within = edge.limits.body_timeout.min(LONGEST_FOR_AN_ID);
+            let body = body::read(body, MOST_FOR_AN_ID, within).await;
             let id = body.ok().and_then(|body| {
                 Message::read(&body).map_or_else(|refusal| refusal.id, |message| message.id)
             });
@@ -93,11 +108,14 @@ fn look(
         return Err(Fault::Method { allow: "POST, GET, DELETE, OPTIONS" });
     }
     let most = edge.limits.max_body_bytes;
-    let length = headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most as u64) {
+    if length(headers).is_some_and(|length| length > most as u64) {
         return Err(Fault::TooLarge { most });
     }
     Ok(())
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Steps 2 and 3: who is calling.
@@ -157,6 +175,13 @@ async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<
         return Err(Fault::MediaType.of(None));
     }
     let limits = &edge.limits;
+    let small = length(&admitted.headers).is_some_and(|length| length <= SMALL);
+    let _place = match small {
+        true => None,
+        false => {
+            Some(visit::body_place(edge, admitted.principal.connection).map_err(|fault| fault.of(None))?)
+        }
+    };
     let body =
         body::read(body, limits.max_body_bytes, limits.body_timeout).await.map_err(|fault| fault.of(None))?;
     let message = Message::read(&body)?;
@@ -169,7 +194,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 fn refuse(fault: &Fault, id: Option<&Value>) -> Response {
-    tracing::debug!(reason = %fault.reason(), status = fault.status().as_u16(), "refused");
+    tracing::debug!(reason = %fault.reason(), "refused");
     reply::refuse(fault, id)
 }
 

@@ -73,6 +73,11 @@ fn permit(edge: &Edge, connection: ConnectionId, message: &Message) -> Result<Op
     take(&edge.calls, connection, ["in_flight_per_connection", "in_flight"], SOON).map(Some)
 }
 
+/// A place for reading a large body; it is given back when the message has a place of its own.
+pub fn body_place(edge: &Edge, connection: ConnectionId) -> Result<Slot, Fault> {
+    take(&edge.bodies, connection, ["in_flight_per_connection", "in_flight"], SOON)
+}
+
 fn stream_permit(edge: &Edge, connection: ConnectionId) -> Result<Slot, Fault> {
     take(&edge.streams, connection, ["streams_per_connection", "streams"], LATER)
 }

@@ -38,7 +38,7 @@ async fn a_legacy_client_gets_a_session() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), "text/event-stream");
     assert_eq!(answer.header("x-accel-buffering"), "no");
-    assert_eq!(answer.json()["result"]["tools"], json!([]));
+    assert!(answer.json()["result"]["tools"].as_array().is_some_and(|tools| !tools.is_empty()));
     assert_eq!(answer.json()["id"], 7);
 }
 

@@ -1,3 +1,5 @@
+//! Golden files and what no Odoo would ever send.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -1,3 +1,5 @@
+//! The words for faults.
+
 use serde_json::{Value, json};
 
 use super::*;

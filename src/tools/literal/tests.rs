@@ -1,3 +1,5 @@
+//! Literals in Python's form, as models write them.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -5,3 +5,4 @@ pub mod fake_odoo;
 pub mod scene;
 pub mod server;
 pub mod tools;
+pub mod waiting;

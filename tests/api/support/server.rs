@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use odoo_mcp_sidecar::app::{App, Running};
@@ -14,6 +15,7 @@ use rmcp::ServerHandler;
 use serde_json::{Value, json};
 
 use super::fake_odoo::FakeOdoo;
+use super::waiting::{Bell, Waiting};
 
 pub const MODERN: &str = "2026-07-28";
 pub const LEGACY: &str = "2025-11-25";
@@ -93,6 +95,18 @@ impl Server {
         let server = Self::unready(change, wrap).await;
         server.until_ready().await;
         server
+    }
+
+    /// With the tool `wait`.
+    pub async fn waiting(change: impl FnOnce(&mut Config)) -> (Self, Arc<Bell>) {
+        let bell = Arc::new(Bell::default());
+        let wrap = |inner| Waiting { inner, bell: Arc::clone(&bell) };
+        (Self::wrapped(change, wrap).await, bell)
+    }
+
+    /// Calls the tool `wait` as a modern client does.
+    pub fn wait_call(&self, number: u32) -> reqwest::RequestBuilder {
+        self.modern(number, "tools/call", json!({"name": "wait", "arguments": {}}))
     }
 
     pub async fn unready<H>(change: impl FnOnce(&mut Config), wrap: impl FnOnce(Handler) -> H) -> Self
