@@ -1,0 +1,24 @@
+"""What the gateway raises: one exception, so that Odoo rolls back and the sidecar reads the fault."""
+
+import json
+import logging
+
+from odoo.exceptions import UserError
+
+
+class GatewayError(UserError):
+    """A refusal or failure with a code that the sidecar understands.
+
+    Odoo's XML-RPC answers a ``UserError`` with its text, so the text is the JSON of code, message and data. The
+    attributes hold the same three for callers inside Odoo.
+    """
+
+    # Odoo would log each text as a warning, with the values that a refusal names or a dry run answers.
+    loglevel = logging.DEBUG
+
+    def __init__(self, code, message, **data):
+        self.code = code
+        self.message = str(message)
+        self.data = data
+        # ASCII only: some of what JSON may hold, XML may not
+        super().__init__(json.dumps({"code": code, "message": self.message, "data": data}, default=str))

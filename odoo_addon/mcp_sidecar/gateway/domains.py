@@ -1,0 +1,178 @@
+"""Search domains, order and grouping: each field path is followed, so that a mistake is named where it is."""
+
+import re
+from datetime import UTC, datetime
+
+from odoo.orm.domains import CONDITION_OPERATORS, INTERNAL_CONDITION_OPERATORS
+from odoo.orm.utils import READ_GROUP_NUMBER_GRANULARITY
+
+from . import faults
+
+_SYNONYMS = {"<>": "!=", "==": "="}
+OPERATORS = frozenset(CONDITION_OPERATORS) - INTERNAL_CONDITION_OPERATORS - set(_SYNONYMS)
+_SETS = ("in", "not in")
+_SUBDOMAINS = ("any", "not any")
+_HIERARCHY = ("child_of", "parent_of")
+_CONNECTIVES = ("&", "|", "!")
+_CONSTANTS = ([1, "=", 1], [0, "=", 1])
+_DEEPEST = 10
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
+_ORDER = re.compile(r"(?P<path>[\w.]+)(:\w+)?(\s+(asc|desc))?(\s+nulls\s+(first|last))?", re.IGNORECASE)
+
+
+# === Domains ===
+
+
+def checked_domain(model, domain, depth=0):
+    """The domain as Odoo takes it, every part of it checked."""
+    if depth > _DEEPEST:
+        raise faults.invalid_domain(model._name, None, f"A domain may be nested {_DEEPEST} deep.")
+    checked = [_checked_item(model, item, depth) for item in domain]
+    _check_arity(model, domain)
+    return checked
+
+
+def _checked_item(model, item, depth):
+    if isinstance(item, str) and item in _CONNECTIVES:
+        return item
+    if not isinstance(item, list) or len(item) != 3:
+        message = 'A domain is a list of conditions [field, operator, value] and of "&", "|", "!" before them.'
+        raise faults.invalid_domain(model._name, item, message)
+    if item in _CONSTANTS and not isinstance(item[0], bool):
+        return tuple(item)
+    return _checked_condition(model, item, depth)
+
+
+def _checked_condition(model, item, depth):
+    path, operator, value = item
+    if not isinstance(path, str):
+        raise faults.invalid_domain(model._name, item, "A condition begins with the name of a field.")
+    operator = _checked_operator(model, item, operator)
+    field, rest = follow(model, path)
+    if not field._description_searchable:
+        message = f"The field {field.name} of {field.model_name} can't be searched."
+        raise faults.invalid_domain(field.model_name, item, message)
+    return path, operator, _checked_value(model, item, operator, value, field, rest, depth)
+
+
+def _checked_operator(model, item, operator):
+    known = operator.lower() if isinstance(operator, str) else None
+    known = _SYNONYMS.get(known, known)
+    if known not in OPERATORS:
+        raise faults.invalid_domain(model._name, item, f"The operator {operator} does not exist.", operator=operator)
+    return known
+
+
+def _checked_value(model, item, operator, value, field, rest, depth):
+    if operator in _SUBDOMAINS:
+        return _checked_subdomain(model, item, value, field, rest, depth)
+    if operator in _SETS and not isinstance(value, list):
+        raise faults.invalid_domain(model._name, item, f"The operator {operator} takes a list.", operator=operator)
+    if operator in _HIERARCHY and not (field.relational or field.name == "id"):
+        message = f"The operator {operator} takes a field that leads to records."
+        raise faults.invalid_domain(model._name, item, message, operator=operator)
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value)):
+        raise faults.invalid_domain(model._name, item, "The value of a condition is plain, or a list of plain values.")
+    return _without_zone(field, value)
+
+
+def _checked_subdomain(model, item, value, field, rest, depth):
+    comodel = comodel_of(model.env, field) if field.relational and not rest else None
+    if field.name == "id":
+        comodel = model.env[field.model_name]
+    if comodel is None or not isinstance(value, list):
+        message = f"The operator {item[1]} takes a field that leads to records, and a domain."
+        raise faults.invalid_domain(model._name, item, message, operator=item[1])
+    return checked_domain(comodel, value, depth + 1)
+
+
+def _without_zone(field, value):
+    """Odoo keeps instants in UTC without saying so, and refuses a zone."""
+    if field.type != "datetime":
+        return value
+    if isinstance(value, list):
+        return [_without_zone(field, item) for item in value]
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return value
+
+
+def _check_arity(model, domain):
+    """Each connective needs its operands behind it."""
+    open_operands = 0
+    for item in reversed(domain):
+        needed = {"&": 2, "|": 2, "!": 1}.get(item, 0) if isinstance(item, str) else 0
+        if open_operands < needed:
+            raise faults.invalid_domain(model._name, item, f'Too few conditions follow "{item}".')
+        open_operands += 1 - needed
+
+
+# === Paths ===
+
+
+def follow(model, path):
+    """The last field of a dotted path, and what follows it: a part of a date or a property, else nothing."""
+    env = model.env
+    names = path.split(".")
+    for position, name in enumerate(names):
+        field = readable_field(model, name)
+        rest = names[position + 1 :]
+        if not rest or not field.relational:
+            break
+        model = comodel_of(env, field)
+    _check_rest(field, rest)
+    return field, ".".join(rest)
+
+
+def _check_rest(field, rest):
+    if not rest or (field.type == "properties" and len(rest) == 1):
+        return
+    is_date_part = field.type in ("date", "datetime") and rest[0] in READ_GROUP_NUMBER_GRANULARITY
+    if not is_date_part or len(rest) > 1:
+        message = f"The field {field.name} of {field.model_name} has no part {'.'.join(rest)}."
+        raise faults.unknown_field(field.model_name, ".".join([field.name, *rest]), message)
+
+
+def readable_field(model, name):
+    """The field, provided that it exists and the user may read it."""
+    field = model._fields.get(name)
+    if field is None:
+        raise faults.unknown_field(model._name, name)
+    if not model._has_field_access(field, "read"):
+        raise faults.field_denied(model._name, name, "read")
+    return field
+
+
+def comodel_of(env, field):
+    """The model that a relation leads to, provided that the user may read it."""
+    comodel = env[field.comodel_name]
+    if not comodel.has_access("read"):
+        raise faults.access_denied(comodel._name, "read")
+    return comodel
+
+
+# === Order ===
+
+
+def checked_order(model, order):
+    """An order by fields of the model, or None."""
+    if not order or not order.strip():
+        return None
+    for part in order.split(","):
+        match = _ORDER.fullmatch(part.strip())
+        if not match:
+            message = f"{part.strip()} is no order: write a field's name, then asc or desc."
+            raise faults.bad_request("order", message)
+        _check_sortable(model, match["path"])
+    return order
+
+
+def _check_sortable(model, path):
+    name, _dot, rest = path.partition(".")
+    field = readable_field(model, name)
+    if rest and not (field.type == "properties" or (field.type == "many2one" and rest == "id")):
+        message = f"Records of {model._name} can't be ordered by {path}: only its own fields order them."
+        raise faults.unknown_field(model._name, path, message)
+    if not field._description_sortable(model.env):
+        raise faults.bad_request("order", f"Records of {model._name} can't be ordered by {name}.")

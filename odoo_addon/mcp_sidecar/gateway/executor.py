@@ -1,0 +1,63 @@
+"""Runs the steps of a compiled call as the person it is made for."""
+
+from . import calls, faults, groups, policy, reads, session, traverse, writes
+
+_OPERATIONS = {
+    "search_read": reads.search_read,
+    "name_search": reads.name_search,
+    "search_count": reads.search_count,
+    "read": reads.read,
+    "read_group": groups.read_group,
+    "traverse": traverse.traverse,
+    "create": writes.create,
+    "write": writes.write,
+    "unlink": writes.unlink,
+    "call": calls.call,
+}
+
+
+def run(env, who, request, deadline):
+    """The results of all steps, in their order. Nothing is left pending, so that what Odoo refuses shows here."""
+    policy.check_call(who, request)
+    for step in request["steps"]:
+        policy.check_step(step, request["mode"])
+    results = []
+    for index, step in enumerate(request["steps"]):
+        results.append(_step(env, who, step, index, deadline))
+        deadline.check()
+    return results
+
+
+def _step(env, who, step, index, deadline):
+    try:
+        if step["op"] == "session":
+            return session.session(env, who)
+        result = _OPERATIONS[step["op"]](env, step)
+        # pending changes are written now, so that a refusal names the step it belongs to
+        env.cr.flush()
+    except faults.RETRIED:
+        raise
+    except Exception as exc:
+        raise StepFailed(step, index, deadline) from exc
+    return result
+
+
+class StepFailed(Exception):
+    """A step raised; the cause waits to be translated until the cursor works again."""
+
+    def __init__(self, step, index, deadline):
+        super().__init__()
+        self._index = index
+        operation = step["op"] if step["op"] in _RIGHTS else "read"
+        method = step.get("method") or step["op"]
+        self._place = faults.Place(step.get("model"), operation, method, deadline.deadline_ms)
+
+    def translated(self, env):
+        fault = faults.translate(self.__cause__, env, self._place)
+        if fault.code == "bad_request":
+            # an operation knows its own members only
+            return faults.bad_request(f"steps.{self._index}.{fault.data['at']}", fault.message)
+        return fault
+
+
+_RIGHTS = ("create", "write", "unlink")

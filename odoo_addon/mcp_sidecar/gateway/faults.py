@@ -1,0 +1,176 @@
+"""What goes wrong, said in the words of the contract.
+
+Each fault has one constructor here, so that its data are the same wherever it is raised. ``translate`` turns what Odoo
+or PostgreSQL raised into one of them; whatever it doesn't know becomes ``internal``, whose details stay in Odoo's log.
+"""
+
+import logging
+import secrets
+from typing import NamedTuple
+
+import psycopg2
+from psycopg2 import errors
+
+from odoo.exceptions import AccessDenied, AccessError, ConcurrencyError, RedirectWarning, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from ..exceptions import GatewayError
+
+_logger = logging.getLogger(__name__)
+
+# Odoo repeats the whole call after one of these, so they must reach it as they are.
+RETRIED = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError)
+
+# A refused value is shown to whoever sent it, who needn't read all of it again.
+_LONGEST_VALUE = 200
+
+_VERBS = {"read": "read", "create": "create", "write": "change", "unlink": "delete"}
+
+
+class CommitRefused(Exception):
+    """Code that ran inside a call tried to end the transaction."""
+
+
+# === Constructors ===
+
+
+def bad_request(at, message):
+    return GatewayError("bad_request", message, at=at)
+
+
+def not_service():
+    return GatewayError("not_service", "Only the sidecar's service account may call the gateway.")
+
+
+def disabled():
+    return GatewayError("disabled", "MCP server is disabled by the administrator")
+
+
+def read_only():
+    return GatewayError("read_only", "This connection may only read.")
+
+
+def tool_denied(tool):
+    return GatewayError("tool_denied", f"This connection may not use the tool {tool}.", tool=tool)
+
+
+def method_denied(model, method, message=None):
+    message = message or f"The method {method} of {model} is private."
+    return GatewayError("method_denied", message, model=model, method=method)
+
+
+def access_denied(model, operation, message=None, **data):
+    message = message or f"You may not {_VERBS.get(operation, operation)} records of {model}."
+    return GatewayError("access_denied", message, model=model, operation=operation, **data)
+
+
+def field_denied(model, field, operation):
+    message = f"You may not {_VERBS[operation]} the field {field} of {model}."
+    return access_denied(model, operation, message, field=field)
+
+
+def not_found(model, ids):
+    ids = list(ids)
+    which = f"id {ids[0]}" if len(ids) == 1 else f"ids {', '.join(map(str, ids))}"
+    return GatewayError(
+        "not_found", f"No record of {model} with the {which} exists or may be seen.", model=model, ids=ids
+    )
+
+
+def unknown_model(model):
+    return GatewayError("unknown_model", f"There is no model {model}.", model=model)
+
+
+def unknown_field(model, field, message=None):
+    return GatewayError(
+        "unknown_field", message or f"The model {model} has no field {field}.", model=model, field=field
+    )
+
+
+def invalid_domain(model, at, message, **data):
+    return GatewayError("invalid_domain", message, model=model, at=at, **data)
+
+
+def invalid_value(model, field, value, message):
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
+        value = value[:_LONGEST_VALUE] + "…"
+    return GatewayError("invalid_value", message, model=model, field=field, value=value)
+
+
+def invalid_command(model, field, message=None):
+    message = message or f"{field} takes a list of commands such as [6, 0, [ids]] or a list of ids."
+    return GatewayError("invalid_command", message, model=model, field=field)
+
+
+def invalid_context(key, message=None):
+    return GatewayError("invalid_context", message or f"The context key {key} is not accepted.", key=key)
+
+
+def invalid(message):
+    return GatewayError("invalid", message)
+
+
+def deadline(deadline_ms):
+    return GatewayError("deadline", f"The call did not finish within {deadline_ms} ms.", deadline_ms=deadline_ms)
+
+
+# === Translation ===
+
+
+class Place(NamedTuple):
+    """Where something went wrong, as far as it is known."""
+
+    model: str | None = None
+    operation: str | None = None  # the access right that it took
+    method: str | None = None
+    deadline_ms: int | None = None
+
+
+def translate(exc, env, place=Place()):  # noqa: B008, it is immutable
+    """The fault to answer for an exception; the cursor has to be usable again."""
+    if isinstance(exc, GatewayError):
+        return exc
+    if isinstance(exc, psycopg2.Error):
+        return _translate_database(exc, env, place)
+    if isinstance(exc, CommitRefused):
+        message = f"{place.method} of {place.model} ends the transaction by itself, which a call may not do."
+        return method_denied(place.model, place.method, message)
+    if isinstance(exc, (AccessError, AccessDenied)):
+        return access_denied(place.model, place.operation, _text(exc))
+    if isinstance(exc, (UserError, RedirectWarning)):
+        return invalid(_text(exc))
+    return internal(exc)
+
+
+def internal(exc):
+    """Logs everything and tells the caller nothing but where to look."""
+    error_id = secrets.token_hex(6)
+    _logger.error("MCP gateway error %s", error_id, exc_info=exc)
+    return GatewayError("internal", "Odoo failed to carry out the call.", error_id=error_id)
+
+
+def _translate_database(exc, env, place):
+    if isinstance(exc, errors.QueryCanceled) and place.deadline_ms is not None:
+        return deadline(place.deadline_ms)
+    if isinstance(exc, errors.ReadOnlySqlTransaction):
+        message = f"{place.method} of {place.model} would change something, which a reading call may not do."
+        return method_denied(place.model, place.method, message)
+    if isinstance(exc, psycopg2.IntegrityError):
+        return invalid(_integrity_text(exc, env))
+    if isinstance(exc, psycopg2.DataError):
+        return invalid(exc.diag.message_primary or "The database can't store one of the values.")
+    return internal(exc)
+
+
+def _integrity_text(exc, env):
+    """The sentence that Odoo itself would answer, see ``odoo.service.model.retrying``."""
+    model = env["base"]
+    for model_class in env.registry.values():
+        if model_class._table == exc.diag.table_name and not model_class._abstract:
+            model = env[model_class._name]
+            break
+    return env._("The operation cannot be completed: %s", model._sql_error_to_message(exc))
+
+
+def _text(exc):
+    return str(exc.args[0] if exc.args else exc)

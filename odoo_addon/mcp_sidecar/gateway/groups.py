@@ -1,0 +1,143 @@
+"""Grouping records and summing up the groups."""
+
+import re
+from datetime import datetime
+
+import psycopg2
+import pytz
+
+from odoo.orm.models import READ_GROUP_AGGREGATE
+from odoo.orm.utils import READ_GROUP_ALL_TIME_GRANULARITY, READ_GROUP_TIME_GRANULARITY
+from odoo.tools import DEFAULT_SERVER_DATE_FORMAT, DEFAULT_SERVER_DATETIME_FORMAT
+
+from . import domains, faults, policy, values
+
+_COUNT = "__count"
+_AGGREGATES = (set(READ_GROUP_AGGREGATE) - {"recordset"}) | {"sum_currency"}
+_COMPARISONS = ("in", "not in", "<", ">", "<=", ">=", "=", "!=")
+_ORDER = re.compile(r"(?P<spec>[\w.]+(:\w+)?)(\s+(asc|desc))?(\s+nulls\s+(first|last))?", re.IGNORECASE)
+
+
+def read_group(env, step):
+    model = policy.model_of(env, step["model"], "read")
+    domain = domains.checked_domain(model, step["domain"])
+    grouped = {spec: _checked_group(model, spec) for spec in step["groupby"]}
+    aggregates = [_COUNT, *(_checked_aggregate(model, spec) for spec in step["aggregates"] if spec != _COUNT)]
+    groups = _grouped(model, domain, list(grouped), aggregates, step)
+    limit = step["limit"]
+    rows = [_row(model, grouped, aggregates, group) for group in groups[:limit]]
+    return {"groups": rows, "has_more": len(groups) > limit}
+
+
+def _grouped(model, domain, groupby, aggregates, step):
+    order = _checked_order([*groupby, *aggregates], step["order"])
+    having = _checked_having(model, step["having"])
+    try:
+        return model.formatted_read_group(
+            domain, groupby, aggregates, having=having, offset=step["offset"], limit=step["limit"] + 1, order=order
+        )
+    except (ValueError, TypeError, psycopg2.Error) as exc:
+        if isinstance(exc, psycopg2.OperationalError):
+            raise
+        raise faults.bad_request("groupby", f"Odoo can't group {model._name} this way: {_reason(exc)}") from exc
+
+
+def _reason(exc):
+    return exc.diag.message_primary if isinstance(exc, psycopg2.Error) else exc
+
+
+# === Checks ===
+
+
+def _checked_group(model, spec):
+    """The field that a group is made of."""
+    path, _colon, granularity = spec.partition(":")
+    field, rest = domains.follow(model, path)
+    dated = field.type in ("date", "datetime")
+    if rest and field.type != "properties":
+        raise faults.bad_request("groupby", f"Write {path.rpartition('.')[0]}:{rest} to group by a part of a date.")
+    if (dated and not granularity) or (granularity and granularity not in READ_GROUP_ALL_TIME_GRANULARITY):
+        known = ", ".join(READ_GROUP_ALL_TIME_GRANULARITY)
+        raise faults.bad_request("groupby", f"A date is grouped by one of {known}, such as {path}:month.")
+    if granularity and not dated and field.type != "properties":
+        raise faults.bad_request("groupby", f"{path} is no date: it is grouped without {granularity}.")
+    if not field._description_groupable(model.env):
+        raise faults.bad_request("groupby", f"Records of {model._name} can't be grouped by {path}.")
+    return field
+
+
+def _checked_aggregate(model, spec):
+    name, _colon, function = spec.partition(":")
+    field = domains.readable_field(model, name)
+    if function not in _AGGREGATES:
+        known = ", ".join(sorted(_AGGREGATES))
+        raise faults.bad_request("aggregates", f"{spec} needs one of {known} behind the colon, such as {name}:count.")
+    if not (field.store or field._description_sortable(model.env)):
+        raise faults.bad_request("aggregates", f"{name} of {model._name} is not stored and can't be summed up.")
+    return spec
+
+
+def _checked_order(specs, order):
+    if not order or not order.strip():
+        return None
+    for part in order.split(","):
+        match = _ORDER.fullmatch(part.strip())
+        if not match or match["spec"] not in specs:
+            raise faults.bad_request("order", f"Groups are ordered by what they consist of: {', '.join(specs)}.")
+    return order
+
+
+def _checked_having(model, having):
+    for item in having:
+        if isinstance(item, str) and item in ("&", "|", "!"):
+            continue
+        if not isinstance(item, list) or len(item) != 3 or item[1] not in _COMPARISONS or not isinstance(item[0], str):
+            raise faults.bad_request("having", "having is a list of conditions [aggregate, operator, value].")
+        if item[0] != _COUNT:
+            _checked_aggregate(model, item[0])
+        if item[1] in ("in", "not in"):
+            item[2] = tuple(item[2]) if isinstance(item[2], list) and item[2] else (None,)
+    return having
+
+
+# === Answer ===
+
+
+def _row(model, grouped, aggregates, group):
+    row = {spec: _group_value(model, spec, field, group[spec]) for spec, field in grouped.items()}
+    row.update({spec: _aggregate(spec, group[spec]) for spec in aggregates})
+    return row
+
+
+def _aggregate(spec, value):
+    # Odoo says False where there was nothing to sum up
+    if value is False and not spec.endswith((":bool_and", ":bool_or")):
+        return values.EMPTY
+    return values.plain(value)
+
+
+def _group_value(model, spec, field, value):
+    granularity = spec.partition(":")[2]
+    if granularity in READ_GROUP_TIME_GRANULARITY and isinstance(value, (tuple, list)):
+        return _bucket(model.env, field, granularity, *value)
+    if field.type == "boolean":
+        return bool(value)
+    if isinstance(value, tuple) and len(value) == 2:
+        return {"id": value[0], "name": values.plain(value[1])}
+    if granularity or field.type in ("integer", "float", "monetary"):
+        return values.plain(value)
+    return values.plain(value) if value else values.EMPTY
+
+
+def _bucket(env, field, granularity, start, label):
+    """A span of time, as `formatted_read_group` begins and names it."""
+    step = READ_GROUP_TIME_GRANULARITY[granularity]
+    if field.type == "date":
+        first = datetime.strptime(start, DEFAULT_SERVER_DATE_FORMAT).date()
+        return {"from": first.isoformat(), "to": (first + step).isoformat(), "label": label}
+    first = datetime.strptime(start, DEFAULT_SERVER_DATETIME_FORMAT)
+    # a day lasts 23 or 25 hours when the clocks change, so the step is made in local time
+    zone = pytz.timezone(env.context.get("tz") or "UTC")
+    local = pytz.utc.localize(first).astimezone(zone).replace(tzinfo=None)
+    last = zone.localize(local + step).astimezone(pytz.utc).replace(tzinfo=None)
+    return {"from": values.instant(first), "to": values.instant(last), "label": label}

@@ -1,0 +1,130 @@
+"""What a call may do, whatever the sidecar says it is."""
+
+import inspect
+
+from odoo.exceptions import AccessError
+from odoo.service.model import get_public_method
+
+from . import faults
+
+READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
+WRITE_OPS = READ_OPS | {"create", "write", "unlink"}
+OPS = {"read": READ_OPS, "write": WRITE_OPS, "run": WRITE_OPS}
+
+# Methods that read and are of use to an AI tool. Others may read as well; `@api.readonly` is no such list, as it only
+# says that a method may run on a database replica. The read-only savepoint stands beside it.
+READING_METHODS = frozenset(
+    {
+        "default_get",
+        "fields_get",
+        "formatted_read_group",
+        "get_external_id",
+        "get_field_translations",
+        "get_metadata",
+        "has_access",
+        "name_search",
+        "onchange",
+        "read",
+        "search",
+        "search_count",
+        "search_read",
+    }
+)
+
+# Public by their name, yet made for code: they answer records of another environment or touch the cache. Odoo marks
+# most of them private; this list holds where an override has lost the mark.
+DENIED_METHODS = frozenset(
+    {
+        "browse",
+        "concat",
+        "ensure_one",
+        "exists",
+        "fetch",
+        "filtered",
+        "filtered_domain",
+        "flush_model",
+        "flush_recordset",
+        "grouped",
+        "init",
+        "invalidate_model",
+        "invalidate_recordset",
+        "is_transient",
+        "lock_for_update",
+        "mapped",
+        "modified",
+        "new",
+        "sorted",
+        "sudo",
+        "try_lock_for_update",
+        "union",
+        "update",
+        "with_company",
+        "with_context",
+        "with_env",
+        "with_prefetch",
+        "with_user",
+    }
+)
+
+ADDON = "mcp_sidecar"
+
+
+def check_call(who, request):
+    """Refuses what the connection itself forbids."""
+    if request["mode"] != "read" and who.scope == "read_only":
+        raise faults.read_only()
+    if who.allowed_tools and request["tool"] not in who.allowed_tools:
+        raise faults.tool_denied(request["tool"])
+
+
+def check_step(step, mode):
+    """Refuses a step that its call's mode doesn't cover."""
+    op = step["op"]
+    if op in OPS[mode]:
+        return
+    model = step.get("model")
+    if op != "call":
+        raise faults.method_denied(model, op, f"A call in mode {mode} may not {op}.")
+    method = step["method"]
+    if mode != "run" and method not in READING_METHODS and not method.startswith("_"):
+        message = f"The method {method} of {model} is not one that a call in mode {mode} may use."
+        raise faults.method_denied(model, method, message)
+
+
+def model_of(env, name, operation=None):
+    """The model with that name, provided that the user may do the operation on it."""
+    model = _known(env, name)
+    if operation and not model.has_access(operation):
+        raise faults.access_denied(name, operation)
+    if operation not in (None, "read"):
+        check_own(model, operation)
+    return model
+
+
+def check_own(model, operation):
+    """Refuses to touch this addon's models: an AI tool must not change what limits it."""
+    if model._original_module == ADDON:
+        message = f"{model._name} belongs to the MCP server itself: change it in Odoo."
+        raise faults.access_denied(model._name, operation, message)
+
+
+def _known(env, name):
+    # an abstract model has no records, and no access list that would protect its methods
+    if name not in env.registry or env.registry[name]._abstract:
+        raise faults.unknown_model(name)
+    return env[name]
+
+
+def public_method(model, name):
+    """A method that anybody may call by RPC."""
+    if name.startswith("_") or name in DENIED_METHODS:
+        raise faults.method_denied(model._name, name)
+    try:
+        method = get_public_method(model, name)
+    except AccessError as exc:
+        raise faults.method_denied(model._name, name) from exc
+    except AttributeError as exc:
+        raise faults.method_denied(model._name, name, f"The model {model._name} has no method {name}.") from exc
+    if not inspect.isfunction(method):
+        raise faults.method_denied(model._name, name)
+    return method

@@ -1,0 +1,136 @@
+"""What is agreed with a sidecar at its hello, and what it hears later."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from odoo import fields, release
+from odoo.tools import SQL
+
+from . import changes, peer, values
+from .requests import CONTRACT
+
+SETTINGS = (
+    "enabled",
+    "version",
+    "rate_limit_minute",
+    "rate_limit_day",
+    "access_token_timeout",
+    "refresh_token_timeout",
+    "refresh_token_grace",
+    "allow_dynamic_registration",
+    "enable_event_streaming",
+    "enable_report_generation",
+    "audit_retention_days",
+    "log_payloads",
+    "settings_max_age",
+)
+
+
+# === Hello ===
+
+
+def hello(env, told):
+    source = env["mcp.event"]._source()
+    return {
+        "contract": CONTRACT,
+        "addon_version": _addon_version(env),
+        "odoo_version": release.series,
+        "database": env.cr.dbname,
+        "database_uuid": source.database_uuid,
+        "web_url": env["ir.config_parameter"]._get_param("web.base.url"),
+        "cursor": changes.written(source),
+        "settings": settings(env),
+        "wake": _registered(env, told),
+        "now": _now(),
+    }
+
+
+def _addon_version(env):
+    # sudo: the service account may read nothing; the version of this addon is part of the handshake
+    return (
+        env["ir.module.module"].sudo().search_fetch([("name", "=", "mcp_sidecar")], ["latest_version"]).latest_version
+    )
+
+
+def _registered(env, told):
+    address = peer.address()
+    refusal = _wake_refusal(env, told, address)
+    has_room = env["mcp.replica"]._remember(
+        replica=told["replica"].lower(),
+        version=told["version"],
+        public_url=told["public_url"],
+        wake_url=None if refusal else told["wake_url"],
+        wake_secret=None if refusal else told["wake_secret"],
+        address=address,
+        contract=told["contract"],
+    )
+    if not has_room:
+        return "There are 16 sidecars already: this one gets no wake-ups."
+    return refusal or "accepted"
+
+
+def _wake_refusal(env, told, address):
+    """Why a sidecar gets no wake-ups, or None. Without the check, Odoo could be made to post anywhere."""
+    if not told["wake_url"] or not told["wake_secret"]:
+        return "No wake-ups were asked for."
+    try:
+        url = urlsplit(told["wake_url"])
+        host = url.hostname
+        valid = url.scheme in ("http", "https") and host and url.port != 0 and not url.username
+    except ValueError:
+        valid = False
+    if not valid:
+        return "The wake-up URL is not a plain http or https URL."
+    if _is_peer(host, address) or host in _allowed_hosts(env):
+        return None
+    return f"{host} is neither where the hello came from nor on the list of wake-up hosts."
+
+
+def _is_peer(host, address):
+    try:
+        there = ip_address(address or "")
+        there = getattr(there, "ipv4_mapped", None) or there
+        return there.is_loopback if host == "localhost" else ip_address(host) == there
+    except ValueError:
+        return False
+
+
+def _allowed_hosts(env):
+    # sudo: the administrator's list is for the addon to follow, not for the service account to read
+    listed = env["mcp.server.settings"].sudo().search([], limit=1)._wake_host_list()
+    return {host.lower() for host in listed}
+
+
+# === Changes ===
+
+
+def news(env, asked):
+    """Everything after a cursor, in the snapshot that the next cursor stands for."""
+    source = env["mcp.event"]._source()
+    seen = changes.read(asked["cursor"], source)
+    events = env["mcp.event"]._since(seen) if seen else []
+    kinds = {kind for kind, _ref in events}
+    answer = {
+        "cursor": changes.written(source),
+        "reset": seen is None,
+        "settings": settings(env) if seen is None or "settings" in kinds else None,
+        "connections": sorted(ref for kind, ref in events if kind == "connection" and ref),
+        "schema": seen is None or "schema" in kinds,
+        "now": _now(),
+    }
+    env["mcp.replica"]._saw(asked["replica"].lower())
+    return answer
+
+
+def settings(env):
+    columns = SQL(", ").join(SQL.identifier(name) for name in SETTINGS)
+    found = env.execute_query_dict(SQL("SELECT %s FROM mcp_server_settings LIMIT 1", columns))
+    # without a row nothing is allowed, as where the switch is off
+    if not found:
+        # without a row nothing is allowed, as where the switch is off
+        return dict.fromkeys(SETTINGS, 0) | {"enabled": False}
+    return {name: False if value is None else value for name, value in found[0].items()}
+
+
+def _now():
+    return values.instant(fields.Datetime.now())

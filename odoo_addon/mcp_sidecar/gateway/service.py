@@ -1,0 +1,163 @@
+"""What `execute`, `execute_batch`, `call_status` and `authenticate` do, once the request has been read."""
+
+import contextlib
+import hashlib
+import json
+
+from . import executor, faults, identity
+from .transaction import Deadline, guarded, started
+
+# Questions that have no deadline of their own.
+_ASKING_MS = 30_000
+
+
+# === One call ===
+
+
+def execute(env, request):
+    with started(env.cr) as begun:
+        deadline = Deadline(request["deadline_ms"], begun)
+        if request["mode"] == "read":
+            return _read(env, request, deadline)
+        return _write(env, request, deadline)
+
+
+def _read(env, request, deadline):
+    with _translated(env), guarded(env, deadline, read_only=True):
+        who = identity.resolve(env, request["proof"])
+        results = executor.run(identity.become(env, who, request["context"]), who, request, deadline)
+    _end_dry_run(request, results)
+    return _answer(request, results)
+
+
+def _write(env, request, deadline):
+    with _translated(env), guarded(env, deadline, read_only=False):
+        who = identity.resolve(env, request["proof"])
+        stored = None
+        if not request["dry_run"]:
+            stored = env["mcp.call"]._begin(who.connection_id, request, _digest(request))
+        if stored is not None:
+            return _answer(request, stored, replayed=True)
+        results = executor.run(identity.become(env, who, request["context"]), who, request, deadline)
+        _end_dry_run(request, results)
+        env["mcp.call"]._finish(who.connection_id, request["call_id"], results)
+    return _answer(request, results)
+
+
+def _end_dry_run(request, results):
+    if request["dry_run"]:
+        # raised, so that nothing can be stored
+        raise faults.GatewayError("dry_run", "Nothing was stored.", results=results)
+
+
+def _answer(request, results, replayed=False):
+    return {"call_id": request["call_id"], "results": results, "replayed": replayed}
+
+
+def _digest(request):
+    """What makes two requests the same call: all that decides about its effect."""
+    parts = {name: request[name] for name in ("tool", "mode", "steps", "context")}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _translated(env):
+    """Turns a step's failure into its fault, outside of the savepoint that it has broken."""
+    try:
+        yield
+    except executor.StepFailed as failure:
+        raise failure.translated(env) from failure.__cause__
+
+
+# === Several calls ===
+
+
+def execute_batch(env, requests):
+    with started(env.cr) as begun:
+        return _Batch(env, requests, begun).answers()
+
+
+class _Batch:
+    """Reading calls of several people in one transaction, which must not see each other's cached values."""
+
+    def __init__(self, env, requests, begun):
+        self._env = env
+        self._requests = requests
+        self._deadlines = [Deadline(request["deadline_ms"], begun) for request in requests]
+        self._known = {}
+        self._last = None
+
+    def answers(self):
+        answers = {}
+        longest = max(self._deadlines, key=lambda deadline: deadline.deadline_ms)
+        with guarded(self._env, longest, read_only=True) as guard:
+            for _key, index, who in self._ordered(answers):
+                answers[index] = self._answer(guard, index, who)
+        return [answers[index] for index in range(len(self._requests))]
+
+    def _ordered(self, answers):
+        """The calls whose proof is good, those of one person and context beside each other."""
+        calls = []
+        for index, request in enumerate(self._requests):
+            try:
+                who = self._resolve(request["proof"])
+            except faults.GatewayError as refusal:
+                answers[index] = _refused(request, refusal)
+            else:
+                calls.append(((who.user_id, json.dumps(request["context"], sort_keys=True)), index, who))
+        return sorted(calls, key=lambda call: call[:2])
+
+    def _resolve(self, proof):
+        if proof not in self._known:
+            self._known[proof] = identity.resolve(self._env, proof)
+        return self._known[proof]
+
+    def _answer(self, guard, index, who):
+        request, deadline = self._requests[index], self._deadlines[index]
+        try:
+            guard.bound(deadline)
+            person = self._become(who, request)
+            answer = _answer(request, executor.run(person, who, request, deadline))
+            _end_dry_run(request, answer["results"])
+            return answer
+        except executor.StepFailed as failure:
+            # the savepoint may be broken, and the cache may hold what never was
+            guard.restart()
+            return _refused(request, failure.translated(self._env))
+        except faults.GatewayError as refusal:
+            return _refused(request, refusal)
+
+    def _become(self, who, request):
+        key = (who.user_id, request["context"])
+        if key != self._last:
+            # The cache belongs to the transaction: the next person would read what the last one was allowed to.
+            self._env.cr.flush()
+            self._env.transaction.clear()
+            self._last = key
+        return identity.become(self._env, who, request["context"])
+
+
+def _refused(request, refusal):
+    error = {"code": refusal.code, "message": refusal.message, "data": refusal.data}
+    return {"call_id": request["call_id"], "error": error}
+
+
+# === Questions ===
+
+
+@contextlib.contextmanager
+def asking(env):
+    """A question of the sidecar: reads only, and is refused while the master switch is off."""
+    with started(env.cr) as begun, guarded(env, Deadline(_ASKING_MS, begun), read_only=True):
+        yield
+
+
+def authenticate(env, proof):
+    with asking(env):
+        return identity.document(env, identity.resolve(env, proof))
+
+
+def call_status(env, request):
+    who = identity.resolve(env, request["proof"])
+    state, results = env["mcp.call"]._state(who.connection_id, request["call_id"])
+    return {"state": state, "answer": None if results is None else _answer(request, results)}

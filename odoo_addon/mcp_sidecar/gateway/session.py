@@ -1,0 +1,41 @@
+"""Who the call is made for, where and when."""
+
+from odoo import fields, release
+
+from . import values
+
+
+def session(env, who):
+    # `env.user` is the user's own record read with sudo, as Odoo itself does for what a user may know of itself
+    user = env.user
+    return {
+        "user": {
+            "id": user.id,
+            "login": user.login,
+            "name": user.name,
+            "lang": user.lang or None,
+            "groups": sorted(user.with_context(env.context).group_ids.mapped("full_name")),
+        },
+        "company": {"id": env.company.id, "name": _name(env.company)},
+        "companies": [_company(company) for company in _companies(env)],
+        "languages": sorted(code for code, _name in env["res.lang"].get_installed()),
+        "tz": str(env.tz),
+        "now": values.instant(fields.Datetime.now()),
+        "today": fields.Date.context_today(env["base"]).isoformat(),
+        "odoo_version": release.series,
+        "scope": who.scope,
+        "connection": {"id": who.connection_id, "name": who.connection_name},
+    }
+
+
+def _companies(env):
+    return env["res.company"].browse(env.user._get_company_ids())
+
+
+def _company(company):
+    return {"id": company.id, "name": _name(company), "currency": company.sudo().currency_id.name}
+
+
+def _name(company):
+    # sudo: a user knows the names of the companies they belong to
+    return company.sudo().name

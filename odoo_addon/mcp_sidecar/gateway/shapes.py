@@ -1,0 +1,187 @@
+"""Reads a request: JSON text in, checked Python values out.
+
+A shape is a function ``(value, at)`` that answers the checked value or raises ``bad_request`` with the path of the
+faulty member, such as ``steps.0.limit``. Unknown members are refused, so that a misspelt one can't be silently ignored.
+"""
+
+import json
+import math
+import re
+
+from . import faults
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"\\u(0000|d[89a-f])|\x00|[\ud800-\udfff]", re.IGNORECASE)
+_PROOF = re.compile(r"[0-9a-f]{64}")
+# PostgreSQL's integer: ids beyond it exist nowhere.
+_MAX_ID = 2**31 - 1
+
+_TYPE_NAMES = {
+    str: "a text",
+    int: "an integer",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def decode(shape, text):
+    """The checked request that a text stands for."""
+    if not isinstance(text, str):
+        raise faults.bad_request("", "The request has to be one JSON text.")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as exc:
+        raise faults.bad_request("", "The request is not valid JSON.") from exc
+    if _SUSPICIOUS.search(text):
+        _refuse_unstorable(value)
+    return shape(value, "")
+
+
+def _refuse_unstorable(value):
+    """PostgreSQL stores neither NUL nor half of a surrogate pair."""
+    written = json.dumps(value, ensure_ascii=False)
+    if "\\u0000" in written.replace("\\\\", "") or any("\ud800" <= character <= "\udfff" for character in written):
+        raise faults.bad_request("", "The request has a character that can't be stored.")
+
+
+def _finite(text):
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large")
+    return number
+
+
+def _refuse_constant(name):
+    raise ValueError(f"{name} is not JSON")
+
+
+def _typed(value, at, kind):
+    # bool is a subclass of int, yet `true` is no number
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise faults.bad_request(at, f"{at or 'The request'} has to be {_TYPE_NAMES[kind]}.")
+    return value
+
+
+def _below(at, name):
+    return f"{at}.{name}" if at else str(name)
+
+
+# === Simple values ===
+
+
+def boolean(value, at):
+    return _typed(value, at, bool)
+
+
+def anything(value, at):
+    return value
+
+
+def text(longest=1000, shortest=0):
+    def shape(value, at):
+        _typed(value, at, str)
+        if not shortest <= len(value) <= longest:
+            raise faults.bad_request(at, f"{at} has to have {shortest} to {longest} characters.")
+        return value
+
+    return shape
+
+
+def integer(least, greatest):
+    def shape(value, at):
+        _typed(value, at, int)
+        if not least <= value <= greatest:
+            raise faults.bad_request(at, f"{at} has to be between {least} and {greatest}.")
+        return value
+
+    return shape
+
+
+def choice(*values):
+    def shape(value, at):
+        if not isinstance(value, str) or value not in values:
+            raise faults.bad_request(at, f"{at} has to be one of {', '.join(values)}.")
+        return value
+
+    return shape
+
+
+def _matching(pattern, what):
+    def shape(value, at):
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise faults.bad_request(at, f"{at} has to be {what}.")
+        return value
+
+    return shape
+
+
+uuid = _matching(_UUID, "a UUID")
+proof = _matching(_PROOF, "64 hex digits")
+name = text(longest=200, shortest=1)
+
+
+# === Composed values ===
+
+
+def nullable(inner):
+    def shape(value, at):
+        return None if value is None else inner(value, at)
+
+    shape.nullable = True
+    return shape
+
+
+def list_of(inner, longest=1000, shortest=0):
+    def shape(value, at):
+        _typed(value, at, list)
+        if not shortest <= len(value) <= longest:
+            raise faults.bad_request(at, f"{at} has to have {shortest} to {longest} entries.")
+        return [inner(item, _below(at, index)) for index, item in enumerate(value)]
+
+    return shape
+
+
+def record(**members):
+    """An object with exactly these members; only nullable ones may be left out."""
+
+    def shape(value, at):
+        _typed(value, at, dict)
+        for key in value:
+            if key not in members:
+                raise faults.bad_request(_below(at, key), f"{_below(at, key)} is not known here.")
+        return {key: _member(value, key, inner, at) for key, inner in members.items()}
+
+    return shape
+
+
+def _member(value, key, inner, at):
+    if key not in value and not getattr(inner, "nullable", False):
+        raise faults.bad_request(_below(at, key), f"{_below(at, key)} is missing.")
+    return inner(value.get(key), _below(at, key))
+
+
+def variant(tag, shapes):
+    """An object whose member ``tag`` says which of the shapes it has."""
+
+    def shape(value, at):
+        _typed(value, at, dict)
+        which = choice(*shapes)(value.get(tag), _below(at, tag))
+        rest = {key: item for key, item in value.items() if key != tag}
+        return {tag: which, **shapes[which](rest, at)}
+
+    return shape
+
+
+def mapping(value, at):
+    return _typed(value, at, dict)
+
+
+def ids(longest=1000, shortest=0):
+    """Record ids, each once, in the order given."""
+    inner = list_of(integer(1, _MAX_ID), longest, shortest)
+
+    def shape(value, at):
+        return list(dict.fromkeys(inner(value, at)))
+
+    return shape

@@ -1,0 +1,121 @@
+from collections import namedtuple
+
+from odoo import SUPERUSER_ID, api, fields, models, tools
+
+from ..exceptions import GatewayError
+from ..gateway import credential_text
+
+Resolved = namedtuple(
+    "Resolved",
+    "credential_id connection_id user_id kind scope allowed_tools connection_name expires_at login user_name lang tz",
+)
+
+_RESOLVE = """
+    SELECT credential.id, connection.id, connection.user_id, connection.kind, connection.scope,
+           connection.allowed_tools, connection.name, credential.expires_at,
+           users.login, partner.name, partner.lang, partner.tz,
+           connection.active,
+           users.active AND NOT users.share AND users.id != %(superuser)s
+               AND NOT EXISTS (
+                   SELECT FROM res_groups_users_rel AS member
+                   WHERE member.uid = users.id AND member.gid = ANY(%(service_groups)s)
+               )
+      FROM mcp_credential AS credential
+      JOIN mcp_connection AS connection ON connection.id = credential.connection_id
+      JOIN res_users AS users ON users.id = connection.user_id
+      JOIN res_partner AS partner ON partner.id = users.partner_id
+     WHERE credential.digest = %(digest)s
+"""
+
+
+class McpCredential(models.Model):
+    _name = "mcp.credential"
+    _description = "MCP Credential"
+    _rec_name = "connection_id"
+    _order = "id desc"
+
+    connection_id = fields.Many2one(
+        "mcp.connection",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="cascade",
+        help="The connection that this credential opens.",
+    )
+    kind = fields.Selection(
+        [("api_key", "API Key")],
+        string="Type",
+        required=True,
+        readonly=True,
+        help="What the credential is used for.",
+    )
+    digest = fields.Char(
+        required=True,
+        readonly=True,
+        copy=False,
+        prefetch=False,
+        groups=fields.NO_ACCESS,
+        help="SHA-256 of the proof that the sidecar shows. Neither the credential nor the proof can be had from it.",
+    )
+    expires_at = fields.Datetime(
+        readonly=True,
+        help="From when on the credential is refused. Empty: it doesn't expire.",
+    )
+    last_used = fields.Datetime(
+        related="connection_id.last_used",
+        help="When the connection of this credential was last used.",
+    )
+
+    _digest_unique = models.UniqueIndex("(digest)", "This credential exists already.")
+
+    @api.model
+    def _issue(self, connection, kind, expires_at=False):
+        """Stores the digest of a new credential and answers its text."""
+        text = credential_text.generate(kind)
+        self.create(
+            {
+                "connection_id": connection.id,
+                "kind": kind,
+                "digest": credential_text.digest(credential_text.proof(text)),
+                "expires_at": expires_at,
+            }
+        )
+        return text
+
+    @api.model
+    def _resolve(self, proof):
+        """Who a proof stands for right now, as a ``Resolved``. It runs on each call, so it is one query."""
+        digest = credential_text.digest(proof)
+        row = digest and self._fetch(digest)
+        if not row:
+            raise GatewayError("unauthenticated", "This credential is not known.", reason="unknown")
+        *values, connection_active, user_usable = row
+        found = Resolved(*values)
+        if not connection_active:
+            raise GatewayError("unauthenticated", "The connection was revoked.", reason="revoked")
+        if found.expires_at and found.expires_at <= fields.Datetime.now():
+            raise GatewayError("unauthenticated", "This credential has expired.", reason="expired")
+        if not user_usable:
+            raise GatewayError("unauthenticated", "The connection's user may not be used.", reason="user")
+        names = self.env["mcp.connection"]._tool_names(found.allowed_tools)
+        return found._replace(allowed_tools=names)
+
+    def _fetch(self, digest):
+        self.env.flush_all()
+        self.env.cr.execute(
+            _RESOLVE,
+            {
+                "digest": digest,
+                "superuser": SUPERUSER_ID,
+                "service_groups": self._service_group_ids(),
+            },
+        )
+        return self.env.cr.fetchone()
+
+    @tools.ormcache(cache="groups")
+    def _service_group_ids(self):
+        """The service group and all groups that imply it."""
+        # sudo: the definition of groups is asked, no data
+        definitions = self.env["res.groups"].sudo()._get_group_definitions()
+        service = self.env.ref("mcp_sidecar.group_service").id
+        return [service, *definitions.get_subset_ids([service])]

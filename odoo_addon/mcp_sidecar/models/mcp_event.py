@@ -1,0 +1,87 @@
+from odoo import api, fields, models
+from odoo.tools.sql import table_exists
+
+from ..gateway import changes, wake
+
+_NOTED = "mcp_sidecar.events"
+
+_SOURCE = """
+    SELECT (SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'),
+           (SELECT system_identifier FROM pg_control_system())
+               || '.' || (SELECT oid FROM pg_database WHERE datname = current_database()),
+           pg_current_snapshot()::text,
+           extract(epoch FROM clock_timestamp())::bigint
+"""
+# Rows of transactions that the old snapshot didn't show and this transaction's does.
+_SINCE = """
+    SELECT DISTINCT kind, ref FROM mcp_event
+     WHERE xid >= pg_snapshot_xmin(%(snapshot)s::pg_snapshot)
+       AND NOT pg_visible_in_snapshot(xid, %(snapshot)s::pg_snapshot)
+"""
+
+
+class McpEvent(models.Model):
+    """The outbox: what the sidecars have to hear of, written by the transaction that did it."""
+
+    _name = "mcp.event"
+    _description = "MCP Event"
+    _log_access = False
+    _order = "id"
+
+    kind = fields.Selection(
+        [("settings", "Settings"), ("connection", "Connection"), ("schema", "Schema")],
+        required=True,
+    )
+    ref = fields.Integer()
+    created = fields.Datetime(required=True, index=True)
+
+    def init(self):
+        # Odoo has no such type of field. The column says which transaction a row belongs to, in a form that never
+        # wraps around.
+        self.env.cr.execute("""
+            ALTER TABLE mcp_event ADD COLUMN IF NOT EXISTS xid xid8 NOT NULL DEFAULT pg_current_xact_id();
+            ALTER TABLE mcp_event ALTER COLUMN xid SET NOT NULL;
+            CREATE INDEX IF NOT EXISTS mcp_event_xid_index ON mcp_event (xid);
+        """)
+
+    # === Writing ===
+
+    @api.model
+    def _note(self, kind, ref=None):
+        """Tells all sidecars of a change, once this transaction commits."""
+        precommit = self.env.cr.precommit
+        if _NOTED not in precommit.data:
+            precommit.data[_NOTED] = {}
+            precommit.add(self._write_noted)
+        precommit.data[_NOTED][kind, ref] = True
+
+    def _write_noted(self):
+        noted = self.env.cr.precommit.data.pop(_NOTED, {})
+        if ("schema", None) in noted and not table_exists(self.env.cr, self._table):
+            return  # this addon is being uninstalled
+        self.env.cr.execute_values(
+            "INSERT INTO mcp_event (kind, ref, created) VALUES %s",
+            [(kind, ref) for kind, ref in noted],
+            template="(%s, %s, clock_timestamp() AT TIME ZONE 'UTC')",
+        )
+        self.env.cr.postcommit.add(wake.announcer(self.env.cr.dbname))
+
+    # === Reading ===
+
+    @api.model
+    def _source(self):
+        self.env.cr.execute(_SOURCE)
+        return changes.Source(*self.env.cr.fetchone())
+
+    @api.model
+    def _since(self, snapshot):
+        """The events after a snapshot, as pairs of kind and ref."""
+        self.env.cr.execute(_SINCE, {"snapshot": snapshot})
+        return self.env.cr.fetchall()
+
+    @api.autovacuum
+    def _gc_events(self):
+        self.env.cr.execute(
+            "DELETE FROM mcp_event WHERE created < now() AT TIME ZONE 'UTC' - %s * interval '1 hour'",
+            [changes.ROW_HOURS],
+        )

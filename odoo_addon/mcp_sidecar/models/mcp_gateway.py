@@ -1,0 +1,52 @@
+from odoo import models
+
+from ..gateway import faults, identity, replicas, requests, schema, service
+from ..gateway.door import door
+
+
+class McpGateway(models.AbstractModel):
+    """What the sidecar can ask of Odoo. Each method takes one JSON text and answers one, see `gateway.door`."""
+
+    _name = "mcp.gateway"
+    _description = "MCP Gateway"
+
+    # === Handshake and news: answered even while the master switch is off ===
+
+    @door(requests.HELLO)
+    def hello(self, request):
+        return replicas.hello(self.env, request)
+
+    @door(requests.CHANGES)
+    def changes(self, request):
+        return replicas.news(self.env, request)
+
+    # === Calls made for a person ===
+
+    @door(requests.AUTHENTICATE)
+    def authenticate(self, request):
+        return service.authenticate(self.env, request["proof"])
+
+    @door(requests.EXECUTE)
+    def execute(self, request):
+        return service.execute(self.env, request)
+
+    @door(requests.EXECUTE_BATCH)
+    def execute_batch(self, request):
+        for index, call in enumerate(request["calls"]):
+            if call["mode"] != "read":
+                raise faults.bad_request(f"calls.{index}.mode", "A batch takes reading calls only.")
+        return {"answers": service.execute_batch(self.env, request["calls"])}
+
+    @door(requests.CALL_STATUS)
+    def call_status(self, request):
+        return service.call_status(self.env, request)
+
+    @door(requests.SCHEMA)
+    def schema(self, request):
+        with service.asking(self.env):
+            who = identity.resolve(self.env, request["proof"])
+            context = {"lang": request["lang"]} if request["lang"] else {}
+            person = identity.become(self.env, who, context)
+            if request["models"] is None:
+                return {"models": schema.models(person)}
+            return {"fields": schema.fields(person, request["models"])}

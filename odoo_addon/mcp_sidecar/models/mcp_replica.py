@@ -1,0 +1,84 @@
+from datetime import timedelta
+
+from psycopg2 import errors
+
+from odoo import api, fields, models
+
+ALIVE_FOR = timedelta(seconds=60)
+# How exact last_seen is, so that a replica that asks every second doesn't rewrite its row each time.
+SEEN_EVERY = timedelta(seconds=15)
+MOST_ALIVE = 16
+
+_REGISTER = """
+    INSERT INTO mcp_replica
+           (replica, version, public_url, wake_url, wake_secret, address, contract, last_seen)
+    SELECT %(replica)s, %(version)s, %(public_url)s, %(wake_url)s, %(wake_secret)s, %(address)s, %(contract)s,
+           date_trunc('second', now() AT TIME ZONE 'UTC')
+     WHERE (
+           SELECT count(*) FROM mcp_replica
+            WHERE last_seen > now() AT TIME ZONE 'UTC' - %(alive_for)s AND replica != %(replica)s
+     ) < %(most)s
+        ON CONFLICT (replica) DO UPDATE
+       SET version = excluded.version, public_url = excluded.public_url, wake_url = excluded.wake_url,
+           wake_secret = excluded.wake_secret, address = excluded.address, contract = excluded.contract,
+           last_seen = excluded.last_seen
+    RETURNING id
+"""
+_SEEN = """
+    UPDATE mcp_replica SET last_seen = date_trunc('second', now() AT TIME ZONE 'UTC')
+     WHERE id IN (
+           SELECT id FROM mcp_replica
+            WHERE replica = %(replica)s AND last_seen < now() AT TIME ZONE 'UTC' - %(seen_every)s
+              FOR NO KEY UPDATE SKIP LOCKED
+     )
+"""
+
+
+class McpReplica(models.Model):
+    _name = "mcp.replica"
+    _description = "MCP Sidecar"
+    _log_access = False
+    _rec_name = "replica"
+    _order = "last_seen desc, id"
+
+    replica = fields.Char(string="Sidecar", required=True, readonly=True, help="The id that a sidecar gave itself.")
+    version = fields.Char(readonly=True, help="The version of the sidecar.")
+    contract = fields.Integer(readonly=True, help="The version of the agreement between sidecar and addon.")
+    public_url = fields.Char(string="Public URL", readonly=True, help="The address that AI tools reach the sidecar at.")
+    wake_url = fields.Char(
+        string="Wake-up URL",
+        readonly=True,
+        help="Where Odoo announces changes to. Empty: the sidecar asks for them instead.",
+    )
+    # in clear, as it signs; readable by nobody over RPC
+    wake_secret = fields.Char(readonly=True, copy=False, prefetch=False, groups=fields.NO_ACCESS)
+    address = fields.Char(readonly=True, help="Where the sidecar's last hello came from.")
+    last_seen = fields.Datetime(readonly=True, help="When the sidecar was last heard of, to a few seconds.")
+    alive = fields.Boolean(compute="_compute_alive", help="Whether the sidecar was heard of within the last minute.")
+
+    _replica_unique = models.UniqueIndex("(replica)", "This sidecar is registered already.")
+
+    @api.depends("last_seen")
+    def _compute_alive(self):
+        since = fields.Datetime.now() - ALIVE_FOR
+        for replica in self:
+            replica.alive = bool(replica.last_seen and replica.last_seen > since)
+
+    @api.model
+    def _remember(self, **told):
+        """Remembers a sidecar that said hello; answers whether there was room for it."""
+        self.env.cr.execute(_REGISTER, {**told, "alive_for": ALIVE_FOR, "most": MOST_ALIVE})
+        return bool(self.env.cr.fetchone())
+
+    @api.model
+    def _saw(self, replica):
+        """Remembers that a sidecar asked something just now."""
+        try:
+            with self.env.cr.savepoint(flush=False):
+                self.env.cr.execute(_SEEN, {"replica": replica, "seen_every": SEEN_EVERY})
+        except errors.SerializationFailure:
+            return  # another request of the same sidecar has just done it
+
+    @api.autovacuum
+    def _gc_replicas(self):
+        self.env.cr.execute("DELETE FROM mcp_replica WHERE last_seen < now() AT TIME ZONE 'UTC' - interval '1 day'")

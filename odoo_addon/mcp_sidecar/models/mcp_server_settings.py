@@ -1,0 +1,285 @@
+import re
+from datetime import timedelta
+from ipaddress import ip_address
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+# Least and greatest value of each number; the database checks the least once more.
+BOUNDS = {
+    "rate_limit_minute": (0, 1_000_000),
+    "rate_limit_day": (0, 1_000_000_000),
+    "access_token_timeout": (1, 7 * 86400),
+    "refresh_token_timeout": (1, 366 * 86400),
+    "refresh_token_grace": (0, 3600),
+    "audit_retention_days": (0, 3660),
+    "settings_max_age": (1, 86400),
+}
+
+ENDPOINT_PATH = "/odoo/mcp"
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?)+", re.IGNORECASE)
+
+
+class McpServerSettings(models.Model):
+    _name = "mcp.server.settings"
+    _description = "MCP Server Settings"
+
+    enabled = fields.Boolean(
+        help="The master switch. While it is off, every request of every AI tool is refused, those of valid "
+        "connections included.",
+    )
+
+    rate_limit_minute = fields.Integer(
+        string="Default Rate Limit (requests/min)",
+        default=60,
+        required=True,
+        help="Most requests that one connection may make in a minute. 0 means no limit.",
+    )
+    rate_limit_day = fields.Integer(
+        string="Default Rate Limit (requests/day)",
+        default=10000,
+        required=True,
+        help="Most requests that one connection may make in a day. 0 means no limit.",
+    )
+
+    access_token_timeout = fields.Integer(
+        string="Access Token Timeout (seconds)",
+        default=3600,
+        required=True,
+        help="How long an access token lives before the AI tool has to refresh it. A lower value is safer and costs "
+        "more refresh traffic.",
+    )
+    refresh_token_timeout = fields.Integer(
+        string="Refresh Token Timeout (seconds)",
+        default=2592000,
+        required=True,
+        help="How long a refresh token lives. Afterwards the user has to log in again from the AI tool.",
+    )
+    refresh_token_grace = fields.Integer(
+        string="Refresh-Token Grace (seconds)",
+        default=60,
+        required=True,
+        help="How long the previous refresh token still works after a new one was issued, so that a client may repeat "
+        "a refresh whose answer was lost. 0 turns the grace off.",
+    )
+
+    allow_dynamic_registration = fields.Boolean(
+        string="Allow Dynamic Client Registration",
+        default=True,
+        help="Lets AI tools such as claude.ai and ChatGPT register themselves (RFC 7591), with no connection prepared "
+        "by an administrator. Turn it off for stricter control.",
+    )
+    enable_event_streaming = fields.Boolean(
+        default=True,
+        help="Lets AI tools subscribe to record changes and receive them in real time.",
+    )
+    enable_report_generation = fields.Boolean(
+        default=True,
+        help="Makes the generate_report tool available: Odoo reports as PDF or HTML.",
+    )
+
+    audit_retention_days = fields.Integer(
+        string="Audit Log Retention (days)",
+        default=90,
+        required=True,
+        help="Audit entries older than this are deleted once a day. 0 keeps them forever.",
+    )
+    log_payloads = fields.Boolean(
+        string="Log Request/Response Payloads",
+        help="Keeps the full request and a summary of the response on each audit entry. Off: only method, tool, user, "
+        "duration and status are kept.",
+    )
+
+    settings_max_age = fields.Integer(
+        string="Settings Valid For (seconds)",
+        default=300,
+        required=True,
+        help="How long a sidecar that can't reach Odoo may go on with the settings it knows. Afterwards it refuses "
+        "every request until Odoo answers again.",
+    )
+    wake_hosts = fields.Text(
+        string="Wake-up Hosts",
+        help="Hosts, besides the address a sidecar connects from, to which Odoo may post its wake-ups: one host name "
+        "or IP address a line. Needed only where a proxy or a container network hides the sidecar's address.",
+    )
+    version = fields.Integer(
+        default=1,
+        readonly=True,
+        copy=False,
+        help="Grows with each change of these settings, so that a sidecar knows whether its copy is current.",
+    )
+    singleton = fields.Boolean(
+        default=True,
+        readonly=True,
+        copy=False,
+        help="Always set: lets the database refuse a second record.",
+    )
+
+    connection_count = fields.Integer(
+        string="Connections",
+        compute="_compute_counters",
+        help="Number of connections that are not revoked, API keys and OAuth clients together.",
+    )
+    log_count_7d = fields.Integer(
+        string="Logs (7d)",
+        compute="_compute_counters",
+        help="Number of audit entries created in the last seven days.",
+    )
+    session_count = fields.Integer(
+        string="Active Sessions",
+        compute="_compute_counters",
+        help="Number of live MCP sessions, over all users.",
+    )
+    replica_ids = fields.Many2many(
+        "mcp.replica",
+        string="Sidecars",
+        compute="_compute_sidecars",
+        help="The sidecars that have registered with this database.",
+    )
+    sidecar_state = fields.Selection(
+        [("none", "Never seen"), ("lost", "Not responding"), ("alive", "Connected")],
+        compute="_compute_sidecars",
+        help="Whether a sidecar has been heard from within the last minute.",
+    )
+    endpoint_url = fields.Char(
+        string="MCP Endpoint",
+        compute="_compute_sidecars",
+        help="The URL to enter in an AI tool. It is the public address that the sidecar announces.",
+    )
+
+    _one_record = models.Constraint(
+        "UNIQUE (singleton)",
+        "There is only one set of MCP server settings.",
+    )
+    _singleton_is_true = models.Constraint(
+        "CHECK (singleton IS TRUE)",
+        "There is only one set of MCP server settings.",
+    )
+    _no_negative_numbers = models.Constraint(
+        "CHECK (rate_limit_minute >= 0 AND rate_limit_day >= 0 AND access_token_timeout > 0"
+        " AND refresh_token_timeout > 0 AND refresh_token_grace >= 0 AND audit_retention_days >= 0"
+        " AND settings_max_age > 0)",
+        "Limits, timeouts and ages can't be negative.",
+    )
+
+    # === Computes and constraints ===
+
+    def _compute_display_name(self):
+        self.display_name = self.env._("Server Settings")
+
+    def _compute_counters(self):
+        week_ago = fields.Datetime.now() - timedelta(days=7)
+        self.connection_count = self._count("mcp.connection", [("active", "=", True)])
+        self.log_count_7d = self._count("mcp.audit.log", [("create_date", ">=", week_ago)])
+        self.session_count = self._count("mcp.session", [("active", "=", True)])
+
+    def _count(self, model, domain):
+        return self.env[model].search_count(domain) if model in self.env else 0
+
+    def _compute_sidecars(self):
+        replicas = self.env["mcp.replica"].search([], order="last_seen desc")
+        state = "none"
+        if replicas:
+            state = "alive" if any(replicas.mapped("alive")) else "lost"
+        self.replica_ids = replicas
+        self.sidecar_state = state
+        self.endpoint_url = self._endpoint_url()
+
+    @api.constrains(*BOUNDS)
+    def _check_bounds(self):
+        for settings in self:
+            for name, (least, greatest) in BOUNDS.items():
+                if not least <= settings[name] <= greatest:
+                    raise ValidationError(
+                        self.env._(
+                            "%(field)s must be between %(least)s and %(greatest)s, not %(value)s.",
+                            field=self._fields[name].get_description(self.env, ["string"])["string"],
+                            least=least,
+                            greatest=greatest,
+                            value=settings[name],
+                        )
+                    )
+
+    @api.constrains("wake_hosts")
+    def _check_wake_hosts(self):
+        for settings in self:
+            for host in settings._wake_host_list():
+                if not _is_host(host):
+                    raise ValidationError(
+                        self.env._(
+                            "“%s” is neither a host name nor an IP address. "
+                            "Wake-up Hosts takes one of them a line, without scheme and port.",
+                            host,
+                        )
+                    )
+
+    # === One record ===
+
+    @api.model
+    def get_settings(self):
+        """The one record; over RPC the list of its id."""
+        self.browse().check_access("read")
+        # sudo: who may read the settings gets them, also where somebody deleted the row by SQL
+        return (self.sudo().search([], limit=1) or self.sudo().create({})).with_env(self.env)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self.browse().check_access("create")
+        # sudo: the question is whether the record exists, not who may see it
+        if vals_list and (len(vals_list) > 1 or self.sudo().search_count([], limit=1)):
+            raise UserError(self.env._("There is only one set of MCP server settings: change the existing one."))
+        return super().create(vals_list)
+
+    @api.model
+    def name_create(self, name):
+        raise UserError(self.env._("There is only one set of MCP server settings: change the existing one."))
+
+    def write(self, vals):
+        vals = {name: value for name, value in vals.items() if name not in ("version", "singleton")}
+        for settings in self:
+            super(McpServerSettings, settings).write({**vals, "version": settings.version + 1})
+            self.env["mcp.event"]._note("settings", settings.id)
+        return True
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_never(self):
+        raise UserError(self.env._("The MCP server settings can't be deleted. Use the switch to turn the server off."))
+
+    # === Questions of others ===
+
+    @api.model
+    def _endpoint_url(self):
+        """Where AI tools connect to, or False before any sidecar has said hello."""
+        # sudo: the public address is no secret, the list of sidecars is for administrators
+        replica = self.env["mcp.replica"].sudo().search([("public_url", "!=", False)], order="last_seen desc", limit=1)
+        return replica.public_url.rstrip("/") + ENDPOINT_PATH if replica else False
+
+    def _wake_host_list(self):
+        return [line.strip() for line in (self.wake_hosts or "").splitlines() if line.strip()]
+
+    # === Actions ===
+
+    def action_open_connections(self):
+        return self.env["ir.actions.act_window"]._for_xml_id("mcp_sidecar.mcp_connection_action")
+
+    @api.model
+    def generate_service_key(self):
+        """A new key for the sidecar to log in with, answered once. Keys made before stop working."""
+        if not self.env.is_system():
+            raise AccessError(self.env._("Only a Settings administrator can generate the sidecar's key."))
+        service = self.env.ref("mcp_sidecar.user_service", raise_if_not_found=False)
+        if not service or not service.active:
+            raise UserError(self.env._("The sidecar's service user is missing or archived."))
+        return service._mcp_renew_service_key()
+
+    def action_generate_service_key(self):
+        key = self.generate_service_key()
+        return self.env["mcp.credential.show"]._action_show(key, kind="service")
+
+
+def _is_host(text):
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return bool(_HOST_NAME.fullmatch(text)) and not text.replace(".", "").isdigit()

@@ -1,0 +1,75 @@
+from odoo import SUPERUSER_ID, models
+from odoo.exceptions import AccessDenied, UserError
+
+SERVICE_GROUP = "mcp_sidecar.group_service"
+# What a connection's document, or the schema its user sees, is made of.
+NOTED_FIELDS = {
+    "active",
+    "company_id",
+    "company_ids",
+    "group_ids",
+    "lang",
+    "login",
+    "name",
+    "partner_id",
+    "role",
+    "share",
+    "tz",
+}
+
+
+class ResUsers(models.Model):
+    _inherit = "res.users"
+
+    # === Service accounts: an API key only, never a password ===
+
+    def _mcp_is_service(self):
+        return self._has_group(SERVICE_GROUP)
+
+    def _mcp_may_be_acted_as(self):
+        """Whether an AI tool may ever act as this user."""
+        self.ensure_one()
+        return self.active and self._is_internal() and self.id != SUPERUSER_ID and not self._mcp_is_service()
+
+    def _mcp_renew_service_key(self):
+        """Replaces all keys of this service user by a new one without expiry, and answers its text."""
+        self.ensure_one()
+        # sudo: a service account may own no key that expires, and only itself could make one
+        keys = self.env["res.users.apikeys"].with_user(self).sudo()
+        keys.search([("user_id", "=", self.id)]).unlink()
+        # Odoo remembers each accepted pair of user and key: forget the old one now
+        self.env.registry.clear_cache()
+        return keys._generate(None, "MCP sidecar", None)
+
+    def _check_credentials(self, credential, env):
+        if self.env.user._mcp_is_service() and (env or {}).get("interactive", True):
+            raise AccessDenied()
+        return super()._check_credentials(credential, env)
+
+    def _rpc_api_keys_only(self):
+        return self._mcp_is_service() or super()._rpc_api_keys_only()
+
+    def _set_encrypted_password(self, uid, pw):
+        if self.browse(uid)._mcp_is_service():
+            raise UserError(
+                self.env._("The service account of the MCP sidecar has no password and can't be given one.")
+            )
+        return super()._set_encrypted_password(uid, pw)
+
+    # === Connections follow their user ===
+
+    def write(self, vals):
+        result = super().write(vals)
+        if NOTED_FIELDS & vals.keys():
+            self._mcp_note_connections()
+        return result
+
+    def unlink(self):
+        self._mcp_note_connections()
+        return super().unlink()
+
+    def _mcp_note_connections(self):
+        """Tells the sidecars to forget what they know of these users' connections."""
+        # sudo: whoever changes a user need not see its connections
+        connections = self.env["mcp.connection"].sudo().with_context(active_test=False)
+        connections.search([("user_id", "in", self.ids)])._note()
