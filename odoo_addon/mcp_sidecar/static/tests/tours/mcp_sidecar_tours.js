@@ -1,0 +1,41 @@
+import { registry } from "@web/core/registry";
+
+const enabled = ".o_mcp_master_switch.btn-success:not(:disabled)";
+const disabled = ".o_mcp_master_switch.btn-danger:not(:disabled)";
+const perMinute = ".o_field_widget[name=rate_limit_minute] input";
+
+registry.category("web_tour.tours").add("mcp_sidecar_switch_beside_an_invalid_field", {
+    steps: () => [
+        { content: "The server is off", trigger: disabled },
+        { content: "Type nonsense", trigger: perMinute, run: "edit many" },
+        { content: "Leave the field", trigger: ".oe_title", run: "click" },
+        { content: "It is invalid", trigger: ".o_field_invalid[name=rate_limit_minute]" },
+        { content: "Switch on", trigger: disabled, run: "click" },
+        { content: "It is on", trigger: enabled },
+        { content: "Tools can be connected", trigger: "button:contains(Connect a New Tool)" },
+        { content: "What was typed is still there", trigger: `${perMinute}:value(many)` },
+        { content: "Switch off", trigger: enabled, run: "click" },
+        { content: "It is off", trigger: disabled },
+        { content: "And on again", trigger: disabled, run: "click" },
+        { content: "It is on again", trigger: enabled },
+        { content: "Discard what was typed", trigger: ".o_form_button_cancel", run: "click" },
+        { content: "The old value is back", trigger: `${perMinute}:value(60)` },
+        { content: "And the server is still on", trigger: enabled },
+    ],
+});
+
+registry.category("web_tour.tours").add("mcp_sidecar_connect_a_tool", {
+    steps: () => [
+        { content: "Open the wizard", trigger: "button:contains(Connect a New Tool)", run: "click" },
+        { content: "Name it", trigger: ".modal [name=name] input", run: "edit Abandoned" },
+        { content: "Leave", trigger: ".modal button:contains(Cancel)", run: "click" },
+        { content: "Open it again", trigger: "body:not(:has(.modal)) button:contains(Connect a New Tool)", run: "click" },
+        { content: "Name it", trigger: ".modal [name=name] input", run: "edit Tour" },
+        { content: "Choose the scope", trigger: ".modal [name=scope] [data-value=read_only]", run: "click" },
+        { content: "Save", trigger: ".modal button:contains(Save Connection)", run: "click" },
+        { content: "The key is shown", trigger: ".modal [name=key]:contains(mcp_ak_)" },
+        { content: "And filled in", trigger: ".modal .o_mcp_snippet:contains(Bearer mcp_ak_)" },
+        { content: "Close", trigger: ".modal button:contains(Done)", run: "click" },
+        { content: "Back on the form", trigger: `body:not(:has(.modal)) ${enabled}` },
+    ],
+});

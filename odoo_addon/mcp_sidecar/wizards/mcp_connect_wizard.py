@@ -1,0 +1,62 @@
+from odoo import api, fields, models
+
+
+class McpConnectWizard(models.TransientModel):
+    _name = "mcp.connect.wizard"
+    _description = "Connect a New Tool"
+
+    name = fields.Char(
+        string="Connection Name",
+        required=True,
+        help="What this connection is for, such as the AI tool and whose it is.",
+    )
+    user_id = fields.Many2one(
+        "res.users",
+        string="Odoo User",
+        required=True,
+        default=lambda self: self.env.user,
+        domain=lambda self: self._user_domain(),
+        help="The user that the AI tool acts as: it sees and changes what this user may, and nothing else.",
+    )
+    scope = fields.Selection(
+        selection=lambda self: self.env["mcp.connection"]._fields["scope"].selection,
+        required=True,
+        default="full",
+        help="Full Access: all that the user may do. Read Only: nothing can be created, changed, deleted or run.",
+    )
+    may_choose_user = fields.Boolean(
+        compute="_compute_may_choose_user",
+        help="Creating a key for another user takes a Settings administrator.",
+    )
+    server_enabled = fields.Boolean(
+        compute="_compute_server",
+        help="Whether the MCP server is switched on.",
+    )
+    endpoint_url = fields.Char(
+        string="MCP Endpoint",
+        compute="_compute_server",
+        help="The URL to enter in the AI tool.",
+    )
+
+    def _user_domain(self):
+        return [
+            ("share", "=", False),
+            ("all_group_ids", "not in", self.env.ref("mcp_sidecar.group_service").ids),
+        ]
+
+    @api.depends_context("uid")
+    def _compute_may_choose_user(self):
+        self.may_choose_user = self.env.is_system()
+
+    def _compute_server(self):
+        settings = self.env["mcp.server.settings"].get_settings()
+        self.server_enabled = settings.enabled
+        self.endpoint_url = settings._endpoint_url()
+
+    def action_save(self):
+        """Creates the connection and shows its key: nothing is stored before."""
+        self.ensure_one()
+        connection = self.env["mcp.connection"]._create_for_api_key(self.name, self.user_id.id, self.scope)
+        key = connection._issue_api_key()
+        self.unlink()
+        return self.env["mcp.credential.show"]._action_show(key, connection=connection)
