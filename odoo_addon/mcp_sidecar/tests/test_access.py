@@ -1,0 +1,141 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import McpCase, McpHttpCase
+
+VERBS = ("read", "write", "create", "unlink")
+ADMIN = frozenset({"admin", "system"})
+
+# For each model who may do what; people that are not named may do nothing. "own" and "other" are connections of the
+# MCP user and of somebody else. The Settings administrator without an MCP group is "settings_admin".
+MATRIX = {
+    "mcp.server.settings": {"read": ADMIN, "write": ADMIN},
+    "mcp.connection own": {"read": ADMIN | {"user"}, "write": ADMIN, "create": ADMIN, "unlink": ADMIN},
+    "mcp.connection other": {"read": ADMIN, "write": ADMIN, "create": ADMIN, "unlink": ADMIN},
+    "mcp.credential": {"read": ADMIN},
+    "mcp.replica": {"read": ADMIN},
+    "mcp.event": {},
+    "mcp.call": {},
+}
+PEOPLE = ("portal", "employee", "user", "admin", "system", "settings_admin", "service")
+
+
+@tagged("-at_install", "post_install")
+class TestAccess(McpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        connections = cls.env["mcp.connection"]
+        own = connections.create({"name": "Own", "user_id": cls.user.id})
+        other = connections.create({"name": "Other", "user_id": cls.employee.id})
+        other._issue_api_key()
+        cls.records = {
+            "mcp.server.settings": cls.settings,
+            "mcp.connection own": own,
+            "mcp.connection other": other,
+            "mcp.credential": other.credential_ids,
+            "mcp.replica": cls.env["mcp.replica"],
+            "mcp.event": cls.env["mcp.event"],
+            "mcp.call": cls.env["mcp.call"],
+        }
+
+    def test_every_model_of_the_addon_is_in_the_table(self):
+        ours = {
+            model.model
+            for model in self.env["ir.model"].search([("model", "=like", "mcp.%")])
+            if "mcp_sidecar" in model.modules.split(", ")
+            and not self.env[model.model]._abstract
+            and not self.env[model.model]._transient
+        }
+        self.assertEqual(ours, {name.split()[0] for name in MATRIX})
+
+    def test_matrix_of_rights(self):
+        for name, rights in MATRIX.items():
+            for who in PEOPLE:
+                record = self.records[name].with_user(getattr(self, who))
+                for verb in VERBS:
+                    with self.subTest(model=name, who=who, verb=verb):
+                        self.assertEqual(record.has_access(verb), who in rights.get(verb, ()))
+
+    def test_matrix_of_deeds(self):
+        """The same table, done through the ORM instead of asked."""
+        for name in ("mcp.server.settings", "mcp.connection own", "mcp.connection other", "mcp.credential"):
+            for who in PEOPLE:
+                record = self.records[name].with_user(getattr(self, who))
+                rights = MATRIX[name]
+                deeds = {
+                    "read": lambda r=record: r.read(["create_date"]),
+                    "write": lambda r=record, n=name: r.write(
+                        {"enabled": True}
+                        if "settings" in n
+                        else {"notes": "x"}
+                        if "connection" in n
+                        else {"kind": "api_key"}
+                    ),
+                    "unlink": lambda r=record: r.unlink(),
+                }
+                for verb, deed in deeds.items():
+                    with self.subTest(model=name, who=who, verb=verb):
+                        self.assertDone(deed, who in rights.get(verb, ()))
+
+    def assertDone(self, deed, allowed):
+        savepoint = self.env.cr.savepoint()
+        try:
+            deed()
+            done = True
+        except (AccessError, UserError):
+            done = False
+        finally:
+            savepoint.close(rollback=True)
+            self.env.invalidate_all()
+        self.assertEqual(done, allowed)
+
+    def test_a_user_finds_own_connections_only(self):
+        found = self.env["mcp.connection"].with_user(self.user).search([])
+        self.assertEqual(found.user_id, self.user)
+        self.assertEqual(
+            self.env["mcp.connection"].with_user(self.admin).search_count([("user_id", "=", self.employee.id)]), 1
+        )
+
+    def test_groups_imply_each_other(self):
+        self.assertTrue(self.admin._is_internal())
+        self.assertTrue(self.admin.has_group("mcp_sidecar.group_user"))
+        self.assertTrue(self.user._is_internal())
+        self.assertFalse(self.user.has_group("mcp_sidecar.group_admin"))
+        self.assertTrue(self.env.ref("base.user_admin").has_group("mcp_sidecar.group_admin"))
+        self.assertFalse(self.env.ref("mcp_sidecar.group_service").implied_ids)
+
+    def test_menus_follow_the_groups(self):
+        menus = {
+            name: self.env.ref(f"mcp_sidecar.{name}").id
+            for name in ("mcp_sidecar_menu_root", "mcp_connection_menu", "mcp_server_settings_menu")
+        }
+        for who, seen in (
+            ("employee", set()),
+            ("user", {"mcp_sidecar_menu_root", "mcp_connection_menu"}),
+            ("admin", set(menus)),
+        ):
+            visible = self.env["ir.ui.menu"].with_user(getattr(self, who))._visible_menu_ids()
+            self.assertEqual({name for name, menu in menus.items() if menu in visible}, seen, who)
+
+
+@tagged("-at_install", "post_install")
+class TestPrivateMethods(McpHttpCase):
+    @mute_logger("odoo.http")
+    def test_private_methods_are_not_reachable(self):
+        connection, key = self.connect(self.user)
+        for model, method, args in (
+            ("mcp.credential", "_resolve", [key]),
+            ("mcp.credential", "_issue", [connection.id, "api_key"]),
+            ("mcp.connection", "_issue_api_key", [[connection.id]]),
+            ("mcp.connection", "_create_for_api_key", ["x", self.user.id, "full"]),
+            ("mcp.connection", "_touch", [[connection.id]]),
+            ("mcp.server.settings", "_endpoint_url", []),
+            ("mcp.event", "_note", ["settings", 1]),
+            ("res.users", "_mcp_renew_service_key", [[self.service.id]]),
+            ("mcp.credential.show", "_action_show", [key]),
+        ):
+            with self.subTest(method), self.assertRaisesRegex(Exception, "Private methods"):
+                self.rpc(self.system, model, method, *args)
+        self.assertTrue(self.resolve(key))

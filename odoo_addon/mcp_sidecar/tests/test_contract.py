@@ -1,0 +1,330 @@
+"""The samples of the contract: what this side takes and what it answers is what both sides have agreed on."""
+
+import json
+import os
+from pathlib import Path
+from unittest.mock import patch
+
+from odoo.tests import BaseCase, tagged
+from odoo.tools import mute_logger
+
+from ..exceptions import GatewayError
+from ..gateway import credential_text, door, executor, requests, shapes, wake
+from .gateway_common import CommittedCase, GatewayCase, call, create, request, search, write
+
+VARIABLE = "MCP_CONTRACT_DIR"
+# The sidecar's repository: <root>/odoo_addon/mcp_sidecar/tests/test_contract.py and <root>/tests/wire/contract.
+BESIDE = Path(__file__).resolve().parents[3] / "tests" / "wire" / "contract"
+SHAPES = {
+    "hello": requests.HELLO,
+    "authenticate": requests.AUTHENTICATE,
+    "execute": requests.EXECUTE,
+    "execute_batch": requests.EXECUTE_BATCH,
+    "call_status": requests.CALL_STATUS,
+    "schema": requests.SCHEMA,
+    "changes": requests.CHANGES,
+}
+# Samples whose request is itself what is refused.
+REFUSED_REQUESTS = {("hello", "other contract version")}
+
+
+def folder():
+    found = Path(os.environ.get(VARIABLE) or BESIDE)
+    if not (found / "execute.json").is_file():
+        raise AssertionError(f"The contract's samples are not at {found}: set {VARIABLE} to where they are.")
+    return found
+
+
+def sample(name):
+    return json.loads((folder() / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def cases():
+    for path in sorted(folder().glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for case in content.get("cases", ()):
+            yield content["method"], case
+
+
+def form(value):
+    """The names and types of a value, without what it says."""
+    if isinstance(value, dict):
+        return {key: form(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [form(value[0])] if value else []
+    return type(value).__name__
+
+
+@tagged("-at_install", "post_install")
+class TestContractSamples(BaseCase):
+    def test_every_method_has_samples(self):
+        self.assertEqual({method for method, _case in cases()}, set(SHAPES))
+
+    def test_every_sample_request_is_taken(self):
+        for method, case in cases():
+            if (method, case["name"]) in REFUSED_REQUESTS:
+                continue
+            with self.subTest(method=method, case=case["name"]):
+                text = json.dumps(case["request"])
+                decoded = shapes.decode(SHAPES[method], text)
+                self.assertEqual(json.loads(json.dumps(decoded)), case["request"])
+
+    def test_every_answer_and_fault_travels(self):
+        for method, case in cases():
+            with self.subTest(method=method, case=case["name"]):
+                if "fault" in case:
+                    fault = case["fault"]
+                    raised = GatewayError(fault["code"], fault["message"], **fault["data"])
+                    self.assertEqual(json.loads(str(raised)), fault)
+                else:
+                    self.assertEqual(json.loads(door.encode(case["answer"])), case["answer"])
+
+    def test_every_operation_has_a_sample(self):
+        used = {step["op"] for method, case in cases() if method == "execute" for step in case["request"]["steps"]}
+        self.assertEqual(used, set(requests.STEPS))
+        self.assertEqual(set(executor._OPERATIONS) | {"session"}, set(requests.STEPS))
+
+    def test_the_wake_up(self):
+        agreed = sample("wake")
+        told = json.loads(agreed["body"])
+        body = wake.body(told["seq"], told["enabled"], told["settings_version"], told["revoked"], told["time"])
+        self.assertEqual(body.decode(), agreed["body"])
+        self.assertEqual(wake.signature(body, agreed["wake_secret"]), agreed["signature"])
+
+    def test_samples_that_are_not_there_fail_loudly(self):
+        with patch.dict(os.environ, {VARIABLE: "/nowhere"}), self.assertRaisesRegex(AssertionError, VARIABLE):
+            folder()
+
+
+@tagged("-at_install", "post_install")
+class TestContractAnswers(GatewayCase):
+    """Real calls that mean the same as the samples answer in the same form."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.samples = {(method, case["name"]): case for method, case in cases()}
+        pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+        belgium = cls.env.ref("base.be").id
+        values = {"name": "mcp-contract", "ref": "mcp-contract", "country_id": belgium, "image_1920": pixel}
+        values["partner_latitude"] = 1.5
+        cls.partner, cls.bare = cls.env["res.partner"].create([values, {"name": "mcp-d", "ref": "mcp-contract"}])
+        cls.mine = [["ref", "=", "mcp-contract"]]
+
+    def agreed(self, name, method="execute"):
+        return self.samples[method, name]
+
+    def assert_answer(self, name, answer, method="execute"):
+        self.assertEqual(form(answer), form(self.agreed(name, method)["answer"]))
+
+    def answer(self, *steps, **changes):
+        return self.ask("execute", request(self.proof, *steps, **changes))
+
+    def assert_agreed_fault(self, name, fault, method="execute", message=True):
+        agreed = self.agreed(name, method)["fault"]
+        self.assertEqual((fault.code, form(fault.data)), (agreed["code"], form(agreed["data"])))
+        if message:
+            self.assertEqual(fault.message, agreed["message"])
+
+    # === Answers ===
+
+    def test_search_read(self):
+        names = ["name", "country_id", "create_date", "image_128"]
+        self.env["res.partner"].create({"name": "mcp-e", "ref": "mcp-contract"})
+        step = search("res.partner", self.mine, names, limit=2, order="name", total=True)
+        answer = self.answer(step)
+        self.assert_answer("search_read", answer)
+        agreed = self.agreed("search_read")["answer"]["results"][0]["records"]
+        for ours, theirs in zip(answer["results"][0]["records"], agreed, strict=True):
+            self.assertEqual(form(ours), form(theirs))
+
+    def test_other_reads(self):
+        name_search = {"op": "name_search", "model": "res.partner", "name": "mcp-contract", "domain": [], "limit": 10}
+        self.assert_answer("name_search", self.answer(name_search))
+        self.assert_answer("search_count", self.answer({"op": "search_count", "model": "res.partner", "domain": []}))
+        read = {"op": "read", "model": "res.partner", "ids": [self.partner.id, 999999999], "fields": ["name"]}
+        self.assert_answer("read", self.answer(read))
+        self.bare.parent_id = self.partner
+        path = ["child_ids", "parent_id"]
+        traverse = {"op": "traverse", "model": "res.partner", "ids": [self.partner.id], "path": path, "limit": 50}
+        answer = self.answer({**traverse, "fields": ["name", "partner_latitude"], "domain": []})
+        answer["results"][0]["records"][0]["list_price"] = answer["results"][0]["records"][0].pop("partner_latitude")
+        self.assert_answer("traverse", answer)
+        self.assertEqual(len(answer["results"][0]["trail"]), 2)
+
+    def test_read_group(self):
+        step = {"op": "read_group", "model": "res.partner", "domain": self.mine, "having": [], "limit": 80, "offset": 0}
+        step |= {"groupby": ["type", "create_date:month"], "aggregates": ["partner_latitude:sum"], "order": None}
+        answer = self.answer(step)
+        names = {"type": "state", "create_date:month": "date_order:month", "partner_latitude:sum": "amount_total:sum"}
+        groups = answer["results"][0]["groups"]
+        answer["results"][0]["groups"] = [{names.get(key, key): item for key, item in row.items()} for row in groups]
+        self.assert_answer("read_group", answer)
+
+    def test_writes(self):
+        lines = [[0, 0, {"name": "Child"}]]
+        asked = create("res.partner", {"name": "New", "child_ids": lines})
+        answer = self.answer(asked, mode="write", idempotency_key="order-4711")
+        self.assert_answer("create", answer)
+        again = self.answer(asked, mode="write", idempotency_key="order-4711")
+        self.assert_answer("the same key again", again)
+        self.assertEqual((answer["replayed"], again["replayed"]), (False, True))
+        self.assert_answer("write", self.answer(write("res.partner", self.bare.ids, phone=None), mode="write"))
+        unlink = {"op": "unlink", "model": "res.partner", "ids": self.bare.ids}
+        fault = self.fault(unlink, mode="write", dry_run=True)
+        self.assert_agreed_fault("dry run", fault)
+        self.assert_answer("unlink", self.answer(unlink, mode="write"))
+
+    def test_call_and_session(self):
+        self.assert_answer(
+            "call", self.answer(call("res.partner", "write", self.partner.ids, {"name": "x"}), mode="run")
+        )
+        answer = self.answer({"op": "session"})
+        agreed = self.agreed("session")["answer"]["results"][0]
+        self.assertEqual(list(answer["results"][0]), list(agreed))
+        for name in ("user", "company", "connection"):
+            self.assertEqual(list(answer["results"][0][name]), list(agreed[name]))
+        self.assertEqual(list(answer["results"][0]["companies"][0]), list(agreed["companies"][0]))
+
+    def test_authenticate(self):
+        self.settings_admin.tz = "Europe/Brussels"
+        answer = self.ask("authenticate", {"proof": self.proof, "ip": "203.0.113.9"})
+        self.assert_answer("a live key", answer, "authenticate")
+        connection, key = self.connect(self.settings_admin)
+        connection.action_revoke()
+        for name, proof in [("an unknown key", "0" * 64), ("a revoked connection", credential_text.proof(key))]:
+            fault = self.refused(lambda proof=proof: self.ask("authenticate", {"proof": proof, "ip": None}))
+            self.assert_agreed_fault(name, fault, "authenticate")
+            self.assertEqual(fault.data, self.agreed(name, "authenticate")["fault"]["data"])
+
+    def test_hello(self):
+        asked = self.agreed("registers a replica", "hello")["request"]
+        answer = self.ask("hello", asked)
+        self.assert_answer("registers a replica", answer, "hello")
+        changes = self.agreed("another database", "changes")["request"]
+        self.assert_answer("another database", self.ask("changes", changes), "changes")
+        fault = self.refused(lambda: self.ask("hello", self.agreed("other contract version", "hello")["request"]))
+        self.assert_agreed_fault("other contract version", fault, "hello")
+
+    def test_schema(self):
+        models = self.ask("schema", {"proof": self.proof, "lang": None, "models": None})
+        self.assert_answer("the list of models", models, "schema")
+        fields = self.ask("schema", {"proof": self.proof, "lang": None, "models": ["res.partner"]})
+        found = {field["name"]: field for field in fields["fields"]["res.partner"]}
+        for agreed in self.agreed("fields of a model", "schema")["answer"]["fields"]["res.partner"]:
+            ours = found[agreed["name"]]
+            shared = {key: ours[key] for key in agreed if key in ours}
+            self.assertEqual(form(shared), form({key: agreed[key] for key in shared}))
+            self.assertLessEqual({"name", "type", "label"}, set(shared))
+        out_of_reach = {"proof": self.user_proof, "lang": None, "models": ["ir.cron"]}
+        fault = self.refused(lambda: self.ask("schema", out_of_reach))
+        self.assert_agreed_fault("a model out of reach", fault, "schema")
+
+    def test_batch(self):
+        step = search("res.partner", [["id", "=", 0]], ["name"], total=True)
+        calls = [request(self.proof, step), request(self.proof, {**step, "fields": ["nmae"]})]
+        answer = self.ask("execute_batch", {"calls": calls})
+        agreed = self.agreed("one good and one bad call", "execute_batch")["answer"]["answers"]
+        self.assertEqual([form(item) for item in answer["answers"]], [form(item) for item in agreed])
+        self.assertEqual(answer["answers"][1]["error"], agreed[1]["error"])
+        refused = {**self.agreed("a write in a batch", "execute_batch")["request"]["calls"][0], "proof": self.proof}
+        fault = self.refused(lambda: self.ask("execute_batch", {"calls": [refused]}))
+        self.assert_agreed_fault("a write in a batch", fault, "execute_batch")
+        self.assertEqual(fault.data["at"], "calls.0.mode")
+
+    # === Faults: the sample's own request, made for a live connection ===
+
+    def test_faults(self):
+        for name in (
+            "a private method",
+            "a wrong field",
+            "a wrong model",
+            "a wrong operator",
+            "a wrong command",
+            "a foreign context key",
+            "not allowed by Odoo",
+            "no such record",
+            "Odoo refuses the value",
+        ):
+            with self.subTest(name=name):
+                fault = self.refused(
+                    lambda name=name: self._asked(name, self.user_proof if "allowed" in name else None)
+                )
+                agreed = self.agreed(name)["fault"]
+                self.assertEqual({"code": fault.code, "message": fault.message, "data": fault.data}, agreed)
+
+    def _asked(self, name, proof=None, **changes):
+        # the samples' record 77 is one that is there
+        asked = json.loads(json.dumps(self.agreed(name)["request"]).replace("[77]", str(self.partner.ids)))
+        return self.ask("execute", {**asked, "proof": proof or self.proof, **changes})
+
+    def test_faults_of_the_connection_and_of_time(self):
+        read_only = self.proof_of(self.settings_admin, "read_only")
+        fault = self.refused(lambda: self._asked("a read-only connection writes", read_only))
+        self.assert_agreed_fault("a read-only connection writes", fault)
+        self.answer(write("res.partner", self.partner.ids, name="x"), mode="write", idempotency_key="order-4711")
+        fault = self.refused(lambda: self._asked("the key with other arguments"))
+        self.assert_agreed_fault("the key with other arguments", fault)
+
+        def broken(env, step):
+            raise ZeroDivisionError
+
+        def slow(env, step):
+            env.cr.execute("SELECT pg_sleep(5)")
+
+        for name, operation, deadline in [("a fault of Odoo", broken, 30000), ("too slow", slow, 100)]:
+            operations = patch.dict(executor._OPERATIONS, {"search_read": operation})
+            with operations, mute_logger("odoo.sql_db", "odoo.addons.mcp_sidecar.gateway.faults"):
+                fault = self.refused(lambda: self._asked(name, deadline_ms=deadline, context={}))  # noqa: B023
+            self.assert_agreed_fault(name, fault, message=name == "a fault of Odoo")
+        self.settings.enabled = False
+        self.assert_agreed_fault("the switch is off", self.refused(lambda: self._asked("the switch is off")))
+
+
+@tagged("-at_install", "post_install")
+class TestContractStatus(CommittedCase):
+    def test_call_status(self):
+        agreed = {case["name"]: case for case in sample("call_status")["cases"]}
+        step = create("res.partner.category", {"name": "mcp-status"})
+        asked = request(self.committed_proof, step, mode="write")
+        told = {"proof": self.committed_proof, "call_id": asked["call_id"]}
+        self.addCleanup(self._delete)
+        for name, moment in (("unknown", None), ("running", "under way"), ("done", "committed")):
+            with self.cursor() as cr:
+                env = self._env(cr)
+                if moment:
+                    self.ask("execute", asked, env=env)
+                if moment == "committed":
+                    cr.commit()  # pylint: disable=invalid-commit
+                answer = self._status(told)
+                cr.rollback()
+            self.assertEqual(form(answer), form(agreed[name]["answer"]))
+            self.assertEqual(answer["state"], name)
+
+    def test_changes(self):
+        agreed = {case["name"]: case for case in sample("changes")["cases"]}
+        told = {**agreed["nothing new"]["request"], "cursor": None}
+        told["cursor"] = self._changes(told)["cursor"]
+        answer = self._changes(told)
+        self.assertEqual(form(answer), form(agreed["nothing new"]["answer"]))
+        with self.transaction() as env:
+            env.ref("mcp_sidecar.settings").rate_limit_minute = 60
+            env["mcp.connection"].browse(self.connection_id).notes = "x"
+            env["mcp.connection"].browse(self.connection_id).action_revoke()
+            env["mcp.event"]._note("schema")
+        self.assertEqual(form(self._changes(told)), form(agreed["something new"]["answer"]))
+
+    def _changes(self, told):
+        with self.cursor() as cr:
+            return self.ask("changes", told, env=self._env(cr))
+
+    def _env(self, cr):
+        return self.env(cr=cr)
+
+    def _status(self, told):
+        with self.cursor() as cr:
+            return self.ask("call_status", told, env=self._env(cr))
+
+    def _delete(self):
+        with self.transaction() as env:
+            env["res.partner.category"].search([("name", "=", "mcp-status")]).unlink()

@@ -1,0 +1,119 @@
+"""How requests are read: what is accepted, and where a refusal says the fault is."""
+
+import json
+
+from odoo.tests import BaseCase, tagged
+
+from ..exceptions import GatewayError
+from ..gateway import door, requests, shapes
+
+PROOF = "0" * 64
+
+
+def asked(**changes):
+    return {
+        "call_id": "0b7e9c1e-6f7a-4f0e-9c55-1f2f6a1b2c3d",
+        "proof": PROOF,
+        "ip": None,
+        "tool": "t",
+        "mode": "read",
+        "steps": [{"op": "search_count", "model": "res.partner", "domain": []}],
+        "context": {},
+        "dry_run": False,
+        "deadline_ms": 30000,
+        "idempotency_key": None,
+        **changes,
+    }
+
+
+@tagged("-at_install", "post_install")
+class TestGatewayShapes(BaseCase):
+    def assert_refused_at(self, at, value, shape=requests.EXECUTE):
+        with self.assertRaises(GatewayError) as caught:
+            shapes.decode(shape, json.dumps(value))
+        self.assertEqual((caught.exception.code, caught.exception.data["at"]), ("bad_request", at))
+
+    def test_each_member_is_checked(self):
+        wrong = {
+            "call_id": ["", "x", 5, None],
+            "proof": ["", "0" * 63, "G" * 64, 5],
+            "ip": [5, "x" * 101],
+            "tool": ["", 5, "x" * 201],
+            "mode": ["all", None, 1],
+            "context": [[], None],
+            "dry_run": [0, "false", None],
+            "deadline_ms": [99, 300_001, 1.5, True, "1000"],
+            "idempotency_key": ["", 5, "x" * 256],
+        }
+        for name, values in wrong.items():
+            for value in values:
+                with self.subTest(name=name, value=value):
+                    self.assert_refused_at(name, asked(**{name: value}))
+
+    def test_each_step_is_checked(self):
+        step = {"op": "search_read", "model": "m", "domain": [], "fields": None}
+        step |= {"limit": 1, "offset": 0, "order": None, "total": False}
+        cases = {
+            "steps.0.op": {**step, "op": "drop"},
+            "steps.0.limit": {**step, "limit": 1001},
+            "steps.0.offset": {**step, "offset": -1},
+            "steps.0.domain": {**step, "domain": "[]"},
+            "steps.0.fields.1": {**step, "fields": ["name", 1]},
+            "steps.0.total": {**step, "total": None},
+            "steps.0.surprise": {**step, "surprise": 1},
+            "steps.0.model": {key: value for key, value in step.items() if key != "model"},
+        }
+        for at, faulty in cases.items():
+            with self.subTest(at=at):
+                self.assert_refused_at(at, asked(steps=[faulty]))
+        self.assert_refused_at("steps.0", asked(steps=["search_read"]))
+        self.assert_refused_at("steps", asked(steps=[]))
+        self.assert_refused_at("steps", asked(steps=[step] * 101))
+
+    def test_ids_are_positive_integers_each_kept_once(self):
+        reading = {"op": "read", "model": "m", "ids": [3, 1, 3], "fields": None}
+        decoded = shapes.decode(requests.EXECUTE, json.dumps(asked(steps=[reading])))
+        self.assertEqual(decoded["steps"][0]["ids"], [3, 1])
+        for value in ("1", 1.0, True, 0, -1, 2**31, None, [1]):
+            with self.subTest(value=value):
+                self.assert_refused_at("steps.0.ids.1", asked(steps=[{**reading, "ids": [1, value]}]))
+        self.assert_refused_at("steps.0.ids", asked(steps=[{**reading, "ids": []}]))
+
+    def test_nullable_members_may_be_left_out(self):
+        request = asked()
+        del request["idempotency_key"], request["ip"]
+        decoded = shapes.decode(requests.EXECUTE, json.dumps(request))
+        self.assertIsNone(decoded["idempotency_key"])
+
+    def test_what_is_no_json_or_can_not_be_stored_is_refused(self):
+        deep = "[" * 100_000 + "]" * 100_000
+        for text in (
+            "",
+            "{",
+            "NaN",
+            "1e999",
+            '{"a": Infinity}',
+            deep,
+            '{"proof": "\\u0000"}',
+            '{"proof": "\\ud800"}',
+            b"{}",
+            None,
+        ):
+            with self.subTest(text=str(text)[:20]), self.assertRaises(GatewayError) as caught:
+                shapes.decode(requests.CALL_STATUS, text)
+            self.assertEqual(caught.exception.code, "bad_request")
+
+    def test_text_that_looks_like_an_escape_is_kept(self):
+        context = {"a": "\\u0000 \\ud800 😀"}
+        self.assertEqual(shapes.decode(requests.EXECUTE, json.dumps(asked(context=context)))["context"], context)
+
+    def test_a_hello_of_another_contract_is_told_so_whatever_else_it_holds(self):
+        with self.assertRaises(GatewayError) as caught:
+            shapes.decode(requests.HELLO, json.dumps({"contract": 2, "new_member": 1}))
+        self.assertEqual((caught.exception.code, caught.exception.data), ("contract", {"addon": 1, "sidecar": 2}))
+
+    def test_answers_are_compact_and_fit_into_xml(self):
+        self.assertEqual(door.encode({"a": [1, "é😀"]}), '{"a":[1,"é😀"]}')
+        text = door.encode(["\x00\x1f\ufffe\uffff"])
+        self.assertEqual(json.loads(text), ["\x00\x1f\ufffe\uffff"])
+        self.assertTrue(text.isascii() and text.isprintable())
