@@ -154,7 +154,11 @@ def asking(env):
 
 def authenticate(env, proof):
     with asking(env):
-        return identity.document(env, identity.resolve(env, proof))
+        who = identity.resolve(env, proof)
+        document = identity.document(env, who)
+    # after the read-only part; a sidecar asks again each minute that a connection is in use
+    env["mcp.connection"].browse(who.connection_id)._touch()
+    return document
 
 
 def call_status(env, request):

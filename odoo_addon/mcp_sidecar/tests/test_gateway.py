@@ -40,6 +40,14 @@ class TestGateway(GatewayHttpCase):
         [result] = self.execute(search("res.partner", [["ref", "=", "mcp-1"]], ["name"]))
         self.assertEqual([row["name"] for row in result["records"]], ["Déjà 😀 \x07 ￾"])
 
+    def test_letting_somebody_in_is_remembered(self):
+        connection = self.env["mcp.connection"].search([("user_id", "=", self.user.id)])
+        self.assertEqual(connection.status, "awaiting")
+        self.refused(lambda: self.ask("authenticate", {"proof": "0" * 64, "ip": None}))
+        self.ask("authenticate", {"proof": self.user_proof, "ip": None})
+        connection.invalidate_recordset()
+        self.assertEqual(connection.status, "connected")
+
     def test_large_integers_survive(self):
         with patch.object(type(self.env["res.partner"]), "search_count", lambda *args, **kwargs: 2**53 + 1):
             [result] = self.execute({"op": "search_count", "model": "res.partner", "domain": []})
