@@ -11,10 +11,10 @@ use moka::future::Cache;
 
 use super::budget::Budget;
 use super::lives::{Epoch, Lives};
-use super::{Clock, Denied, Options};
+use super::{Denied, Options};
 use crate::odoo::gateway::{AuthenticateAnswer, AuthenticateRequest, Fault, FaultCode};
 use crate::odoo::{Client, Error};
-use crate::vocab::{ConnectionId, Principal, Proof, User};
+use crate::vocab::{AddressRules, Clock, ConnectionId, Principal, Proof, RateLimits, User};
 
 /// How long a credential that was once good is asked about outside the budget for unknown ones.
 const SEEN_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -27,7 +27,8 @@ pub(super) struct Principals {
     clock: Clock,
     lives: Arc<Lives>,
     live: Cache<Proof, Arc<Live>>,
-    refused: Cache<Proof, Arc<Refused>>,
+    /// With an address where only that is refused.
+    refused: Cache<(Proof, Option<IpAddr>), Arc<Refused>>,
     /// Which connection a proof belonged to when it was last good.
     seen: Cache<Proof, ConnectionId>,
     budget: Budget,
@@ -45,7 +46,7 @@ struct Live {
 
 #[derive(Debug)]
 struct Refused {
-    reason: String,
+    denied: Denied,
     asked: Epoch,
     at_ms: u64,
 }
@@ -101,13 +102,23 @@ impl Principals {
     }
 
     async fn ask(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<Live>, Denied> {
-        if let Some(refused) = self.refused.get(proof).await
-            && self.still_refused(&refused)
-        {
-            return Err(Denied::Invalid { reason: refused.reason.clone() });
+        let peer = peer.to_canonical();
+        for address in [None, Some(peer)] {
+            if let Some(refused) = self.refused.get(&(proof.clone(), address)).await
+                && self.still_refused(&refused)
+            {
+                return Err(refused.denied.clone());
+            }
         }
-        let live = self.live.try_get_with_by_ref(proof, self.load(proof, peer)).await;
-        live.map_err(|denied| Denied::clone(&denied))
+        for _ in 0..TRIES {
+            let live = self.live.try_get_with_by_ref(proof, self.load(proof, peer)).await;
+            match live.map_err(|denied| Denied::clone(&denied)) {
+                // Those who wait share one answer, and this one was for another address.
+                Err(Denied::Address { address }) if address != peer => {}
+                live => return live,
+            }
+        }
+        Err(Denied::Busy { retry_after: Duration::from_secs(1) })
     }
 
     /// Frees what is not used any more.
@@ -157,6 +168,12 @@ impl Principals {
             Err(Error::Fault(fault)) if fault.code == FaultCode::Unauthenticated => {
                 Err(self.refuse(proof, &fault, asked, at_ms).await)
             }
+            Err(Error::Fault(fault)) if fault.code == FaultCode::AddressDenied => {
+                let denied = Denied::Address { address: peer };
+                let refused = Refused { denied: denied.clone(), asked, at_ms };
+                self.refused.insert((proof.clone(), Some(peer)), Arc::new(refused)).await;
+                Err(denied)
+            }
             Err(Error::Fault(fault)) if fault.code == FaultCode::Disabled => Err(Denied::Disabled),
             Err(Error::Busy) => Err(Denied::Busy { retry_after: Duration::from_secs(1) }),
             Err(_) => Err(Denied::Unreachable),
@@ -171,9 +188,10 @@ impl Principals {
             Some(connection) if matches!(reason, "revoked" | "user") => self.lives.end(connection),
             _ => asked,
         };
-        let refused = Refused { reason: reason.to_owned(), asked, at_ms };
-        self.refused.insert(proof.clone(), Arc::new(refused)).await;
-        Denied::Invalid { reason: reason.to_owned() }
+        let denied = Denied::Invalid { reason: reason.to_owned() };
+        let refused = Refused { denied: denied.clone(), asked, at_ms };
+        self.refused.insert((proof.clone(), None), Arc::new(refused)).await;
+        denied
     }
 }
 
@@ -194,6 +212,8 @@ fn live(answer: AuthenticateAnswer, proof: &Proof, asked: Epoch, at_ms: u64) -> 
         scope: connection.scope,
         user: User { id: user.id, login: user.login, name: user.name, lang: user.lang, tz: user.tz },
         allowed_tools: connection.allowed_tools,
+        limits: RateLimits { minute: connection.rate_limit_minute, day: connection.rate_limit_day },
+        addresses: AddressRules { allowed: connection.allowed_ips, blocked: connection.blocked_ips },
         schema_key,
         proof: proof.clone(),
     };
