@@ -1,5 +1,8 @@
 //! The SQLite file: opened by one process at a time, readable by a person with `sqlite3`.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -85,6 +88,7 @@ impl File {
 
 /// The connection, holding the file's lock, and the version of the file.
 fn open(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+    private(path).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
     // Taken with the first transaction and kept: a second process would count for itself.
@@ -101,4 +105,13 @@ fn open(path: &Path) -> rusqlite::Result<(Connection, i64)> {
     }
     transaction.commit()?;
     Ok((connection, version))
+}
+
+/// Makes the file for this user only, in case the directory is open to others; SQLite's own beside it follow.
+fn private(path: &Path) -> std::io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        // Not even opened: to close it would let go of every lock that this process holds on it.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
 }

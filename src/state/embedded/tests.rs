@@ -1,5 +1,6 @@
 //! Exact counts, whatever happens at the same time or in between.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
 use super::*;
@@ -90,6 +91,8 @@ fn one_process_a_file() {
     assert!(error.contains("another sidecar runs with the same data_dir"), "{error}");
     drop(first);
     Embedded::open(directory.path()).unwrap();
+    let mode = std::fs::metadata(directory.path().join("state.sqlite")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]
