@@ -6,6 +6,7 @@ from psycopg2 import errors
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
+from odoo.tools.misc import formatLang
 
 from ..gateway import addresses
 from .mcp_server_settings import BOUNDS
@@ -206,8 +207,8 @@ class McpConnection(models.Model):
         no_limit = self.env._("no limit")
         self.default_limits = self.env._(
             "%(minute)s a minute, %(day)s a day (%(tz)s)",
-            minute=settings.rate_limit_minute or no_limit,
-            day=settings.rate_limit_day or no_limit,
+            minute=formatLang(self.env, settings.rate_limit_minute, 0) if settings.rate_limit_minute else no_limit,
+            day=formatLang(self.env, settings.rate_limit_day, 0) if settings.rate_limit_day else no_limit,
             tz=settings.company_tz,
         )
 

@@ -45,10 +45,10 @@ class McpServerSettings(models.Model):
         "below. 0 means no limit. A connection can have a limit of its own. A change counts at once.",
     )
     company_tz = fields.Char(
-        string="Day Ends at Midnight in",
+        string="Company Time Zone",
         compute="_compute_company_tz",
-        help="The time zone of the company, in which the days of rate limits end: that of the main company's contact, "
-        "else that of its working hours, else UTC.",
+        help="The days of rate limits end at midnight in this time zone: that of the main company's contact, else that "
+        "of its working hours, else UTC.",
     )
 
     access_token_timeout = fields.Integer(

@@ -56,7 +56,7 @@ class TestLimits(McpCase):
         connection, key = self.connect(self.user)
         with Form(connection.with_user(self.admin)) as form:
             self.assertEqual((form.rate_limit_minute_mode, form.rate_limit_day_mode), ("default", "default"))
-            self.assertIn("60 a minute, 10000 a day", form.default_limits)
+            self.assertIn("60 a minute, 10,000 a day", form.default_limits)
             form.rate_limit_minute_mode = "own"
             self.assertEqual(form.rate_limit_minute, 60)
             form.rate_limit_minute = 5
