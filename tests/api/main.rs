@@ -13,6 +13,7 @@ mod tools_calls;
 mod tools_refusals;
 mod web_eras;
 mod web_limits;
+mod web_listing;
 mod web_logs;
 mod web_origins;
 mod web_refusals;
