@@ -63,7 +63,7 @@ class Odoo:
         """Install or upgrade the addon if its files changed, and have the server run."""
         self._write_config()
         self._ensure_addon()
-        if self.process():
+        if self._serves():
             return
         # Its workers outlive a master that was killed, for a while, and hold the port.
         self._state.stop("odoo")
@@ -82,6 +82,14 @@ class Odoo:
     def process(self) -> Process | None:
         """The running server."""
         return self._state.process("odoo")
+
+    def _serves(self) -> bool:
+        """Whether the server answers. One that was just told to end still has a process, but no ear."""
+        process, health = self.process(), f"{self.url}/web/health"
+        if not process:
+            return False
+        wait_until(lambda: not process.alive() or http_status(health) == 200, 15)
+        return process.alive() and http_status(health) == 200
 
     def run_addon_tests(self, tags: str) -> None:
         """Run the addon's tests on a database of their own; output goes to the terminal."""

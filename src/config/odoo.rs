@@ -51,7 +51,7 @@ impl Default for Odoo {
             schema_timeout_ms: 30_000,
             max_in_flight: 64,
             max_answer_bytes: 64 * 1024 * 1024,
-            settle_ms: 15_000,
+            settle_ms: 10_000,
             breaker_failures: 5,
             breaker_pause_ms: 1_000,
             breaker_pause_max_ms: 10_000,

@@ -13,6 +13,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
 use super::caller::Scope;
+use super::listing::{Listings, Plain};
 use super::{Body, Caller, Sessions};
 use crate::guard::Slot;
 
@@ -34,7 +35,7 @@ pub struct Visit {
     pub lane: Lane,
     /// Room for the session that the request may open.
     pub reservation: Option<Slot>,
-    pub request: Request<Full<Bytes>>,
+    pub request: Request<Bytes>,
 }
 
 /// The MCP engine behind the edge. The type of the handler is forgotten here.
@@ -42,6 +43,7 @@ pub struct Visit {
 pub struct Endpoint {
     engine: Arc<dyn Engine>,
     sessions: Arc<Sessions>,
+    listings: Listings,
     cancel: CancellationToken,
 }
 
@@ -88,7 +90,7 @@ impl Endpoint {
         );
         let full =
             StreamableHttpService::new(make, Arc::clone(&sessions), config.with_legacy_session_mode(true));
-        Self { engine: Arc::new(Services { full, plain }), sessions, cancel }
+        Self { engine: Arc::new(Services { full, plain }), sessions, listings: Listings::new(), cancel }
     }
 
     /// The legacy sessions of this endpoint.
@@ -99,8 +101,19 @@ impl Endpoint {
     /// Carries a request through rmcp. Headers that hold secrets must be gone from it.
     pub async fn handle(&self, visit: Visit) -> Response<Body> {
         let Visit { caller, lane, reservation, mut request } = visit;
+        let plain = Plain::of(&request, &caller.principal);
+        if let Some(plain) = &plain
+            && let Some(answer) = self.listings.answer(plain).await
+        {
+            return answer;
+        }
         request.extensions_mut().insert(caller.clone());
-        Scope::new(caller, reservation).run(self.engine.handle(lane, request)).await
+        let served = self.engine.handle(lane, request.map(Full::new));
+        let answer = Scope::new(caller, reservation).run(served).await;
+        match plain {
+            Some(plain) => self.listings.keep(plain, answer).await,
+            None => answer,
+        }
     }
 
     /// Ends every session and every call that is still running.

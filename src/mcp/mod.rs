@@ -16,6 +16,7 @@ mod caller;
 mod endpoint;
 mod handler;
 mod info;
+mod listing;
 mod sessions;
 
 pub use caller::Caller;

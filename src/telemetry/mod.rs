@@ -1,7 +1,8 @@
 //! Logs: one subscriber, text or JSON, and one table of the names that occur in them.
 //!
 //! A log line never carries a credential, a proof, a header, a query string or a row of data: rooms log
-//! ids and reasons. rmcp is held at `warn`, since it writes results of tools at `debug`.
+//! ids and reasons. rmcp is held at `error`, since it writes results of tools at `debug`, and its service is silent,
+//! since clients could fill the log through it: a warning for each unknown tool, an error for each early leave.
 
 pub mod names;
 
@@ -13,7 +14,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 use crate::config::{Format, Log};
 
 /// Libraries that would drown our own lines or tell too much, unless the operator names them himself.
-const QUIET: [(&str, &str); 4] = [("rmcp", "warn"), ("hyper", "warn"), ("h2", "warn"), ("reqwest", "warn")];
+const QUIET: [(&str, &str); 5] =
+    [("rmcp", "error"), ("rmcp::service", "off"), ("hyper", "warn"), ("h2", "warn"), ("reqwest", "warn")];
 
 /// Installs the subscriber of this process; a second one (tests) is left out silently.
 pub fn init(log: &Log) {
@@ -36,7 +38,8 @@ where
 fn filter(level: &str) -> EnvFilter {
     let mut directives = level.to_owned();
     for (library, at) in QUIET {
-        if !level.contains(library) {
+        let root = library.split("::").next().unwrap_or(library);
+        if !level.contains(root) {
             directives.push_str(&format!(",{library}={at}"));
         }
     }
@@ -50,7 +53,9 @@ mod tests {
 
     #[test]
     fn libraries_stay_quiet_unless_named() {
-        assert!(filter("debug").to_string().contains("rmcp=warn"));
-        assert!(!filter("info,rmcp=debug").to_string().contains("rmcp=warn"));
+        let quiet = filter("debug").to_string();
+        assert!(quiet.contains("rmcp=error") && quiet.contains("rmcp::service=off"), "{quiet}");
+        let named = filter("info,rmcp=debug").to_string();
+        assert!(!named.contains("rmcp=error") && !named.contains("rmcp::service"), "{named}");
     }
 }

@@ -10,8 +10,9 @@ use crate::odoo::gateway::{FieldDocument, MAX_LIMIT, Mode, ModelDocument, Step};
 
 /// How long a reading call may take; below the 60 s at which proxies cut idle answers.
 pub(super) const READ_DEADLINE_MS: u64 = 30_000;
-/// How long a call that writes or runs a method may take.
-pub(super) const WRITE_DEADLINE_MS: u64 = 60_000;
+/// How long a call that writes or runs a method may take. With the time in which a lost answer is asked for
+/// (`settle_ms`) the client waits less than a minute, after which many give up.
+pub(super) const WRITE_DEADLINE_MS: u64 = 45_000;
 
 /// One tool. Adding one is a file that implements this and a line in `registry`.
 pub(super) trait Tool: Send + Sync {

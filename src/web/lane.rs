@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
-use http_body_util::Full;
 
 use super::MCP_PATH;
 use super::fault::Fault;
@@ -117,7 +116,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), Fault> {
 }
 
 /// The request as rmcp sees it.
-pub fn request(method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
+pub fn request(method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Bytes> {
     // rmcp keeps the parts of a session's first request alive; no secret may lie in them.
     for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, CONTENT_LENGTH] {
         headers.remove(name);
@@ -128,7 +127,7 @@ pub fn request(method: Method, mut headers: HeaderMap, body: Bytes) -> Request<F
     } else if accepts(&headers, &["text/event-stream", "text/*", "*/*"]) {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
     }
-    let mut request = Request::new(Full::new(body));
+    let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = http::Uri::from_static(MCP_PATH);
     // rmcp wants a host even where it does not check it.

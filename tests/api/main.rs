@@ -14,6 +14,7 @@ mod tools_refusals;
 mod web_addresses;
 mod web_eras;
 mod web_limits;
+mod web_listing;
 mod web_logs;
 mod web_origins;
 mod web_rates;

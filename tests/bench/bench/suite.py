@@ -1,0 +1,186 @@
+"""Everything that is measured, in order."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from typing import Any
+
+from bench import connections, mcp, startup, switch, targets
+from bench.credentials import mistyped_key, unknown_key
+from bench.dataset import LARGE, SMALL, Question
+from bench.generator import bare_server
+from bench.odoo import Odoo
+from bench.peers import RunningPeer
+from bench.process import memory_mb
+from bench.rounds import Effort, measure
+from bench.stack import Stack
+from bench.table import Line
+
+TOOL_LIST_LIMIT = 16_000
+BAD_KEYS = 500
+USERS = 16
+
+
+class Suite:
+    """One run; collects the lines of the table and all figures behind them."""
+
+    def __init__(self, stack: Stack, odoo: Odoo, peers: list[RunningPeer], effort: Effort) -> None:
+        self.lines: list[Line] = []
+        self.figures: dict[str, Any] = {}
+        self._stack = stack
+        self._odoo = odoo
+        self._peers = peers
+        self._effort = effort
+
+    def run(self, api_key: str, key: str, settings: int) -> None:
+        """Measure everything."""
+        self._memory("idle")
+        if self._stack.sidecar_pid:
+            self._startup()
+        self._questions(api_key, key)
+        size = self._tool_list(key)
+        self._refusals(key, settings, size)
+        self._switch(api_key, key, settings)
+        self._memory("after the load")
+
+    # === Tool calls ===
+
+    def _questions(self, api_key: str, key: str) -> None:
+        for question in (SMALL, LARGE):
+            base, rows = targets.raw(self._odoo, api_key, question)
+            ours = targets.sidecar(self._stack.mcp_url, [key], question, rows)
+            others = [target for peer in self._peers if (target := targets.peer(peer, question, rows))]
+            everyone = [base, ours, *others]
+            for clients in self._effort.clients:
+                found = self._measure(question.title, everyone, clients)
+                self._call_lines(question, clients, found)
+            self._sizes(question, everyone, found)
+            if question is SMALL:
+                self._many_users(base, rows)
+
+    def _call_lines(self, question: Question, clients: int, found: dict[str, Any]) -> None:
+        title = f"{question.title}, {_clients(clients)}"
+        at_most = 1.05 if clients == 1 and question is SMALL else None
+        self._line(f"{title}, p50", "ms", "p50_ms", found, "raw", at_most=at_most)
+        if question is LARGE:
+            self._line(title, "calls/s", "rps", found, "raw", at_least=2.0)
+        elif clients == max(self._effort.clients):
+            self._line(title, "calls/s", "rps", found, "raw", at_least=1.1)
+            self._line(f"{title}, batched", "calls/s", "rps", found, "raw", at_least=3.0)
+        else:
+            self._line(title, "calls/s", "rps", found, "raw")
+
+    def _many_users(self, base: targets.Target, rows: targets.Rows) -> None:
+        with connections.users(self._odoo, USERS) as keys:
+            ours = targets.sidecar(self._stack.mcp_url, keys, SMALL, rows)
+            found = self._measure(f"{SMALL.title}, {USERS} users", [base, ours], USERS)
+        title = f"{SMALL.title}, {USERS} clients, as many users, batched"
+        self._line(title, "calls/s", "rps", found, "raw", at_least=2.0)
+
+    def _sizes(self, question: Question, everyone: list[targets.Target], found: dict[str, Any]) -> None:
+        ratios = {target.name: target.text_ratio for target in everyone}
+        line = Line(f"{question.title}, text against the rows as JSON", "ratio", ratios["sidecar"], at_most=1.15)
+        line.peers = ratios
+        self.lines.append(line)
+        self._line(f"{question.title}, bytes on the wire", "B", "wire_bytes", found, "raw")
+
+    # === What needs no Odoo ===
+
+    def _tool_list(self, key: str) -> int:
+        ours, size = targets.tool_list("sidecar", self._stack.mcp_url, key)
+        others = [targets.tool_list(peer.name, peer.url) for peer in self._peers]
+        with bare_server(size) as bare:
+            base = targets.plain("bare warp", f"{bare}/list", [mcp.request("tools/list", key=key)], [200])
+            everyone = [base, ours, *(target for target, _size in others)]
+            for clients in self._effort.clients:
+                found = self._measure("tools/list", everyone, clients)
+                goal = 0.4 if clients == max(self._effort.clients) else None
+                self._line(f"tools/list, {_clients(clients)}", "calls/s", "rps", found, "bare warp", at_least=goal)
+        line = Line("tools/list, size", "B", size, at_most=TOOL_LIST_LIMIT)
+        line.peers = {peer.name: size for peer, (_, size) in zip(self._peers, others, strict=True)}
+        self.lines.append(line)
+        return size
+
+    def _refusals(self, key: str, settings: int, size: int) -> None:
+        url = self._stack.mcp_url
+        floods = {
+            "401, mistyped keys": [mcp.request("tools/list", key=mistyped_key()) for _ in range(BAD_KEYS)],
+            "401, unknown keys": [mcp.request("tools/list", key=unknown_key()) for _ in range(BAD_KEYS)],
+            "401, no key": [mcp.request("tools/list")],
+        }
+        with bare_server(size) as bare:
+            base = targets.plain("bare warp", f"{bare}/refuse", [mcp.request("tools/list", key=key)], [401])
+            for title, requests in floods.items():
+                # An address that sends nothing but bad keys may be told to slow down.
+                self._refusal_line(title, base, targets.plain("sidecar", url, requests, [401, 429]))
+            self._odoo.call("mcp.server.settings", "write", [settings], {"enabled": False})
+            try:
+                self._refusal_line("503, switched off", base, switch.refused(url, key))
+            finally:
+                self._odoo.call("mcp.server.settings", "write", [settings], {"enabled": True})
+
+    def _refusal_line(self, title: str, base: targets.Target, ours: targets.Target) -> None:
+        clients = max(self._effort.clients)
+        found = self._measure(title, [base, ours], clients)
+        self._line(f"{title}, {clients} clients", "calls/s", "rps", found, "bare warp", at_least=0.6)
+
+    # === Switch, memory, start ===
+
+    def _switch(self, api_key: str, key: str, settings: int) -> None:
+        print("- master switch", file=sys.stderr)
+        _, rows = targets.raw(self._odoo, api_key, SMALL)
+        found = switch.measure(self._odoo, settings, self._stack.mcp_url, key, rows, self._effort.flips)
+        self.figures["master switch"] = found
+        flips = f"switch off to last accepted, {found['flips']} flips"
+        self.lines += [
+            Line(f"{flips}, p50", "ms", found["p50_ms"]),
+            Line(f"{flips}, p99", "ms", found["p99_ms"], at_most=300),
+            Line(f"{flips}, max", "ms", found["max_ms"]),
+            Line(f"{flips}, p99 from the click", "ms", found["click_p99_ms"]),
+        ]
+        if found["errors"]:
+            print(f"  master switch: {found['errors']} errors: {found['error_samples']}", file=sys.stderr)
+
+    def _startup(self) -> None:
+        print("- start", file=sys.stderr)
+        found = startup.measure(self._stack.sidecar_pid, self._effort.rounds)
+        self.figures["start"] = found
+        self.lines.append(Line("start to ready", "ms", found["ready_ms"], at_most=200))
+        self.lines.append(Line("memory of a fresh one, idle", "MB", found["idle_mb"], at_most=20))
+
+    def _memory(self, when: str) -> None:
+        pid = self._stack.sidecar_pid
+        line = Line(f"memory, {when}", "MB", memory_mb(pid) if pid else None)
+        line.peers = {peer.name: memory_mb(peer.pid) for peer in self._peers}
+        self.lines.append(line)
+
+    # === Helpers ===
+
+    def _measure(self, case: str, everyone: list[targets.Target], clients: int) -> dict[str, Any]:
+        found = measure(case, everyone, clients, self._effort)
+        self.figures[f"{case}, {clients} clients"] = found
+        return found
+
+    def _line(self, what: str, unit: str, figure: str, found: dict[str, Any], base: str, **bounds: Any) -> None:
+        # A target that made no good call has no figures.
+        values = {name: report[figure] if report["calls"] else None for name, report in found.items()}
+        line = Line(what, unit, values.pop("sidecar"), values.pop(base), base, **bounds)
+        line.peers = values
+        self.lines.append(line)
+
+
+def _clients(count: int) -> str:
+    return f"{count} client{'s' if count > 1 else ''}"
+
+
+def errors(figures: dict[str, Any]) -> int:
+    """Failed answers of all measurements together."""
+    reports = [report for found in figures.values() for report in found.values() if isinstance(report, dict)]
+    return sum(report["errors"] for report in reports) + figures.get("master switch", {}).get("errors", 0)
+
+
+def generator_share(figures: dict[str, Any]) -> float:
+    """The median share of a core that the load generator took."""
+    reports = [report for found in figures.values() for report in found.values() if isinstance(report, dict)]
+    return statistics.median(report["cpu"] for report in reports) if reports else 0.0
