@@ -14,10 +14,12 @@ use super::lives::{Epoch, Lives};
 use super::{Denied, Options};
 use crate::odoo::gateway::{AuthenticateAnswer, AuthenticateRequest, Fault, FaultCode};
 use crate::odoo::{Client, Error};
-use crate::vocab::{AddressRules, Clock, ConnectionId, Principal, Proof, RateLimits, User};
+use crate::vocab::{AddressRules, Clock, Principal, Proof, RateLimits, User};
 
 /// How long a credential that was once good is asked about outside the budget for unknown ones.
 const SEEN_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How long an entry that could not be renewed is served before Odoo is asked again.
+const AGAIN_MS: u64 = 5000;
 /// How often an answer may be overtaken by a change before the caller is told to come back.
 const TRIES: u32 = 3;
 
@@ -29,14 +31,14 @@ pub(super) struct Principals {
     live: Cache<Proof, Arc<Live>>,
     /// With an address where only that is refused.
     refused: Cache<(Proof, Option<IpAddr>), Arc<Refused>>,
-    /// Which connection a proof belonged to when it was last good.
-    seen: Cache<Proof, ConnectionId>,
+    /// What Odoo said last of a proof that was good.
+    seen: Cache<Proof, Arc<Live>>,
     budget: Budget,
     ttl_ms: u64,
     refusal_ttl_ms: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Live {
     principal: Arc<Principal>,
     asked: Epoch,
@@ -160,10 +162,10 @@ impl Principals {
         match self.client.authenticate(&request).await {
             Ok(answer) => {
                 let live = live(answer, proof, asked, at_ms).ok_or(Denied::Unreachable)?;
-                let connection = live.principal.connection;
-                self.seen.insert(proof.clone(), connection).await;
-                self.lives.vouch(connection, asked);
-                Ok(Arc::new(live))
+                let live = Arc::new(live);
+                self.seen.insert(proof.clone(), Arc::clone(&live)).await;
+                self.lives.vouch(live.principal.connection, asked);
+                Ok(live)
             }
             Err(Error::Fault(fault)) if fault.code == FaultCode::Unauthenticated => {
                 Err(self.refuse(proof, &fault, asked, at_ms).await)
@@ -175,9 +177,20 @@ impl Principals {
                 Err(denied)
             }
             Err(Error::Fault(fault)) if fault.code == FaultCode::Disabled => Err(Denied::Disabled),
-            Err(Error::Busy) => Err(Denied::Busy { retry_after: Duration::from_secs(1) }),
-            Err(_) => Err(Denied::Unreachable),
+            Err(error) => self.meanwhile(proof).await.ok_or(match error {
+                Error::Busy => Denied::Busy { retry_after: Duration::from_secs(1) },
+                _ => Denied::Unreachable,
+            }),
         }
+    }
+
+    /// What Odoo said last, a little longer, where it cannot be asked. How long that can go on is bounded by
+    /// the age of the settings, after which the gate closes; and no call is made without Odoo's own look.
+    async fn meanwhile(&self, proof: &Proof) -> Option<Arc<Live>> {
+        let last = self.seen.get(proof).await?;
+        let at_ms = self.clock.age_ms().saturating_sub(self.ttl_ms.saturating_sub(AGAIN_MS));
+        let live = Live { at_ms, ..Live::clone(&last) };
+        matches!(self.worth(&live), Worth::Good).then(|| Arc::new(live))
     }
 
     async fn refuse(&self, proof: &Proof, fault: &Fault, asked: Epoch, at_ms: u64) -> Denied {
@@ -185,7 +198,7 @@ impl Principals {
         let was = self.seen.remove(proof).await;
         // An expired token says nothing of its connection, which lives on with the next one.
         let asked = match was {
-            Some(connection) if matches!(reason, "revoked" | "user") => self.lives.end(connection),
+            Some(last) if matches!(reason, "revoked" | "user") => self.lives.end(last.principal.connection),
             _ => asked,
         };
         let denied = Denied::Invalid { reason: reason.to_owned() };
