@@ -62,7 +62,8 @@ def _related_sizes(records, field):
 
 
 def _content_size(value):
-    if not value:
+    if not value or not isinstance(value, (bytes, str)):
+        # fields that Odoo only calls binary hold any value
         return None
     if isinstance(value, str):
         value = value.encode()

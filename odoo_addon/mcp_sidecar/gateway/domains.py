@@ -29,7 +29,7 @@ def checked_domain(model, domain, depth=0):
     if depth > _DEEPEST:
         raise faults.invalid_domain(model._name, None, f"A domain may be nested {_DEEPEST} deep.")
     checked = [_checked_item(model, item, depth) for item in domain]
-    _check_arity(model, domain)
+    check_arity(model, domain)
     return checked
 
 
@@ -74,7 +74,10 @@ def _checked_value(model, item, operator, value, field, rest, depth):
         raise faults.invalid_domain(model._name, item, message, operator=operator)
     if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value)):
         raise faults.invalid_domain(model._name, item, "The value of a condition is plain, or a list of plain values.")
-    return _without_zone(field, value)
+    try:
+        return _without_zone(field, value)
+    except (ValueError, OverflowError) as exc:
+        raise faults.invalid_domain(model._name, item, "The value is no instant that exists.") from exc
 
 
 def _checked_subdomain(model, item, value, field, rest, depth):
@@ -98,7 +101,7 @@ def _without_zone(field, value):
     return value
 
 
-def _check_arity(model, domain):
+def check_arity(model, domain):
     """Each connective needs its operands behind it."""
     open_operands = 0
     for item in reversed(domain):

@@ -36,7 +36,7 @@ def _grouped(model, domain, groupby, aggregates, step):
         return model.formatted_read_group(
             domain, groupby, aggregates, having=having, offset=step["offset"], limit=step["limit"] + 1, order=order
         )
-    except (ValueError, TypeError, psycopg2.Error) as exc:
+    except (ValueError, TypeError, OverflowError, RecursionError, psycopg2.Error) as exc:
         if isinstance(exc, psycopg2.OperationalError):
             raise
         raise faults.bad_request("groupby", f"Odoo can't group {model._name} this way: {_reason(exc)}") from exc
@@ -97,6 +97,10 @@ def _checked_having(model, having):
             _checked_aggregate(model, item[0])
         if item[1] in ("in", "not in"):
             item[2] = tuple(item[2]) if isinstance(item[2], list) and item[2] else (None,)
+    try:
+        domains.check_arity(model, having)
+    except faults.GatewayError as refusal:
+        raise faults.bad_request("having", refusal.message) from refusal
     return having
 
 

@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-import math
 import re
+import sys
 from datetime import UTC, date, datetime
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
@@ -82,7 +82,8 @@ def _integer(model, field, value):
 
 
 def _float(model, field, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    # an integer of JSON may be greater than any float
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         raise _refuse(model, field, value, "a number")
     return value
 

@@ -5,7 +5,7 @@ import inspect
 from odoo.exceptions import AccessError
 from odoo.service.model import get_public_method
 
-from . import faults
+from . import faults, transaction
 
 READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
 WRITE_OPS = READ_OPS | {"create", "write", "unlink"}
@@ -66,6 +66,18 @@ DENIED_METHODS = frozenset(
     }
 )
 
+# Public as well, and each of them checks a password or hands out what a person can log in with.
+WAYS_IN = frozenset(
+    {
+        "action_reset_password",
+        "authenticate",
+        "change_password",
+        "reset_password",
+        "signup",
+        "signup_get_auth_param",
+    }
+)
+
 ADDON = "mcp_sidecar"
 
 
@@ -104,8 +116,24 @@ def model_of(env, name, operation=None):
 def check_own(model, operation):
     """Refuses to touch this addon's models: an AI tool must not change what limits it."""
     if model._original_module == ADDON:
-        message = f"{model._name} belongs to the MCP server itself: change it in Odoo."
-        raise faults.access_denied(model._name, operation, message)
+        raise own_denied(model, operation)
+
+
+def own_denied(model, operation):
+    message = f"{model._name} belongs to the MCP server itself: change it in Odoo."
+    return faults.access_denied(model._name, operation, message)
+
+
+def refuse_to_tools(model, refusal):
+    """Raises the refusal where an AI tool's call got here, be it by a server action, an import or a wizard."""
+    if transaction.in_call(model.env.cr):
+        raise refusal
+
+
+def refuse_way_in(model):
+    """Refuses passwords and keys to an AI tool: it would be as free as its user, and stay so when it is revoked."""
+    message = "No AI tool may use, set or make passwords and API keys: do it in Odoo."
+    refuse_to_tools(model, faults.access_denied(model._name, "write", message))
 
 
 def _known(env, name):
@@ -119,6 +147,9 @@ def public_method(model, name):
     """A method that anybody may call by RPC."""
     if name.startswith("_") or name in DENIED_METHODS:
         raise faults.method_denied(model._name, name)
+    if name in WAYS_IN:
+        message = f"{name} of {model._name} leads to passwords or keys, which no AI tool may have: do it in Odoo."
+        raise faults.method_denied(model._name, name, message)
     try:
         method = get_public_method(model, name)
     except AccessError as exc:

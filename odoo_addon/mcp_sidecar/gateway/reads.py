@@ -118,7 +118,7 @@ def for_reading(records):
 def _searched(model, domain, search):
     try:
         return search()
-    except (ValueError, TypeError, RecursionError, NotImplementedError, psycopg2.DataError) as exc:
+    except (ValueError, TypeError, OverflowError, RecursionError, NotImplementedError, psycopg2.DataError) as exc:
         # the fields are known to be right, so what is left is a value that doesn't fit
         raise faults.invalid_domain(model._name, domain, _reason(exc)) from exc
 

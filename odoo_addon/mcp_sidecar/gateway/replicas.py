@@ -76,7 +76,9 @@ def _wake_refusal(env, told, address):
     try:
         url = urlsplit(told["wake_url"])
         host = url.hostname
-        valid = url.scheme in ("http", "https") and host and url.port != 0 and not url.username
+        # libraries disagree about what stands before an @ and behind a backslash
+        plain = not {"@", "\\"} & set(url.netloc)
+        valid = url.scheme in ("http", "https") and host and url.port != 0 and plain
     except ValueError:
         valid = False
     if not valid:

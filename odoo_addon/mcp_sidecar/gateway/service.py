@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 
-from . import executor, faults, identity
+from . import executor, faults, identity, policy
 from .transaction import Deadline, guarded, started
 
 # Questions that have no deadline of their own.
@@ -33,6 +33,8 @@ def _read(env, request, deadline):
 def _write(env, request, deadline):
     with _translated(env), guarded(env, deadline, read_only=False):
         who = identity.let_in(env, request["proof"], request["ip"])
+        # before anything stored is answered: the connection may do less today
+        policy.check_call(who, request)
         stored = None
         if not request["dry_run"]:
             stored = env["mcp.call"]._begin(who.connection_id, request, _digest(request))

@@ -120,6 +120,11 @@ def guarded(env, deadline, read_only):
     deadline.check()
 
 
+def in_call(cr):
+    """Whether what runs on this cursor was set off by an AI tool."""
+    return vars(cr).get("commit") is _refuse
+
+
 @contextlib.contextmanager
 def _no_commit(cr):
     """Code that commits would make permanent what a failure has to take back."""

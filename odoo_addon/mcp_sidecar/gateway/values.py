@@ -53,9 +53,7 @@ def _cache(records, field):
 
 def _add_names(pairs, records, field):
     """Many2one: each referred record is named once, however often it is referred to."""
-    found = [
-        (row, value if isinstance(value, int) else value and value.id) for row, value in _found(pairs, records, field)
-    ]
+    found = [(row, value.id if isinstance(value, BaseModel) else value) for row, value in _found(pairs, records, field)]
     names = _names(records.env[field.comodel_name], {referred for _row, referred in found if referred})
     for row, referred in found:
         row[field.name] = {"id": referred, "name": names[referred] or EMPTY} if referred in names else EMPTY

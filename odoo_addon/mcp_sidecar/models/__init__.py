@@ -1,3 +1,4 @@
+from . import mcp_own
 from . import mcp_event
 from . import mcp_replica
 from . import mcp_call
@@ -8,4 +9,5 @@ from . import mcp_gateway
 from . import res_groups
 from . import res_partner
 from . import res_users
+from . import res_users_apikeys
 from . import ir_schema

@@ -27,6 +27,7 @@ _TOOL_NAME = re.compile(r"[a-z0-9_]{1,40}")
 
 class McpConnection(models.Model):
     _name = "mcp.connection"
+    _inherit = ["mcp.own"]
     _description = "MCP Connection"
     _order = "name, id"
 

@@ -32,6 +32,7 @@ _RESOLVE = """
 
 class McpCredential(models.Model):
     _name = "mcp.credential"
+    _inherit = ["mcp.own"]
     _description = "MCP Credential"
     _rec_name = "connection_id"
     _order = "id desc"

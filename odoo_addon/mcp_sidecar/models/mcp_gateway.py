@@ -1,7 +1,9 @@
 from odoo import models
 
-from ..gateway import faults, identity, replicas, requests, schema, service
+from ..gateway import faults, identity, logs, replicas, requests, schema, service
 from ..gateway.door import door
+
+logs.keep_arguments_out()
 
 
 class McpGateway(models.AbstractModel):

@@ -36,6 +36,7 @@ _SEEN = """
 
 class McpReplica(models.Model):
     _name = "mcp.replica"
+    _inherit = ["mcp.own"]
     _description = "MCP Sidecar"
     _log_access = False
     _rec_name = "replica"

@@ -1,5 +1,7 @@
 from odoo import models
 
+from ..gateway import faults, transaction
+
 # The part of a connection's document that lives on the partner. The name is left to the user's own write: partners
 # are renamed all the time, and looking for a user each time would cost everybody.
 NOTED_FIELDS = {"lang", "tz"}
@@ -9,6 +11,8 @@ class ResPartner(models.Model):
     _inherit = "res.partner"
 
     def write(self, vals):
+        if "email" in vals and transaction.in_call(self.env.cr):
+            self._mcp_keep_mailbox(vals["email"] or False)
         result = super().write(vals)
         if NOTED_FIELDS & vals.keys():
             # sudo: whoever changes a partner need not see users and their connections
@@ -17,3 +21,11 @@ class ResPartner(models.Model):
             if "tz" in vals and self.env["res.company"].sudo().search_count([("partner_id", "in", self.ids)], limit=1):
                 self.env["mcp.event"]._note("settings")
         return result
+
+    def _mcp_keep_mailbox(self, email):
+        """Who gets the mail of a person who logs in can reset the password, so that no AI tool may redirect it."""
+        # sudo: whoever changes a partner need not see users
+        for partner in self.sudo():
+            if partner.email != email and not all(partner.user_ids.mapped("share")):
+                message = "No AI tool may change the e-mail address of an internal user: do it in Odoo."
+                raise faults.access_denied(self._name, "write", message, field="email")

@@ -1,6 +1,8 @@
 from odoo import SUPERUSER_ID, models
 from odoo.exceptions import AccessDenied, UserError
 
+from ..gateway import policy
+
 SERVICE_GROUP = "mcp_sidecar.group_service"
 # What a connection's document, or the schema its user sees, is made of.
 NOTED_FIELDS = {
@@ -42,6 +44,7 @@ class ResUsers(models.Model):
         return keys._generate(None, "MCP sidecar", None)
 
     def _check_credentials(self, credential, env):
+        policy.refuse_way_in(self)
         if self.env.user._mcp_is_service() and (env or {}).get("interactive", True):
             raise AccessDenied()
         return super()._check_credentials(credential, env)
@@ -50,6 +53,7 @@ class ResUsers(models.Model):
         return self._mcp_is_service() or super()._rpc_api_keys_only()
 
     def _set_encrypted_password(self, uid, pw):
+        policy.refuse_way_in(self)
         if self.browse(uid)._mcp_is_service():
             raise UserError(
                 self.env._("The service account of the MCP sidecar has no password and can't be given one.")

@@ -20,3 +20,4 @@ from . import test_gateway_schema
 from . import test_changes
 from . import test_wake
 from . import test_contract
+from . import test_ways_out

@@ -232,6 +232,11 @@ class TestExecutorReads(ReadsCase):
             ([["country_id", "<", "x"]], [["country_id", "<", "x"]]),
             ([["create_date", ">", "never"]], [["create_date", ">", "never"]]),
             ([["partner_latitude", "=", "north"]], [["partner_latitude", "=", "north"]]),
+            ([["partner_latitude", "=", "Infinity"]], [["partner_latitude", "=", "Infinity"]]),
+            ([["partner_latitude", "=", 10**400]], [["partner_latitude", "=", 10**400]]),
+            ([["create_date", ">", "today -99999999999d"]], [["create_date", ">", "today -99999999999d"]]),
+            ([["create_date", ">", "2026-13-01T00:00:00Z"]], ["create_date", ">", "2026-13-01T00:00:00Z"]),
+            ([["create_date", ">", "9999-12-31T23:59:59-23:59"]], ["create_date", ">", "9999-12-31T23:59:59-23:59"]),
         ]
         for domain, at in cases:
             with self.subTest(domain=domain), mute_logger("odoo.sql_db"):
@@ -316,6 +321,18 @@ class TestExecutorValues(ReadsCase):
             self.env.flush_all()
             self.assertEqual(binaries.sizes(export, export._fields["data"]), {export.id: length})
         self.assertEqual(binaries.sizes(exports.create({"name": "x"}), exports._fields["data"]), {})
+
+    def test_what_is_called_binary_and_holds_something_else_has_no_size(self):
+        # as account.move.line.term_key
+        self.assertIsNone(binaries._content_size({"date": "2026-11-22"}))
+
+    def test_ids_of_referred_records_may_be_texts(self):
+        # as those of account.root
+        row, field = {"id": 1}, self.env["res.partner"]._fields["country_id"]
+        self.patch(values, "_found", lambda *args: [(row, "40")])
+        self.patch(values, "_names", lambda comodel, ids: dict.fromkeys(ids, "Forty"))
+        values._add_names([], self.env["res.partner"], field)
+        self.assertEqual(row["country_id"], {"id": "40", "name": "Forty"})
 
     def test_related_content_has_its_size(self):
         self.settings_admin.image_1920 = IMAGE
@@ -417,6 +434,8 @@ class TestExecutorGroups(ReadsCase):
             (group("res.partner", ["color"], order="name"), "order"),
             (group("res.partner", ["color"], having=[["__count", "like", 2]]), "having"),
             (group("res.partner", ["color"], having=["x"]), "having"),
+            (group("res.partner", ["color"], having=["&", ["__count", ">", 2]]), "having"),
+            (group("res.partner", ["color"], domain=[["partner_latitude", "=", 10**400]]), "groupby"),
         ]:
             with self.subTest(step=step), mute_logger("odoo.sql_db"):
                 self.assert_fault(self.fault(step), "bad_request", at=f"steps.0.{at}")

@@ -104,7 +104,7 @@ class TestExecutorWrites(WritesCase):
         cases = {
             "name": [5, ["x"], {"en_US": "x"}, True],
             "color": ["3", 1.5, True, 2**31, [1]],
-            "partner_latitude": ["1.5", True, "x"],
+            "partner_latitude": ["1.5", True, "x", 10**400],
             "active": [1, 0, "true"],
             "type": ["home", 5, True, ["contact"]],
             "country_id": ["Belgium", True, 0, -1, {"name": "Belgium"}, 999999999, [1]],
