@@ -20,6 +20,14 @@ CONNECTIONS = (
 )
 
 
+# The development connections are not throttled: benches, the live tests and a person at work all use them.
+UNLIMITED = {
+    "rate_limit_minute": 0,
+    "rate_limit_day": 0,
+    "notes": "Made by deploy/dev for development: without rate limits.",
+}
+
+
 class Provision:
     """The administrator's part, by XML-RPC."""
 
@@ -48,11 +56,19 @@ class Provision:
         """Have one full and one read-only connection whose keys the sidecar accepts."""
         for name, scope, title in CONNECTIONS:
             key = self._state.secrets.get(name)
-            if key and mcp.check_key(mcp_url, key):
-                continue
-            with step(f"connection: {title}"):
-                key = self._admin.call("mcp.connection", "create_api_key", title, self._admin.user_id, scope)
-                self._state.secrets.put(name, key)
+            if not (key and mcp.check_key(mcp_url, key)):
+                with step(f"connection: {title}"):
+                    key = self._admin.call("mcp.connection", "create_api_key", title, self._admin.user_id, scope)
+                    self._state.secrets.put(name, key)
+            self._lift_limits(title)
+
+    def _lift_limits(self, title: str) -> None:
+        """Let the connections of that name make any number of requests, unless they may already."""
+        limited = ["|", ["rate_limit_minute", "!=", 0], ["rate_limit_day", "!=", 0]]
+        ids = self._admin.call("mcp.connection", "search", [["name", "=", title], *limited])
+        if ids:
+            with step(f"connection: {title}: no rate limits"):
+                self._admin.call("mcp.connection", "write", ids, UNLIMITED)
 
     def first_call(self, mcp_url: str) -> None:
         """Prove the whole road: one tool call that Odoo has to answer."""

@@ -13,6 +13,8 @@ pub enum Error {
     Socket(io::Error),
     #[error("the data directory {path} cannot be used: {error}")]
     Data { path: PathBuf, error: io::Error },
+    #[error("the data directory cannot be used: {0}")]
+    State(#[from] crate::state::Error),
     #[error("the client of Odoo cannot be built: {0}")]
     Client(crate::odoo::Error),
     #[error("signals cannot be heard: {0}")]

@@ -19,12 +19,13 @@ use rmcp::ServerHandler;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
-use crate::guard::{Addresses, Slots, Switch};
+use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::{Endpoint, Handler, Sessions};
 use crate::mirror::{Identity, Mirror};
 use crate::odoo::Client;
+use crate::state::{Counters, Embedded};
 use crate::tools::Toolbox;
-use crate::vocab::Secret;
+use crate::vocab::{Clock, Secret};
 use crate::web::{Edge, Life, Parts};
 use tasks::Tasks;
 
@@ -36,12 +37,19 @@ pub struct App {
     switch: Arc<Switch>,
     addresses: Arc<Addresses>,
     endpoint: Endpoint,
+    clock: Clock,
 }
 
 impl App {
     /// Wires the product.
     pub fn build(config: Config) -> Result<Self, Error> {
         Self::build_with(config, |handler| handler)
+    }
+
+    /// Lets another clock say which minute and which day it is; for tests of what happens when they end.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Wires the product with another handler round its own. The conformance server adds its fixtures so:
@@ -60,7 +68,7 @@ impl App {
         let endpoint = Endpoint::new(handler, sessions, limits.max_body_bytes);
         let switch = Arc::new(Switch::new(Arc::clone(&mirror)));
         let addresses = Arc::new(Addresses::new(limits.failed_attempts));
-        Ok(Self { config, client, mirror, switch, addresses, endpoint })
+        Ok(Self { config, client, mirror, switch, addresses, endpoint, clock: Clock::system() })
     }
 
     /// Binds both listeners and starts everything; comes back when requests are served.
@@ -71,6 +79,7 @@ impl App {
         let bound = |listener: &TcpListener| listener.local_addr().map_err(Error::Socket);
         let (public_at, admin_at) = (bound(&public)?, bound(&admin)?);
         let replica = replica::load(&server.data_dir)?;
+        let state: Arc<dyn Counters> = Arc::new(Embedded::open(&server.data_dir)?);
         let identity = Identity {
             replica,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -85,6 +94,7 @@ impl App {
             mirror: self.mirror,
             switch: self.switch,
             addresses: self.addresses,
+            rate: Rate::new(Arc::clone(&state), self.clock),
             endpoint: self.endpoint.clone(),
             life: life.clone(),
         };
@@ -96,6 +106,7 @@ impl App {
             tasks,
             endpoint: self.endpoint,
             client: self.client,
+            state,
             drain: server.drain_timeout,
             listeners: running::listen(&edge, &self.config.limits, public, admin),
         };

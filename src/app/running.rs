@@ -12,6 +12,7 @@ use super::tasks::Tasks;
 use crate::config::Limits;
 use crate::mcp::Endpoint;
 use crate::odoo::Client;
+use crate::state::Counters;
 use crate::web::{self, Bounds, Edge, Life};
 
 /// How long what is left may take after everything was told to end.
@@ -25,6 +26,7 @@ pub struct Running {
     pub(super) tasks: Tasks,
     pub(super) endpoint: Endpoint,
     pub(super) client: Arc<Client>,
+    pub(super) state: Arc<dyn Counters>,
     pub(super) drain: Duration,
     pub(super) listeners: Listeners,
 }
@@ -65,7 +67,7 @@ impl Running {
         self.admin_at
     }
 
-    /// Stops in order: accepting and streams, requests, sessions, writes, tasks.
+    /// Stops in order: accepting and streams, requests, sessions, writes, tasks, state.
     pub async fn stop(self) {
         self.life.stop.cancel();
         let Listeners { mut public, mut admin, admin_life } = self.listeners;
@@ -82,6 +84,9 @@ impl Running {
         self.life.kill.cancel();
         let _ = timeout(LAST, async { tokio::join!(all(&mut public), all(&mut admin)) }).await;
         self.tasks.end(LAST).await;
+        // Last, since everything above may still count. It writes a file, which is not for the runtime.
+        let state = self.state;
+        let _ = tokio::task::spawn_blocking(move || state.close()).await;
     }
 }
 

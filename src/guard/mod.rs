@@ -1,12 +1,16 @@
-//! What keeps the server from being overrun: the master switch, the gate for addresses, permits.
+//! What keeps the server from being overrun: the master switch, the gate for addresses, permits, the rules
+//! and limits that Odoo sets for each connection.
 //!
-//! `web` asks here before a request costs anything more. Knows no HTTP and no MCP. The limits that Odoo sets
-//! for each connection (per minute, per day) need exact counters and will stand beside `Slots`.
+//! `web` asks here before a request costs anything more. Knows no HTTP and no MCP.
 
 mod address;
+mod rate;
+mod rules;
 mod slots;
 mod switch;
 
 pub use address::{Addresses, Prefix};
+pub use rate::{Rate, Reached};
+pub use rules::admits;
 pub use slots::{Full, Slot, Slots};
 pub use switch::{Closed, Switch};

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
 
-use super::Clock;
-use crate::vocab::ConnectionId;
+use crate::vocab::{Clock, ConnectionId};
 
 /// How long a change is remembered: longer than any answer can be under way or cached.
 const MEMORY_MS: u64 = 600_000;

@@ -6,7 +6,6 @@
 //! asked about unknown ones, `schema` models and fields, `wake` which messages are believed.
 
 mod budget;
-mod clock;
 mod feed;
 mod lives;
 mod principals;
@@ -14,7 +13,6 @@ mod schema;
 mod switch;
 mod wake;
 
-pub use clock::Clock;
 pub use feed::Identity;
 pub use wake::WakeRefused;
 
@@ -29,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::mirror::Mirror as Options;
 use crate::odoo::gateway::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
 use crate::odoo::{Client, Error};
-use crate::vocab::{ConnectionId, Credential, CredentialKind, Principal};
+use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, Principal};
 use lives::Lives;
 use principals::Principals;
 use schema::Schema;
@@ -52,6 +50,9 @@ pub enum Denied {
     /// Unknown, expired or revoked, or its user is gone; `reason` is the contract's word for it.
     #[error("the credential is not valid: {reason}")]
     Invalid { reason: String },
+    /// The connection's rules refuse this address; others may be let in.
+    #[error("the connection may not be used from {address}")]
+    Address { address: IpAddr },
     /// The switch went off meanwhile.
     #[error("the server is disabled")]
     Disabled,
@@ -186,7 +187,10 @@ impl Mirror {
     /// Tells the mirror what Odoo said of a call, so that a refused connection is looked at again at once.
     pub fn heed(&self, principal: &Principal, error: &Error) {
         match error {
-            Error::Fault(fault) if fault.code == FaultCode::Unauthenticated => {
+            // Of an address that was let in, Odoo says so only where the rules have changed.
+            Error::Fault(fault)
+                if matches!(fault.code, FaultCode::Unauthenticated | FaultCode::AddressDenied) =>
+            {
                 self.lives.end(principal.connection);
             }
             Error::Fault(fault) if fault.code == FaultCode::Disabled => self.bell.notify_one(),

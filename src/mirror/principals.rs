@@ -11,13 +11,15 @@ use moka::future::Cache;
 
 use super::budget::Budget;
 use super::lives::{Epoch, Lives};
-use super::{Clock, Denied, Options};
+use super::{Denied, Options};
 use crate::odoo::gateway::{AuthenticateAnswer, AuthenticateRequest, Fault, FaultCode};
 use crate::odoo::{Client, Error};
-use crate::vocab::{ConnectionId, Principal, Proof, User};
+use crate::vocab::{AddressRules, Clock, Principal, Proof, RateLimits, User};
 
 /// How long a credential that was once good is asked about outside the budget for unknown ones.
 const SEEN_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How long an entry that could not be renewed is served before Odoo is asked again.
+const AGAIN_MS: u64 = 5000;
 /// How often an answer may be overtaken by a change before the caller is told to come back.
 const TRIES: u32 = 3;
 
@@ -27,15 +29,16 @@ pub(super) struct Principals {
     clock: Clock,
     lives: Arc<Lives>,
     live: Cache<Proof, Arc<Live>>,
-    refused: Cache<Proof, Arc<Refused>>,
-    /// Which connection a proof belonged to when it was last good.
-    seen: Cache<Proof, ConnectionId>,
+    /// With an address where only that is refused.
+    refused: Cache<(Proof, Option<IpAddr>), Arc<Refused>>,
+    /// What Odoo said last of a proof that was good.
+    seen: Cache<Proof, Arc<Live>>,
     budget: Budget,
     ttl_ms: u64,
     refusal_ttl_ms: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Live {
     principal: Arc<Principal>,
     asked: Epoch,
@@ -45,7 +48,7 @@ struct Live {
 
 #[derive(Debug)]
 struct Refused {
-    reason: String,
+    denied: Denied,
     asked: Epoch,
     at_ms: u64,
 }
@@ -101,13 +104,23 @@ impl Principals {
     }
 
     async fn ask(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<Live>, Denied> {
-        if let Some(refused) = self.refused.get(proof).await
-            && self.still_refused(&refused)
-        {
-            return Err(Denied::Invalid { reason: refused.reason.clone() });
+        let peer = peer.to_canonical();
+        for address in [None, Some(peer)] {
+            if let Some(refused) = self.refused.get(&(proof.clone(), address)).await
+                && self.still_refused(&refused)
+            {
+                return Err(refused.denied.clone());
+            }
         }
-        let live = self.live.try_get_with_by_ref(proof, self.load(proof, peer)).await;
-        live.map_err(|denied| Denied::clone(&denied))
+        for _ in 0..TRIES {
+            let live = self.live.try_get_with_by_ref(proof, self.load(proof, peer)).await;
+            match live.map_err(|denied| Denied::clone(&denied)) {
+                // Those who wait share one answer, and this one was for another address.
+                Err(Denied::Address { address }) if address != peer => {}
+                live => return live,
+            }
+        }
+        Err(Denied::Busy { retry_after: Duration::from_secs(1) })
     }
 
     /// Frees what is not used any more.
@@ -149,18 +162,35 @@ impl Principals {
         match self.client.authenticate(&request).await {
             Ok(answer) => {
                 let live = live(answer, proof, asked, at_ms).ok_or(Denied::Unreachable)?;
-                let connection = live.principal.connection;
-                self.seen.insert(proof.clone(), connection).await;
-                self.lives.vouch(connection, asked);
-                Ok(Arc::new(live))
+                let live = Arc::new(live);
+                self.seen.insert(proof.clone(), Arc::clone(&live)).await;
+                self.lives.vouch(live.principal.connection, asked);
+                Ok(live)
             }
             Err(Error::Fault(fault)) if fault.code == FaultCode::Unauthenticated => {
                 Err(self.refuse(proof, &fault, asked, at_ms).await)
             }
+            Err(Error::Fault(fault)) if fault.code == FaultCode::AddressDenied => {
+                let denied = Denied::Address { address: peer };
+                let refused = Refused { denied: denied.clone(), asked, at_ms };
+                self.refused.insert((proof.clone(), Some(peer)), Arc::new(refused)).await;
+                Err(denied)
+            }
             Err(Error::Fault(fault)) if fault.code == FaultCode::Disabled => Err(Denied::Disabled),
-            Err(Error::Busy) => Err(Denied::Busy { retry_after: Duration::from_secs(1) }),
-            Err(_) => Err(Denied::Unreachable),
+            Err(error) => self.meanwhile(proof).await.ok_or(match error {
+                Error::Busy => Denied::Busy { retry_after: Duration::from_secs(1) },
+                _ => Denied::Unreachable,
+            }),
         }
+    }
+
+    /// What Odoo said last, a little longer, where it cannot be asked. How long that can go on is bounded by
+    /// the age of the settings, after which the gate closes; and no call is made without Odoo's own look.
+    async fn meanwhile(&self, proof: &Proof) -> Option<Arc<Live>> {
+        let last = self.seen.get(proof).await?;
+        let at_ms = self.clock.age_ms().saturating_sub(self.ttl_ms.saturating_sub(AGAIN_MS));
+        let live = Live { at_ms, ..Live::clone(&last) };
+        matches!(self.worth(&live), Worth::Good).then(|| Arc::new(live))
     }
 
     async fn refuse(&self, proof: &Proof, fault: &Fault, asked: Epoch, at_ms: u64) -> Denied {
@@ -168,12 +198,13 @@ impl Principals {
         let was = self.seen.remove(proof).await;
         // An expired token says nothing of its connection, which lives on with the next one.
         let asked = match was {
-            Some(connection) if matches!(reason, "revoked" | "user") => self.lives.end(connection),
+            Some(last) if matches!(reason, "revoked" | "user") => self.lives.end(last.principal.connection),
             _ => asked,
         };
-        let refused = Refused { reason: reason.to_owned(), asked, at_ms };
-        self.refused.insert(proof.clone(), Arc::new(refused)).await;
-        Denied::Invalid { reason: reason.to_owned() }
+        let denied = Denied::Invalid { reason: reason.to_owned() };
+        let refused = Refused { denied: denied.clone(), asked, at_ms };
+        self.refused.insert((proof.clone(), None), Arc::new(refused)).await;
+        denied
     }
 }
 
@@ -194,6 +225,8 @@ fn live(answer: AuthenticateAnswer, proof: &Proof, asked: Epoch, at_ms: u64) -> 
         scope: connection.scope,
         user: User { id: user.id, login: user.login, name: user.name, lang: user.lang, tz: user.tz },
         allowed_tools: connection.allowed_tools,
+        limits: RateLimits { minute: connection.rate_limit_minute, day: connection.rate_limit_day },
+        addresses: AddressRules { allowed: connection.allowed_ips, blocked: connection.blocked_ips },
         schema_key,
         proof: proof.clone(),
     };

@@ -9,8 +9,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::{Clock, Gate};
+use super::Gate;
 use crate::odoo::gateway::{SettingsDocument, WakeUp};
+use crate::vocab::Clock;
 
 #[derive(Debug)]
 pub(super) struct Switch {

@@ -9,9 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::Clock;
 use crate::odoo::gateway::WakeUp;
-use crate::vocab::Secret;
+use crate::vocab::{Clock, Secret};
 
 /// How far the time of a message may be from ours.
 const WINDOW_MS: f64 = 30_000.0;

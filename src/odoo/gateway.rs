@@ -2,6 +2,7 @@
 //!
 //! `tests/wire/contract` holds samples of everything here and says what each member means.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -58,6 +59,9 @@ pub struct SettingsDocument {
     pub log_payloads: bool,
     /// Seconds for which settings that cannot be refreshed still count.
     pub settings_max_age: u64,
+    /// The time zone of the company, in which a day ends; an IANA name.
+    #[serde(default)]
+    pub tz: String,
 }
 
 // === authenticate ===
@@ -85,6 +89,16 @@ pub struct ConnectionDocument {
     pub scope: Scope,
     #[serde(default)]
     pub allowed_tools: Vec<String>,
+    /// None: the default of the settings. 0: no limit.
+    #[serde(default)]
+    pub rate_limit_minute: Option<u32>,
+    #[serde(default)]
+    pub rate_limit_day: Option<u32>,
+    /// Empty: every address that is not blocked.
+    #[serde(default)]
+    pub allowed_ips: Vec<IpNet>,
+    #[serde(default)]
+    pub blocked_ips: Vec<IpNet>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -404,6 +418,7 @@ pub enum FaultCode {
     BadRequest,
     Disabled,
     Unauthenticated,
+    AddressDenied,
     ReadOnly,
     ToolDenied,
     MethodDenied,

@@ -104,6 +104,9 @@ fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
         }
         FaultCode::Disabled => "MCP server is disabled by the administrator.".to_owned(),
         FaultCode::Unauthenticated => "This connection is no longer valid; it has to be authorized anew.".to_owned(),
+        FaultCode::AddressDenied => {
+            "This connection may not be used from this address; an administrator of Odoo can change that.".to_owned()
+        }
         // The gateway names arguments here that only Odoo can judge: an order, a grouping, a method's arguments.
         FaultCode::BadRequest => match text(fault, "at") {
             "" => said,

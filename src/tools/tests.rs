@@ -9,7 +9,9 @@ use super::plan::{Got, Plan, Site};
 use super::toolbox::{Entry, dry_results, entries, would_reply};
 use super::*;
 use crate::odoo::gateway::Fault;
-use crate::vocab::{ConnectionId, ConnectionKind, Principal, Proof, Scope, User, UserId};
+use crate::vocab::{
+    AddressRules, ConnectionId, ConnectionKind, Principal, Proof, RateLimits, Scope, User, UserId,
+};
 
 /// Built with `BLESS=1`, the golden tests write what they see; the difference is then reviewed in git.
 const BLESS: bool = option_env!("BLESS").is_some();
@@ -253,6 +255,8 @@ fn principal(scope: Scope, allowed_tools: &[&str]) -> Principal {
         scope,
         user: User { id: UserId(2), login: "admin".into(), name: "Admin".into(), lang: None, tz: None },
         allowed_tools: allowed_tools.iter().map(|&name| name.to_owned()).collect(),
+        limits: RateLimits::default(),
+        addresses: AddressRules::default(),
         schema_key: "k".into(),
         proof: Proof::of("x"),
     }

@@ -2,14 +2,18 @@
 //!
 //! A type enters only when three rooms need it.
 
+mod clock;
 mod credential;
 mod ids;
+mod limits;
 mod principal;
 mod scope;
 mod secret;
 
+pub use clock::Clock;
 pub use credential::{Credential, CredentialKind, Malformed, Proof};
 pub use ids::{CallId, ConnectionId, UserId};
+pub use limits::{AddressRules, RateLimits};
 pub use principal::{Principal, User};
 pub use scope::{ConnectionKind, Scope};
 pub use secret::Secret;

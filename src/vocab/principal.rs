@@ -1,6 +1,6 @@
 //! Who is calling: a live connection and the Odoo user that it acts as.
 
-use super::{ConnectionId, ConnectionKind, Proof, Scope, UserId};
+use super::{AddressRules, ConnectionId, ConnectionKind, Proof, RateLimits, Scope, UserId};
 
 /// The Odoo user behind a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Principal {
     pub user: User,
     /// Tool names that the administrator left in; empty means all.
     pub allowed_tools: Vec<String>,
+    pub limits: RateLimits,
+    pub addresses: AddressRules,
     /// Users with the same key see the same models and fields, so they share cached schemas.
     pub schema_key: String,
     /// Sent with each call, so that Odoo resolves the live credential every time.

@@ -9,7 +9,7 @@ use super::listener::Life;
 use super::origin::Sites;
 use super::peer::{Proxies, Wire};
 use crate::config::{Limits, Server};
-use crate::guard::{Addresses, Slots, Switch};
+use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::Endpoint;
 use crate::mirror::Mirror;
 
@@ -18,6 +18,7 @@ pub struct Parts {
     pub mirror: Arc<Mirror>,
     pub switch: Arc<Switch>,
     pub addresses: Arc<Addresses>,
+    pub rate: Rate,
     pub endpoint: Endpoint,
     pub life: Life,
 }
@@ -27,6 +28,7 @@ pub struct Edge {
     pub mirror: Arc<Mirror>,
     pub switch: Arc<Switch>,
     pub addresses: Arc<Addresses>,
+    pub rate: Rate,
     pub endpoint: Endpoint,
     pub life: Life,
     pub limits: Limits,
@@ -42,11 +44,12 @@ pub struct Edge {
 
 impl Edge {
     pub fn new(server: &Server, limits: &Limits, parts: Parts) -> Arc<Self> {
-        let Parts { mirror, switch, addresses, endpoint, life } = parts;
+        let Parts { mirror, switch, addresses, rate, endpoint, life } = parts;
         Arc::new(Self {
             mirror,
             switch,
             addresses,
+            rate,
             endpoint,
             life,
             sites: Sites::new(server.public_origin(), &server.allowed_hosts, &server.allowed_origins),

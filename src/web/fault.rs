@@ -9,6 +9,9 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use crate::guard::Reached;
+use crate::state::Span;
+
 /// Why a request is refused before, or instead of, MCP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -35,6 +38,8 @@ pub enum Fault {
         limit: &'static str,
         wait: Duration,
     },
+    /// The connection has made as many requests as it may.
+    Rate(Reached),
     /// The body is no JSON.
     Parse,
     /// The body is JSON but no message, or the request is none that can be served.
@@ -109,6 +114,7 @@ impl Fault {
                 "The token's scope does not allow this".into()),
             Self::Limit { limit, wait } => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached",
                 format!("The limit {limit} is reached; try again in {} s", seconds(*wait)).into()),
+            Self::Rate(reached) => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached", told(reached).into()),
             Self::Parse => row(StatusCode::BAD_REQUEST, -32700, "parse_error",
                 "The body is not valid JSON".into()),
             Self::Invalid { message } => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "invalid_request",
@@ -162,6 +168,12 @@ impl Fault {
                 data.insert("limit".to_owned(), json!(limit));
                 data.insert("resets_in".to_owned(), json!(seconds(*wait)));
             }
+            Self::Rate(reached) => {
+                data.insert("limit".to_owned(), json!(name(reached.span)));
+                data.insert("most".to_owned(), json!(reached.most));
+                data.insert("resets_in".to_owned(), json!(seconds(reached.wait)));
+                data.insert("resets_at".to_owned(), json!(reached.resets_at.to_string()));
+            }
             Self::Scope { needed } => {
                 data.insert("scope".to_owned(), json!(needed));
             }
@@ -179,7 +191,7 @@ impl Fault {
         match self {
             Self::Disabled => Some(seconds(SWITCH_WAIT)),
             Self::Unknown | Self::Unreachable => Some(seconds(ODOO_WAIT)),
-            Self::Limit { wait, .. } => Some(seconds(*wait)),
+            Self::Limit { wait, .. } | Self::Rate(Reached { wait, .. }) => Some(seconds(*wait)),
             _ => None,
         }
     }
@@ -210,6 +222,24 @@ impl Fault {
             _ => None,
         }
     }
+}
+
+/// The names of the fields in Odoo where an administrator sets the limits.
+fn name(span: Span) -> &'static str {
+    match span {
+        Span::Minute => "rate_limit_minute",
+        Span::Day => "rate_limit_day",
+    }
+}
+
+fn told(reached: &Reached) -> String {
+    let Reached { span, most, wait, resets_at } = reached;
+    let span = if *span == Span::Minute { "minute" } else { "day" };
+    let (name, wait) = (name(reached.span), seconds(*wait));
+    format!(
+        "This connection has made the {most} requests a {span} that it may ({name}); the limit resets in {wait} s, \
+         at {resets_at}"
+    )
 }
 
 /// Rounded up: a client that comes back on the second must not be early.

@@ -25,7 +25,7 @@ use super::origin::Sites;
 use super::reply;
 use super::routes::Asked;
 use super::visit;
-use crate::guard::Closed;
+use crate::guard::{self, Closed};
 use crate::mirror::Denied;
 use crate::telemetry::names;
 use crate::vocab::{Credential, Principal};
@@ -119,7 +119,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Steps 2 and 3: who is calling.
+/// Steps 2 and 3: who is calling, and whether he may from there.
 async fn admit(edge: &Edge, headers: &HeaderMap, peer: IpAddr) -> Result<Arc<Principal>, Fault> {
     // The switch and the address come first: authentication is what an attacker makes the server pay for.
     open(edge)?;
@@ -143,6 +143,9 @@ async fn admit(edge: &Edge, headers: &HeaderMap, peer: IpAddr) -> Result<Arc<Pri
 
 async fn resolve(edge: &Edge, credential: &Credential, peer: IpAddr) -> Result<Arc<Principal>, Fault> {
     match edge.mirror.principal(credential, peer).await {
+        // Step 4 begins: whose rules refuse this address is known from here on. The credential is good, so
+        // this is no failed attempt, and none that opens the gate for this address either.
+        Ok(principal) if !guard::admits(&principal.addresses, peer) => Err(Fault::Address),
         Ok(principal) => {
             edge.addresses.accepted(peer, &credential.proof);
             Ok(principal)
@@ -151,6 +154,7 @@ async fn resolve(edge: &Edge, credential: &Credential, peer: IpAddr) -> Result<A
             edge.addresses.failed(peer, Some(&credential.proof));
             Err(credential::refused(&reason))
         }
+        Err(Denied::Address { .. }) => Err(Fault::Address),
         Err(Denied::Disabled) => Err(Fault::Disabled),
         Err(Denied::Busy { retry_after }) => {
             Err(Fault::Limit { limit: "unknown_credentials", wait: retry_after })

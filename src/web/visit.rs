@@ -16,7 +16,8 @@ use super::relay::{self, End};
 use super::reply;
 use crate::guard::{Full, Slot, Slots};
 use crate::mcp::{Caller, Lane, Visit};
-use crate::vocab::ConnectionId;
+use crate::state::Receipt;
+use crate::vocab::{ConnectionId, Principal};
 
 /// When a place taken by a request may be free again.
 const SOON: Duration = Duration::from_secs(1);
@@ -41,6 +42,7 @@ pub async fn post(
     open(edge).map_err(with_id)?;
     let listens = message.is("subscriptions/listen");
     let permit = permit(edge, connection, &message).map_err(with_id)?.map(Arc::new);
+    let receipt = count(edge, &principal, &message).await.map_err(with_id)?;
     let Road { lane, ticket, reservation } =
         lane::post(&edge.endpoint, &message, &mut headers, connection).map_err(with_id)?;
     let lifetime = edge.mirror.lifetime(connection);
@@ -57,14 +59,29 @@ pub async fn post(
     let request = lane::request(method, headers, body);
     tracing::debug!(%connection, method = message.method, tool = message.name, "admitted");
     let answer = edge.endpoint.handle(Visit { caller, lane, reservation, request }).await;
+    // What a client has an answer for is counted, even if this process is killed now.
+    receipt.kept().await;
     Ok(relay::answer(answer, id.as_ref(), (permit, ticket, watching), end).await)
 }
 
-/// Step 4: a place among the requests in flight, or among the open streams. Limits count requests; not
-/// notifications, answers and pings. The limits that Odoo sets for each connection, per minute and per day,
-/// will be asked here, before a place is taken.
+/// What limits are about: requests; not notifications, answers and pings.
+fn is_limited(message: &Message) -> bool {
+    message.kind == Kind::Request && !message.is("ping")
+}
+
+/// Step 4: the limits of the connection, per minute and per day. They come after the permit, so that a
+/// request without a place is not counted either.
+async fn count(edge: &Edge, principal: &Principal, message: &Message) -> Result<Receipt, Fault> {
+    if !is_limited(message) {
+        return Ok(Receipt::settled());
+    }
+    let settings = edge.mirror.settings().ok_or(Fault::Unknown)?;
+    edge.rate.take(principal, &settings).await.map_err(Fault::Rate)
+}
+
+/// Step 4: a place among the requests in flight, or among the open streams.
 fn permit(edge: &Edge, connection: ConnectionId, message: &Message) -> Result<Option<Slot>, Fault> {
-    if message.kind != Kind::Request || message.is("ping") {
+    if !is_limited(message) {
         return Ok(None);
     }
     if message.is("subscriptions/listen") {

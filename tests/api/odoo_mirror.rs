@@ -138,6 +138,22 @@ async fn a_dead_odoo_is_told_from_a_bad_key() {
 }
 
 #[tokio::test]
+async fn who_was_let_in_stays_in_while_odoo_is_away() {
+    let scene = Scene::woken().await;
+    scene.ask("one").await.unwrap();
+    scene.odoo.refuse();
+    scene.clock.advance(Duration::from_secs(200));
+    assert_eq!(scene.ask("one").await.unwrap().connection, ONE);
+    // Who was never seen is nobody.
+    assert_eq!(scene.ask("two").await.unwrap_err(), Denied::Unreachable);
+    // What ends a connection ends it also then.
+    let mut news = wake_up(1, true, 1, &[1]);
+    news["time"] = json!(news["time"].as_f64().unwrap() + 200.0);
+    scene.wake(&news).unwrap();
+    assert_eq!(scene.ask("one").await.unwrap_err(), Denied::Unreachable);
+}
+
+#[tokio::test]
 async fn an_answer_overtaken_by_a_revocation_is_never_served() {
     let scene = Scene::woken().await;
     let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

@@ -46,6 +46,10 @@ def disabled():
     return GatewayError("disabled", "MCP server is disabled by the administrator")
 
 
+def address_denied():
+    return GatewayError("address_denied", "This connection may not be used from this address.")
+
+
 def read_only():
     return GatewayError("read_only", "This connection may only read.")
 

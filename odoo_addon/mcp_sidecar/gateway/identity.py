@@ -6,7 +6,7 @@ import pytz
 
 from odoo import SUPERUSER_ID
 
-from . import faults
+from . import addresses, faults
 
 CONTEXT_KEYS = ("lang", "tz", "allowed_company_ids", "active_test")
 
@@ -17,6 +17,14 @@ def resolve(env, proof):
     if who.user_id == SUPERUSER_ID:
         # Odoo gives this user all rights, so no credential may ever lead to it
         raise faults.GatewayError("unauthenticated", "The connection's user may not be used.", reason="user")
+    return who
+
+
+def let_in(env, proof, ip):
+    """Who a proof stands for, if its connection may be used from that address."""
+    who = resolve(env, proof)
+    if not addresses.admits(who.allowed_ips, who.blocked_ips, ip):
+        raise faults.address_denied()
     return who
 
 
@@ -88,6 +96,10 @@ def document(env, who):
             "kind": who.kind,
             "scope": who.scope,
             "allowed_tools": list(who.allowed_tools),
+            "rate_limit_minute": _limit(who.rate_limit_minute),
+            "rate_limit_day": _limit(who.rate_limit_day),
+            "allowed_ips": [str(network) for network in who.allowed_ips],
+            "blocked_ips": [str(network) for network in who.blocked_ips],
         },
         "user": {
             "id": who.user_id,
@@ -99,6 +111,11 @@ def document(env, who):
         "schema_key": schema_key(env, who),
         "expires_at": who.expires_at.isoformat(timespec="seconds") + "Z" if who.expires_at else None,
     }
+
+
+def _limit(value):
+    """A connection's own limit (0: none), or None where the default of the settings counts."""
+    return None if value is None or value < 0 else value
 
 
 def schema_key(env, who):

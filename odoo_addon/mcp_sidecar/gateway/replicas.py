@@ -130,8 +130,9 @@ def settings(env):
     # without a row nothing is allowed, as where the switch is off
     if not found:
         # without a row nothing is allowed, as where the switch is off
-        return dict.fromkeys(SETTINGS, 0) | {"enabled": False}
-    return {name: False if value is None else value for name, value in found[0].items()}
+        return dict.fromkeys(SETTINGS, 0) | {"enabled": False, "tz": "UTC"}
+    known = {name: False if value is None else value for name, value in found[0].items()}
+    return known | {"tz": env["mcp.server.settings"]._company_tz()}
 
 
 def _now():

@@ -24,7 +24,7 @@ def execute(env, request):
 
 def _read(env, request, deadline):
     with _translated(env), guarded(env, deadline, read_only=True):
-        who = identity.resolve(env, request["proof"])
+        who = identity.let_in(env, request["proof"], request["ip"])
         results = executor.run(identity.become(env, who, request["context"]), who, request, deadline)
     _end_dry_run(request, results)
     return _answer(request, results)
@@ -32,7 +32,7 @@ def _read(env, request, deadline):
 
 def _write(env, request, deadline):
     with _translated(env), guarded(env, deadline, read_only=False):
-        who = identity.resolve(env, request["proof"])
+        who = identity.let_in(env, request["proof"], request["ip"])
         # before anything stored is answered: the connection may do less today
         policy.check_call(who, request)
         stored = None
@@ -102,17 +102,17 @@ class _Batch:
         calls = []
         for index, request in enumerate(self._requests):
             try:
-                who = self._resolve(request["proof"])
+                who = self._let_in(request["proof"], request["ip"])
             except faults.GatewayError as refusal:
                 answers[index] = _refused(request, refusal)
             else:
                 calls.append(((who.user_id, json.dumps(request["context"], sort_keys=True)), index, who))
         return sorted(calls, key=lambda call: call[:2])
 
-    def _resolve(self, proof):
-        if proof not in self._known:
-            self._known[proof] = identity.resolve(self._env, proof)
-        return self._known[proof]
+    def _let_in(self, proof, ip):
+        if (proof, ip) not in self._known:
+            self._known[proof, ip] = identity.let_in(self._env, proof, ip)
+        return self._known[proof, ip]
 
     def _answer(self, guard, index, who):
         request, deadline = self._requests[index], self._deadlines[index]
@@ -154,9 +154,9 @@ def asking(env):
         yield
 
 
-def authenticate(env, proof):
+def authenticate(env, request):
     with asking(env):
-        who = identity.resolve(env, proof)
+        who = identity.let_in(env, request["proof"], request["ip"])
         document = identity.document(env, who)
     # after the read-only part; a sidecar asks again each minute that a connection is in use
     env["mcp.connection"].browse(who.connection_id)._touch()

@@ -6,12 +6,21 @@ from psycopg2 import errors
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
+from odoo.tools.misc import formatLang
+
+from ..gateway import addresses
+from .mcp_server_settings import BOUNDS
 
 IDLE_AFTER = timedelta(days=7)
 # last_used is exact to this, so that a busy connection doesn't rewrite its row with every request.
 TOUCH_EVERY = timedelta(seconds=60)
 # Changes of these concern nobody but the reader of the form.
 UNNOTED_FIELDS = {"notes", "last_used"}
+
+LIMITS = ("rate_limit_minute", "rate_limit_day")
+# An own limit of a connection that says: there is none, the default of Server Settings counts.
+DEFAULT_LIMIT = -1
+LIMIT_MODES = [("default", "Server default"), ("own", "Own limit"), ("none", "No limit")]
 
 _TOOL_NAME = re.compile(r"[a-z0-9_]{1,40}")
 
@@ -83,6 +92,53 @@ class McpConnection(models.Model):
     allowed_tools = fields.Text(
         help="Names of the tools this connection may use, one a line. Empty: all tools of its scope.",
     )
+    rate_limit_minute = fields.Integer(
+        string="Requests per Minute",
+        default=DEFAULT_LIMIT,
+        required=True,
+        help="Most requests that this connection may make in a minute of the clock. -1: the default of Server Settings "
+        "counts, also after it is changed. 0: no limit.",
+    )
+    rate_limit_day = fields.Integer(
+        string="Requests per Day",
+        default=DEFAULT_LIMIT,
+        required=True,
+        help="Most requests that this connection may make in a day, which ends at midnight in the time zone of the "
+        "company (see Server Settings). -1: the default of Server Settings counts, also after it is changed. 0: no "
+        "limit.",
+    )
+    rate_limit_minute_mode = fields.Selection(
+        LIMIT_MODES,
+        string="Limit per Minute",
+        compute="_compute_limit_modes",
+        readonly=False,
+        help="Server default: as Server Settings say, also after they are changed. Own limit: the number beside it. "
+        "No limit: as many requests as the AI tool likes.",
+    )
+    rate_limit_day_mode = fields.Selection(
+        LIMIT_MODES,
+        string="Limit per Day",
+        compute="_compute_limit_modes",
+        readonly=False,
+        help="Server default: as Server Settings say, also after they are changed. Own limit: the number beside it, "
+        "until midnight in the time zone of the company. No limit: as many requests as the AI tool likes.",
+    )
+    default_limits = fields.Char(
+        string="Server Default",
+        compute="_compute_default_limits",
+        help="What Server Settings say now, and in which time zone days end.",
+    )
+    allowed_ips = fields.Text(
+        string="Allowed Addresses",
+        help="Where the AI tool may connect from: an IPv4 or IPv6 address or a network in CIDR form a line, such as "
+        "203.0.113.9, 198.51.100.0/24 or 2001:db8::/32; what follows a # is a comment. Empty: from everywhere that "
+        "isn't blocked.",
+    )
+    blocked_ips = fields.Text(
+        string="Blocked Addresses",
+        help="Where the AI tool may not connect from, in the same form. A blocked address is refused even if it is "
+        "allowed as well.",
+    )
     notes = fields.Text(help="For your own use; AI tools never see it.")
     credential_ids = fields.One2many(
         "mcp.credential",
@@ -90,6 +146,11 @@ class McpConnection(models.Model):
         string="Credentials",
         readonly=True,
         help="What the AI tool may show to be let in. The secret itself is not stored.",
+    )
+
+    _limits_from_minus_one = models.Constraint(
+        "CHECK (rate_limit_minute >= -1 AND rate_limit_day >= -1)",
+        "A limit is a number of requests, 0 for no limit or -1 for the default of Server Settings.",
     )
 
     # === Computes and constraints ===
@@ -133,6 +194,42 @@ class McpConnection(models.Model):
         }
         return Domain.OR(domains[status] for status in value if status in domains)
 
+    @api.depends("rate_limit_minute", "rate_limit_day")
+    def _compute_limit_modes(self):
+        for connection in self:
+            for name in LIMITS:
+                limit = connection[name]
+                connection[f"{name}_mode"] = "default" if limit < 0 else "own" if limit else "none"
+
+    @api.depends_context("lang")
+    def _compute_default_limits(self):
+        # sudo: whoever has a connection may know how much it may be used
+        settings = self.env["mcp.server.settings"].sudo().get_settings()
+        no_limit = self.env._("no limit")
+        self.default_limits = self.env._(
+            "%(minute)s a minute, %(day)s a day (%(tz)s)",
+            minute=formatLang(self.env, settings.rate_limit_minute, 0) if settings.rate_limit_minute else no_limit,
+            day=formatLang(self.env, settings.rate_limit_day, 0) if settings.rate_limit_day else no_limit,
+            tz=settings.company_tz,
+        )
+
+    @api.onchange("rate_limit_minute_mode")
+    def _onchange_rate_limit_minute_mode(self):
+        self._take_limit_mode("rate_limit_minute")
+
+    @api.onchange("rate_limit_day_mode")
+    def _onchange_rate_limit_day_mode(self):
+        self._take_limit_mode("rate_limit_day")
+
+    def _take_limit_mode(self, name):
+        mode = self[f"{name}_mode"]
+        if mode == "own" and self[name] <= 0:
+            # sudo: the default is what an own limit starts from
+            settings = self.env["mcp.server.settings"].sudo().get_settings()
+            self[name] = settings[name] or settings.default_get([name])[name]
+        elif mode in ("default", "none"):
+            self[name] = DEFAULT_LIMIT if mode == "default" else 0
+
     @api.constrains("user_id", "active")
     def _check_user(self):
         # sudo: group membership and archived users are judged whoever asks
@@ -164,6 +261,49 @@ class McpConnection(models.Model):
                         )
                     )
 
+    @api.constrains(*LIMITS)
+    def _check_limits(self):
+        for connection in self:
+            for name in LIMITS:
+                least, greatest = DEFAULT_LIMIT, BOUNDS[name][1]
+                if not least <= connection[name] <= greatest:
+                    raise ValidationError(
+                        self.env._(
+                            "%(field)s must be between 1 and %(greatest)s; or 0 for no limit, or -1 for the default "
+                            "of Server Settings.",
+                            field=self._fields[name].get_description(self.env, ["string"])["string"],
+                            greatest=greatest,
+                        )
+                    )
+
+    @api.constrains("allowed_ips", "blocked_ips")
+    def _check_addresses(self):
+        for connection in self:
+            for name in ("allowed_ips", "blocked_ips"):
+                try:
+                    addresses.networks(connection[name])
+                except addresses.InvalidLine as exc:
+                    raise ValidationError(self._describe_invalid_line(name, exc)) from exc
+
+    def _describe_invalid_line(self, name, invalid):
+        field = self._fields[name].get_description(self.env, ["string"])["string"]
+        if invalid.hint:
+            return self.env._(
+                "%(field)s, line %(number)s: “%(line)s” is an address inside of a network. Write %(hint)s for the "
+                "whole network, or the address alone.",
+                field=field,
+                number=invalid.number,
+                line=invalid.line,
+                hint=invalid.hint,
+            )
+        return self.env._(
+            "%(field)s, line %(number)s: “%(line)s” is neither an IP address nor a network in CIDR form, such as "
+            "203.0.113.9, 198.51.100.0/24 or 2001:db8::/32.",
+            field=field,
+            number=invalid.number,
+            line=invalid.line,
+        )
+
     @api.model
     def _tool_names(self, text):
         return [line.strip() for line in (text or "").splitlines() if line.strip()]
@@ -172,7 +312,7 @@ class McpConnection(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        connections = super().create(vals_list)
+        connections = super().create([_with_default_limits(vals) for vals in vals_list])
         connections._check_may_hold_key()
         return connections
 
@@ -182,7 +322,7 @@ class McpConnection(models.Model):
                 raise UserError(
                     self.env._("User and type of a connection can't be changed: revoke it and create another one.")
                 )
-        result = super().write(vals)
+        result = super().write(_with_default_limits(vals))
         if vals.keys() - UNNOTED_FIELDS:
             self._note()
         return result
@@ -289,3 +429,9 @@ class McpConnection(models.Model):
 
     def action_connect_new_tool(self):
         return self.env["ir.actions.act_window"]._for_xml_id("mcp_sidecar.mcp_connect_wizard_action")
+
+
+def _with_default_limits(vals):
+    """The values with what an import leaves empty made the default: Odoo would store 0, which means no limit."""
+    empty = {name for name in LIMITS if vals.get(name, 0) is False or vals.get(name, 0) is None}
+    return vals | dict.fromkeys(empty, DEFAULT_LIMIT) if empty else vals

@@ -3,17 +3,19 @@ from collections import namedtuple
 from odoo import SUPERUSER_ID, api, fields, models, tools
 
 from ..exceptions import GatewayError
-from ..gateway import credential_text
+from ..gateway import addresses, credential_text
 
 Resolved = namedtuple(
     "Resolved",
-    "credential_id connection_id user_id kind scope allowed_tools connection_name expires_at login user_name lang tz",
+    "credential_id connection_id user_id kind scope allowed_tools connection_name expires_at login user_name lang tz "
+    "rate_limit_minute rate_limit_day allowed_ips blocked_ips",
 )
 
 _RESOLVE = """
     SELECT credential.id, connection.id, connection.user_id, connection.kind, connection.scope,
            connection.allowed_tools, connection.name, credential.expires_at,
            users.login, partner.name, partner.lang, partner.tz,
+           connection.rate_limit_minute, connection.rate_limit_day, connection.allowed_ips, connection.blocked_ips,
            connection.active,
            users.active AND NOT users.share AND users.id != %(superuser)s
                AND NOT EXISTS (
@@ -99,7 +101,11 @@ class McpCredential(models.Model):
         if not user_usable:
             raise GatewayError("unauthenticated", "The connection's user may not be used.", reason="user")
         names = self.env["mcp.connection"]._tool_names(found.allowed_tools)
-        return found._replace(allowed_tools=names)
+        return found._replace(
+            allowed_tools=names,
+            allowed_ips=addresses.networks(found.allowed_ips),
+            blocked_ips=addresses.networks(found.blocked_ips),
+        )
 
     def _fetch(self, digest):
         self.env.flush_all()

@@ -26,7 +26,7 @@ class McpGateway(models.AbstractModel):
 
     @door(requests.AUTHENTICATE)
     def authenticate(self, request):
-        return service.authenticate(self.env, request["proof"])
+        return service.authenticate(self.env, request)
 
     @door(requests.EXECUTE)
     def execute(self, request):

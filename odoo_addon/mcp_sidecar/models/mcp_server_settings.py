@@ -35,13 +35,21 @@ class McpServerSettings(models.Model):
         string="Default Rate Limit (requests/min)",
         default=60,
         required=True,
-        help="Most requests that one connection may make in a minute. 0 means no limit.",
+        help="Most requests that one connection may make in a minute of the clock. 0 means no limit. A connection can "
+        "have a limit of its own. A change counts at once.",
     )
     rate_limit_day = fields.Integer(
         string="Default Rate Limit (requests/day)",
         default=10000,
         required=True,
-        help="Most requests that one connection may make in a day. 0 means no limit.",
+        help="Most requests that one connection may make in a day, which ends at midnight in the time zone shown "
+        "below. 0 means no limit. A connection can have a limit of its own. A change counts at once.",
+    )
+    company_tz = fields.Char(
+        string="Company Time Zone",
+        compute="_compute_company_tz",
+        help="The days of rate limits end at midnight in this time zone: that of the main company's contact, else that "
+        "of its working hours, else UTC.",
     )
 
     access_token_timeout = fields.Integer(
@@ -175,6 +183,9 @@ class McpServerSettings(models.Model):
         self.log_count_7d = self._count("mcp.audit.log", [("create_date", ">=", week_ago)])
         self.session_count = self._count("mcp.session", [("active", "=", True)])
 
+    def _compute_company_tz(self):
+        self.company_tz = self._company_tz()
+
     def _count(self, model, domain):
         return self.env[model].search_count(domain) if model in self.env else 0
 
@@ -248,6 +259,16 @@ class McpServerSettings(models.Model):
         raise UserError(self.env._("The MCP server settings can't be deleted. Use the switch to turn the server off."))
 
     # === Questions of others ===
+
+    @api.model
+    def _company_tz(self):
+        """The time zone in which the days of rate limits end."""
+        # sudo: the service account may read nothing; a time zone is no secret
+        company = self.env.ref("base.main_company", raise_if_not_found=False) or self.env["res.company"]
+        company = company.sudo() or company.sudo().search([], limit=1, order="id")
+        # without the addon resource, companies have no working hours
+        hours = company.resource_calendar_id if "resource_calendar_id" in company else None
+        return company.partner_id.tz or (hours and hours.tz) or "UTC"
 
     @api.model
     def _endpoint_url(self):

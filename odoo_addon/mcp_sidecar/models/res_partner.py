@@ -17,6 +17,9 @@ class ResPartner(models.Model):
         if NOTED_FIELDS & vals.keys():
             # sudo: whoever changes a partner need not see users and their connections
             self.sudo().with_context(active_test=False).user_ids._mcp_note_connections()
+            # sudo: the same; the days of rate limits end in the company's time zone
+            if "tz" in vals and self.env["res.company"].sudo().search_count([("partner_id", "in", self.ids)], limit=1):
+                self.env["mcp.event"]._note("settings")
         return result
 
     def _mcp_keep_mailbox(self, email):

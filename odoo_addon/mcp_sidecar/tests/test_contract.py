@@ -190,6 +190,21 @@ class TestContractAnswers(GatewayCase):
         self.settings_admin.tz = "Europe/Brussels"
         answer = self.ask("authenticate", {"proof": self.proof, "ip": "203.0.113.9"})
         self.assert_answer("a live key", answer, "authenticate")
+        name = "a live key with limits and address rules of its own"
+        agreed = self.agreed(name, "authenticate")["answer"]["connection"]
+        ruled, key = self.connect(self.settings_admin)
+        ruled.write({member: agreed[member] for member in ("rate_limit_minute", "rate_limit_day")})
+        ruled.write({member: "\n".join(agreed[member]) for member in ("allowed_ips", "blocked_ips")})
+        answer = self.ask("authenticate", {"proof": credential_text.proof(key), "ip": "203.0.113.9"})
+        self.assert_answer(name, answer, "authenticate")
+        self.assertEqual({**answer["connection"], "id": agreed["id"], "name": agreed["name"]}, agreed)
+        refused = {"proof": credential_text.proof(key), "ip": agreed["blocked_ips"][0].partition("/")[0]}
+        for method, asked in (
+            ("authenticate", refused),
+            ("execute", request(refused["proof"], {"op": "session"}, ip=refused["ip"])),
+        ):
+            fault = self.refused(lambda method=method, asked=asked: self.ask(method, asked))
+            self.assert_agreed_fault("an address that is blocked", fault, method)
         connection, key = self.connect(self.settings_admin)
         connection.action_revoke()
         for name, proof in [("an unknown key", "0" * 64), ("a revoked connection", credential_text.proof(key))]:

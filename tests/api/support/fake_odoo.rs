@@ -226,11 +226,13 @@ impl FakeOdoo {
         self.shared.uid.store(uid, Ordering::SeqCst);
     }
 
-    /// Makes a credential known. `connection` is its id, `scope` is `full` or `read_only`.
+    /// Makes a credential known. `connection` is its id, `scope` is `full` or `read_only`. It has no limits and
+    /// no address rules.
     pub fn add_key(&self, proof: &str, connection: i64, scope: &str) {
         let document = json!({
             "connection": {"id": connection, "name": format!("Connection {connection}"), "kind": "api_key",
-                           "scope": scope, "allowed_tools": []},
+                           "scope": scope, "allowed_tools": [], "rate_limit_minute": 0, "rate_limit_day": 0,
+                           "allowed_ips": [], "blocked_ips": []},
             "user": {"id": 2, "login": "admin", "name": "Mitchell Admin", "lang": "en_US", "tz": "UTC"},
             "schema_key": "5f2b9c0d1e3a4b5c", "expires_at": null,
         });
@@ -247,6 +249,16 @@ impl FakeOdoo {
         for document in self.shared.keys.lock().unwrap().values_mut() {
             if document["connection"]["id"] == connection {
                 document["revoked"] = json!(true);
+            }
+        }
+        self.shared.news.lock().unwrap().0.push(connection);
+    }
+
+    /// Changes a connection (its part of what `authenticate` answers) and lets `changes` tell it.
+    pub fn change(&self, connection: i64, change: impl Fn(&mut Value)) {
+        for document in self.shared.keys.lock().unwrap().values_mut() {
+            if document["connection"]["id"] == connection {
+                change(&mut document["connection"]);
             }
         }
         self.shared.news.lock().unwrap().0.push(connection);
@@ -456,6 +468,7 @@ fn settings() -> Value {
         "access_token_timeout": 3600, "refresh_token_timeout": 2_592_000, "refresh_token_grace": 60,
         "allow_dynamic_registration": true, "enable_event_streaming": true, "enable_report_generation": true,
         "audit_retention_days": 90, "log_payloads": false, "settings_max_age": 300,
+        "tz": "UTC",
     })
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odoo_mcp_sidecar::config::mirror::Mirror as Options;
-use odoo_mcp_sidecar::mirror::{Clock, Denied, Gate, Identity, Mirror, WakeRefused};
-use odoo_mcp_sidecar::vocab::{ConnectionId, Credential, CredentialKind, Principal, Proof, Secret};
+use odoo_mcp_sidecar::mirror::{Denied, Gate, Identity, Mirror, WakeRefused};
+use odoo_mcp_sidecar::vocab::{Clock, ConnectionId, Credential, CredentialKind, Principal, Proof, Secret};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

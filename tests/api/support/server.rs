@@ -9,7 +9,7 @@ use odoo_mcp_sidecar::app::{App, Running};
 use odoo_mcp_sidecar::config::Config;
 use odoo_mcp_sidecar::config::odoo::Odoo;
 use odoo_mcp_sidecar::mcp::Handler;
-use odoo_mcp_sidecar::vocab::{Proof, Secret};
+use odoo_mcp_sidecar::vocab::{Clock, Proof, Secret};
 use reqwest::header::HeaderMap;
 use rmcp::ServerHandler;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub struct Server {
     pub odoo: FakeOdoo,
     pub running: Running,
     pub http: reqwest::Client,
-    _data: tempfile::TempDir,
+    pub data: tempfile::TempDir,
 }
 
 /// What came back.
@@ -78,6 +78,13 @@ pub fn key(number: u32) -> String {
     format!("{signed}{}", std::str::from_utf8(&digits).unwrap())
 }
 
+/// Makes the keys 1 to 4 known, of the connections 1 to 4.
+fn known(odoo: &FakeOdoo) {
+    for number in 1..=4 {
+        odoo.add_key(&Proof::of(&key(number)).to_hex(), i64::from(number), "full");
+    }
+}
+
 impl Server {
     pub async fn start() -> Self {
         Self::with(|_| {}).await
@@ -109,15 +116,44 @@ impl Server {
         self.modern(number, "tools/call", json!({"name": "wait", "arguments": {}}))
     }
 
+    /// With a clock that stands still.
+    pub async fn at(clock: Clock) -> Self {
+        let odoo = FakeOdoo::start().await;
+        known(&odoo);
+        let server =
+            Self::build(odoo, tempfile::tempdir().unwrap(), Some(clock), |_| {}, |handler| handler).await;
+        server.until_ready().await;
+        server
+    }
+
+    /// The same data, Odoo and clock, another process.
+    pub async fn again(self, clock: Clock) -> Self {
+        let Self { odoo, running, data, .. } = self;
+        running.stop().await;
+        let server = Self::build(odoo, data, Some(clock), |_| {}, |handler| handler).await;
+        server.until_ready().await;
+        server
+    }
+
     pub async fn unready<H>(change: impl FnOnce(&mut Config), wrap: impl FnOnce(Handler) -> H) -> Self
     where
         H: ServerHandler + Clone,
     {
         let odoo = FakeOdoo::start().await;
-        for number in 1..=4 {
-            odoo.add_key(&Proof::of(&key(number)).to_hex(), i64::from(number), "full");
-        }
-        let data = tempfile::tempdir().unwrap();
+        known(&odoo);
+        Self::build(odoo, tempfile::tempdir().unwrap(), None, change, wrap).await
+    }
+
+    async fn build<H>(
+        odoo: FakeOdoo,
+        data: tempfile::TempDir,
+        clock: Option<Clock>,
+        change: impl FnOnce(&mut Config),
+        wrap: impl FnOnce(Handler) -> H,
+    ) -> Self
+    where
+        H: ServerHandler + Clone,
+    {
         let mut config = Config::default();
         config.server.listen.set_port(0);
         config.server.admin_listen.set_port(0);
@@ -134,9 +170,13 @@ impl Server {
         config.mirror.poll_ms = 50;
         config.mirror.poll_watched_ms = 50;
         change(&mut config);
-        let running = App::build_with(config, wrap).unwrap().start().await.unwrap();
+        let mut app = App::build_with(config, wrap).unwrap();
+        if let Some(clock) = clock {
+            app = app.with_clock(clock);
+        }
+        let running = app.start().await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { odoo, running, http, _data: data }
+        Self { odoo, running, http, data }
     }
 
     pub async fn until_ready(&self) {

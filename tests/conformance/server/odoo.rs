@@ -6,19 +6,14 @@ mod fake_odoo;
 pub use fake_odoo::FakeOdoo;
 use odoo_mcp_sidecar::config::odoo::Odoo;
 use odoo_mcp_sidecar::vocab::{Proof, Secret};
-use serde_json::json;
 
 /// One of the well-formed keys of `tests/wire/credentials.json`.
 pub const API_KEY: &str = "mcp_ak_00000000000000000000000000000000000000000002eEzbZ";
 
 pub async fn start() -> FakeOdoo {
     let odoo = FakeOdoo::start().await;
+    // Without limits: the suite is one client that asks a few hundred times a minute.
     odoo.add_key(&Proof::of(API_KEY).to_hex(), 3, "full");
-    // The suite is one client that asks a few hundred times a minute.
-    odoo.settings(|settings| {
-        settings["rate_limit_minute"] = json!(1_000_000);
-        settings["rate_limit_day"] = json!(1_000_000);
-    });
     odoo
 }
 

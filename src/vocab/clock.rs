@@ -1,4 +1,4 @@
-//! Time as the mirror reads it: ages by a clock that only grows, ends of credentials by the wall clock.
+//! Time: ages by a clock that only grows, dates by the wall clock.
 //! Tests hold one that stands still until they move it.
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Clock {
     }
 
     /// Milliseconds since the clock was made, beginning with 1 so that 0 can mean never.
-    pub(super) fn age_ms(&self) -> u64 {
+    pub fn age_ms(&self) -> u64 {
         1 + match &self.0 {
             Source::System { start } => millis(start.elapsed()),
             Source::Still { moved_ms, .. } => moved_ms.load(Ordering::Acquire),
@@ -42,7 +42,7 @@ impl Clock {
     }
 
     /// Milliseconds since 1970.
-    pub(super) fn unix_ms(&self) -> u64 {
+    pub fn unix_ms(&self) -> u64 {
         match &self.0 {
             Source::System { .. } => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
             Source::Still { unix_ms, moved_ms } => unix_ms + moved_ms.load(Ordering::Acquire),

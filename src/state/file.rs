@@ -1,0 +1,117 @@
+//! The SQLite file: opened by one process at a time, readable by a person with `sqlite3`.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::embedded::{Count, Tally};
+use crate::vocab::ConnectionId;
+
+const NAME: &str = "state.sqlite";
+
+/// The form of the file; another number is another program's.
+const VERSION: i64 = 1;
+
+/// For a process that is just letting go.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS counter (
+        connection INTEGER PRIMARY KEY,
+        minute_start INTEGER NOT NULL, minute_end INTEGER NOT NULL, minute_count INTEGER NOT NULL,
+        day_start INTEGER NOT NULL, day_end INTEGER NOT NULL, day_count INTEGER NOT NULL
+    )";
+
+const WRITE: &str = "INSERT OR REPLACE INTO counter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0} is in use: another sidecar runs with the same data_dir; give each one its own")]
+    InUse(PathBuf),
+    #[error("{0} was written by another version of the sidecar")]
+    Version(PathBuf),
+    #[error("{0}: {1}")]
+    Unusable(PathBuf, rusqlite::Error),
+}
+
+#[derive(Debug)]
+pub(super) struct File(Connection);
+
+impl File {
+    /// Opens or makes the file in `directory` and holds it until dropped.
+    pub(super) fn open(directory: &Path) -> Result<Self, Error> {
+        let path = directory.join(NAME);
+        match open(&path) {
+            Ok((connection, VERSION)) => Ok(Self(connection)),
+            Ok(_) => Err(Error::Version(path)),
+            Err(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Err(Error::InUse(path)),
+                _ => Err(Error::Unusable(path, error)),
+            },
+        }
+    }
+
+    pub(super) fn read(&self) -> rusqlite::Result<Vec<(ConnectionId, Tally)>> {
+        let mut statement = self.0.prepare("SELECT * FROM counter")?;
+        let rows = statement.query_map([], |row| {
+            let count = |at: usize| -> rusqlite::Result<Count> {
+                Ok(Count { start: row.get(at)?, end: row.get(at + 1)?, count: row.get(at + 2)? })
+            };
+            Ok((ConnectionId(row.get(0)?), Tally { minute: count(1)?, day: count(4)? }))
+        })?;
+        rows.collect()
+    }
+
+    /// Writes all of them or none.
+    pub(super) fn write(&mut self, tallies: &[(ConnectionId, Tally)]) -> rusqlite::Result<()> {
+        let transaction = self.0.transaction()?;
+        {
+            let mut statement = transaction.prepare_cached(WRITE)?;
+            for (owner, Tally { minute, day }) in tallies {
+                let row = [owner.0, minute.start, minute.end, minute.count, day.start, day.end, day.count];
+                statement.execute(row)?;
+            }
+        }
+        transaction.commit()
+    }
+
+    /// Forgets counts of days that ended before `now`.
+    pub(super) fn forget(&mut self, now: i64) -> rusqlite::Result<()> {
+        self.0.execute("DELETE FROM counter WHERE day_end <= ?1", [now]).map(drop)
+    }
+}
+
+/// The connection, holding the file's lock, and the version of the file.
+fn open(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+    private(path).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    // Taken with the first transaction and kept: a second process would count for itself.
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // What was committed outlives the process; a loss of power may take the last moments.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
+    let mut version = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == 0 {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        version = VERSION;
+    }
+    transaction.commit()?;
+    Ok((connection, version))
+}
+
+/// Makes the file for this user only, in case the directory is open to others; SQLite's own beside it follow.
+fn private(path: &Path) -> std::io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        // Not even opened: to close it would let go of every lock that this process holds on it.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}
