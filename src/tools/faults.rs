@@ -110,7 +110,7 @@ fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
         // The gateway names arguments here that only Odoo can judge: an order, a grouping, a method's arguments.
         FaultCode::BadRequest => match text(fault, "at") {
             "" => said,
-            at => format!("`{}`: {said}", plain(at)),
+            at => format!("`{}`: {said}", plain(argument(at))),
         },
         FaultCode::Contract | FaultCode::NotService => {
             "The MCP server and its Odoo module do not fit together; an administrator has to update or set up one \
@@ -119,6 +119,12 @@ fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
         }
         FaultCode::DryRun | FaultCode::Internal => internal(fault),
     }
+}
+
+/// The argument that a place in the call belongs to: callers know no steps.
+fn argument(at: &str) -> &str {
+    let step = at.strip_prefix("steps.").and_then(|rest| rest.split_once('.'));
+    step.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit())).map_or(at, |(_, inner)| inner)
 }
 
 fn unknown_model(fault: &Fault, seen: Seen<'_>) -> String {
@@ -190,7 +196,7 @@ fn access_denied(fault: &Fault, said: &str) -> String {
         (said, _) => said.to_owned(),
     };
     format!(
-        "{said} These are Odoo's access rights: an administrator can change them, repeating the call does not help."
+        "{said} Repeating the call does not help; access rights are for an administrator of Odoo to decide."
     )
 }
 

@@ -117,13 +117,13 @@ fn every_fault_teaches() {
             "access_denied",
             partner(json!({"operation": "unlink"})),
             "You may not delete records of res.partner.",
-            "You may not delete records of res.partner. These are Odoo's access rights: an administrator can change them, repeating the call does not help.",
+            "You may not delete records of res.partner. Repeating the call does not help; access rights are for an administrator of Odoo to decide.",
         ),
         (
             "access_denied",
             partner(json!({})),
             "",
-            "Odoo does not let this user use res.partner so. These are Odoo's access rights: an administrator can change them, repeating the call does not help.",
+            "Odoo does not let this user use res.partner so. Repeating the call does not help; access rights are for an administrator of Odoo to decide.",
         ),
         (
             "not_found",
@@ -274,4 +274,12 @@ fn the_faults_of_the_contract_are_all_explained() {
         seen += 1;
     }
     assert!(seen >= 14);
+}
+
+#[test]
+fn a_place_in_the_call_is_told_by_its_argument() {
+    assert_eq!(argument("steps.0.order"), "order");
+    assert_eq!(argument("steps.12.values.0.name"), "values.0.name");
+    assert_eq!(argument("steps.x.order"), "steps.x.order");
+    assert_eq!(argument("order"), "order");
 }
