@@ -29,4 +29,5 @@
             "mcp_sidecar/static/tests/tours/**/*",
         ],
     },
+    "uninstall_hook": "uninstall_hook",
 }

@@ -61,7 +61,7 @@ impl Default for Limits {
             sessions_per_connection: 32,
             sessions: 4096,
             session_idle: Duration::from_secs(30 * 60),
-            in_flight_per_connection: 16,
+            in_flight_per_connection: 32,
             in_flight: 512,
             streams_per_connection: 32,
             streams: 12_288,

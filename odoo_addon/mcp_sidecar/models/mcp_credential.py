@@ -11,23 +11,38 @@ Resolved = namedtuple(
     "rate_limit_minute rate_limit_day allowed_ips blocked_ips",
 )
 
-_RESOLVE = """
-    SELECT credential.id, connection.id, connection.user_id, connection.kind, connection.scope,
-           connection.allowed_tools, connection.name, credential.expires_at,
-           users.login, partner.name, partner.lang, partner.tz,
-           connection.rate_limit_minute, connection.rate_limit_day, connection.allowed_ips, connection.blocked_ips,
-           connection.active,
-           users.active AND NOT users.share AND users.id != %(superuser)s
-               AND NOT EXISTS (
-                   SELECT FROM res_groups_users_rel AS member
-                   WHERE member.uid = users.id AND member.gid = ANY(%(service_groups)s)
-               )
-      FROM mcp_credential AS credential
-      JOIN mcp_connection AS connection ON connection.id = credential.connection_id
-      JOIN res_users AS users ON users.id = connection.user_id
-      JOIN res_partner AS partner ON partner.id = users.partner_id
-     WHERE credential.digest = %(digest)s
+# A function, since PostgreSQL keeps the plans of its queries: planning the join took longer than all the rest, and it
+# is asked with each call. The names of what it answers only keep them apart from the columns.
+_DEFINE_RESOLVE = """
+    DROP FUNCTION IF EXISTS mcp_sidecar_resolve;
+    CREATE FUNCTION mcp_sidecar_resolve(shown text, superuser integer, service_groups integer[])
+    RETURNS TABLE (
+        o_credential integer, o_connection integer, o_user integer, o_kind text, o_scope text, o_tools text,
+        o_name text, o_expires timestamp, o_login text, o_user_name text, o_lang text, o_tz text,
+        o_minute integer, o_day integer, o_allowed_ips text, o_blocked_ips text, o_active boolean, o_usable boolean
+    )
+    LANGUAGE plpgsql STABLE AS $$
+    BEGIN
+        RETURN QUERY
+        SELECT credential.id, connection.id, connection.user_id, connection.kind::text, connection.scope::text,
+               connection.allowed_tools::text, connection.name::text, credential.expires_at,
+               users.login::text, partner.name::text, partner.lang::text, partner.tz::text,
+               connection.rate_limit_minute, connection.rate_limit_day,
+               connection.allowed_ips::text, connection.blocked_ips::text,
+               connection.active,
+               users.active AND NOT users.share AND users.id != superuser
+                   AND NOT EXISTS (
+                       SELECT FROM res_groups_users_rel AS member
+                       WHERE member.uid = users.id AND member.gid = ANY(service_groups)
+                   )
+          FROM mcp_credential AS credential
+          JOIN mcp_connection AS connection ON connection.id = credential.connection_id
+          JOIN res_users AS users ON users.id = connection.user_id
+          JOIN res_partner AS partner ON partner.id = users.partner_id
+         WHERE credential.digest = shown;
+    END $$
 """
+_RESOLVE = "SELECT * FROM mcp_sidecar_resolve(%s, %s, %s)"
 
 
 class McpCredential(models.Model):
@@ -71,6 +86,9 @@ class McpCredential(models.Model):
 
     _digest_unique = models.UniqueIndex("(digest)", "This credential exists already.")
 
+    def init(self):
+        self.env.cr.execute(_DEFINE_RESOLVE)
+
     @api.model
     def _issue(self, connection, kind, expires_at=False):
         """Stores the digest of a new credential and answers its text."""
@@ -109,14 +127,7 @@ class McpCredential(models.Model):
 
     def _fetch(self, digest):
         self.env.flush_all()
-        self.env.cr.execute(
-            _RESOLVE,
-            {
-                "digest": digest,
-                "superuser": SUPERUSER_ID,
-                "service_groups": self._service_group_ids(),
-            },
-        )
+        self.env.cr.execute(_RESOLVE, [digest, SUPERUSER_ID, self._service_group_ids()])
         return self.env.cr.fetchone()
 
     @tools.ormcache(cache="groups")
