@@ -7,7 +7,7 @@
 //!  1 route, Host, Origin, body bound                                                   web
 //!  2 master switch; per-address gate (before auth costs anything)                      guard
 //!  3 credential: shape + checksum, then mirror, then Odoo -> Principal                 web -> mirror
-//!  4 address rules, in-flight permit, limits a minute and a day                          guard -> state
+//!  4 address rules, in-flight permit, limits a minute and a day                        guard -> state
 //!  5 MCP message -> method                                                             mcp (rmcp)
 //!  6 tool: allowed? arguments valid? -> compiled call                                  tools
 //!  7 call -> gateway (alone; deadline; breaker)                                        odoo

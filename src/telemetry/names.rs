@@ -1,6 +1,6 @@
 //! Every span and field name that occurs in a log line, with its meaning.
 
-/// The span of one HTTP request on the public listener.
+/// The span of one HTTP request on the public listener; made at `debug`.
 pub const REQUEST: &str = "request";
 
 /// Name and meaning of every field. Deployments may rely on these.
