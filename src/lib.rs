@@ -14,6 +14,7 @@
 //!  8 answer shaped for a model: compact, linked, paged, did-you-mean                   tools
 //!  9 reply                                                                             web
 //! changes: odoo.changes -> mirror (invalidate) -> streams end where they must
+//! sessions: mcp -> app -> odoo.sync_sessions; those that an administrator ends: odoo -> mirror -> mcp
 //! ```
 //!
 //! # Layout

@@ -146,9 +146,34 @@ impl Ledger {
     /// Ends the session that has this id now, if there is one.
     pub fn end(&self, id: &str) {
         if let Some(activity) = self.live.get(id) {
-            activity.end();
-            self.over.notify_one();
+            self.end_life(&activity);
         }
+    }
+
+    pub(super) fn end_life(&self, activity: &Activity) {
+        activity.end();
+        self.over.notify_one();
+    }
+
+    pub(super) fn end_all(&self) {
+        for activity in &self.live {
+            activity.end();
+        }
+        self.reap();
+    }
+
+    /// The sessions that are live, or were a moment ago.
+    pub(super) fn live(&self) -> Vec<Arc<Activity>> {
+        self.live.iter().map(|activity| Arc::clone(activity.value())).collect()
+    }
+
+    pub(super) fn is_live(&self, id: &str) -> bool {
+        self.live.contains_key(id)
+    }
+
+    /// Those that have ended since this was asked last.
+    pub(super) fn take_gone(&self) -> VecDeque<Arc<Activity>> {
+        std::mem::take(&mut self.gone.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Ends the pairs that were idle for too long, and puts all that has ended aside.
