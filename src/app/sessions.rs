@@ -66,10 +66,11 @@ fn document(row: &Row) -> SessionDocument {
     }
 }
 
-/// RFC 3339 in whole seconds, as the contract has it.
+/// With milliseconds: a client that comes back in the second in which an administrator ended it has to be told
+/// apart from one that did not.
 fn instant(unix_ms: u64) -> String {
-    let seconds = i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX);
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX).to_string()
+    let millis = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+    format!("{:.3}", Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX))
 }
 
 #[cfg(test)]
@@ -77,9 +78,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_are_whole_seconds() {
-        assert_eq!(instant(1_795_440_600_999), "2026-11-23T13:30:00Z");
-        assert_eq!(instant(0), "1970-01-01T00:00:00Z");
+    fn instants_have_milliseconds() {
+        assert_eq!(instant(1_795_440_600_999), "2026-11-23T13:30:00.999Z");
+        assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
         assert!(!instant(u64::MAX).is_empty());
     }
 }
