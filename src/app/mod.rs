@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::guard::{Addresses, Rate, Slots, Switch};
-use crate::mcp::{Endpoint, Handler, Sessions};
+use crate::mcp::{Endpoint, Handler, Ledger, Sessions};
 use crate::mirror::{Identity, Mirror};
 use crate::odoo::Client;
 use crate::state::{Counters, Embedded};
@@ -63,7 +63,7 @@ impl App {
         let toolbox = Arc::new(Toolbox::new(Arc::clone(&client), Arc::clone(&mirror)));
         let limits = &config.limits;
         let slots = Slots::new(limits.sessions_per_connection, limits.sessions);
-        let sessions = Arc::new(Sessions::new(slots, limits.session_idle));
+        let sessions = Arc::new(Sessions::new(slots, Ledger::new(Clock::system(), limits.session_idle)));
         let handler = wrap(Handler::new(toolbox));
         let endpoint = Endpoint::new(handler, sessions, limits.max_body_bytes);
         let switch = Arc::new(Switch::new(Arc::clone(&mirror)));
@@ -79,6 +79,7 @@ impl App {
         let bound = |listener: &TcpListener| listener.local_addr().map_err(Error::Socket);
         let (public_at, admin_at) = (bound(&public)?, bound(&admin)?);
         let replica = replica::load(&server.data_dir)?;
+        self.endpoint.ledger().belong_to(replica);
         let state: Arc<dyn Counters> = Arc::new(Embedded::open(&server.data_dir)?);
         let identity = Identity {
             replica,

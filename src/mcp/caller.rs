@@ -9,6 +9,7 @@ use rmcp::model::Extensions;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::Activity;
 use crate::guard::Slot;
 use crate::vocab::Principal;
 
@@ -24,6 +25,8 @@ pub struct Caller {
     pub request_id: Uuid,
     /// Ends with the connection: revoked, changed or deleted.
     pub lifetime: CancellationToken,
+    /// The session that the request belongs to or is about to open; none where it names one that is not there.
+    pub activity: Option<Arc<Activity>>,
     /// Given back when the handler is done with the request, which can be after the client has left.
     pub permit: Option<Arc<Slot>>,
 }
@@ -66,5 +69,37 @@ impl Scope {
             slot.map(|slot| (scope.caller.clone(), slot))
         };
         SCOPE.try_with(claim).ok().flatten()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod fixture {
+    //! Callers for the tests of this room.
+
+    use super::*;
+    use crate::vocab::{AddressRules, ConnectionId, ConnectionKind, Proof, RateLimits, User, UserId};
+
+    pub fn caller(connection: i64) -> Caller {
+        let user = User { id: UserId(2), login: "a".into(), name: "A".into(), lang: None, tz: None };
+        let principal = Principal {
+            connection: ConnectionId(connection),
+            connection_name: "One".into(),
+            kind: ConnectionKind::ApiKey,
+            scope: crate::vocab::Scope::Full,
+            user,
+            allowed_tools: Vec::new(),
+            limits: RateLimits::default(),
+            addresses: AddressRules::default(),
+            schema_key: "key".into(),
+            proof: Proof::of("a credential"),
+        };
+        Caller {
+            principal: Arc::new(principal),
+            peer: IpAddr::from([203, 0, 113, 9]),
+            request_id: Uuid::nil(),
+            lifetime: CancellationToken::new(),
+            activity: None,
+            permit: None,
+        }
     }
 }

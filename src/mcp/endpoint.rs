@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::caller::Scope;
 use super::listing::{Listings, Plain};
-use super::{Body, Caller, Sessions};
+use super::{Body, Caller, Ledger, Sessions};
 use crate::guard::Slot;
 
 /// Proxies cut silent connections after 60 s and more.
@@ -96,6 +96,11 @@ impl Endpoint {
     /// The legacy sessions of this endpoint.
     pub fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
+    }
+
+    /// The sessions of both eras.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        self.sessions.ledger()
     }
 
     /// Carries a request through rmcp. Headers that hold secrets must be gone from it.

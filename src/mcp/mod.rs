@@ -12,17 +12,21 @@
 //! * sessions have no cap, no owner and a time-out that an open stream does not prevent: `sessions`;
 //! * never set an `EventStore`: its replay asks for neither session nor principal.
 
+mod activity;
 mod caller;
 mod endpoint;
 mod handler;
 mod info;
+mod ledger;
 mod listing;
 mod sessions;
 
+pub use activity::{Activity, Era, Ticket, client_text};
 pub use caller::Caller;
 pub use endpoint::{Endpoint, Lane, Visit};
 pub use handler::Handler;
-pub use sessions::{NoSession, Sessions, Ticket};
+pub use ledger::Ledger;
+pub use sessions::Sessions;
 
 /// A body as rmcp makes it.
 pub type Body = http_body_util::combinators::BoxBody<bytes::Bytes, std::convert::Infallible>;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use futures_util::{Stream, StreamExt, stream};
@@ -19,6 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::caller::Scope;
+use super::{Activity, Ledger};
 use crate::guard::{Full, Slot, Slots};
 use crate::vocab::ConnectionId;
 
@@ -41,40 +42,23 @@ pub struct Sessions {
     engine: LocalSessionManager,
     slots: Arc<Slots>,
     open: DashMap<SessionId, Session>,
-    idle: Duration,
+    ledger: Arc<Ledger>,
 }
 
 #[derive(Debug)]
 struct Session {
-    owner: ConnectionId,
+    activity: Arc<Activity>,
     _slot: Slot,
-    /// Ends with the session, and with the connection.
-    ended: CancellationToken,
-    /// When the session was last used.
-    seen: Instant,
-    /// Held by every answer of the session that is still being sent.
-    busy: Arc<()>,
     /// 2025-11-25 and later resume broken streams; older clients stumble over the event that offers it.
     resumable: bool,
     /// The latest requests, by the number of their stream.
     asked: VecDeque<(u64, RequestId)>,
 }
 
-/// The id is unknown, over, or of somebody else; the caller is not told which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoSession;
-
-/// A request's share in its session; while it lives, the session is not idle.
-#[derive(Debug, Clone)]
-pub struct Ticket {
-    pub ended: CancellationToken,
-    _busy: Arc<()>,
-}
-
 // === impl Sessions ===
 
 impl Sessions {
-    pub fn new(slots: Arc<Slots>, idle: Duration) -> Self {
+    pub fn new(slots: Arc<Slots>, ledger: Arc<Ledger>) -> Self {
         let mut engine = LocalSessionManager::default();
         let mut config = SessionConfig::default();
         // rmcp's time-out looks at requests only and would end a session under an open stream.
@@ -82,7 +66,7 @@ impl Sessions {
         // rmcp would prime every client; see `resumable`.
         config.sse_retry = None;
         engine.session_config = config;
-        Self { engine, slots, open: DashMap::new(), idle }
+        Self { engine, slots, open: DashMap::new(), ledger }
     }
 
     /// Reserves room for a session; to be asked before rmcp sees `initialize`.
@@ -90,14 +74,17 @@ impl Sessions {
         self.slots.take(owner)
     }
 
-    /// Lets a request of `owner` into its session.
-    pub fn enter(&self, id: &str, owner: ConnectionId) -> Result<Ticket, NoSession> {
-        let mut session = self.open.get_mut(id).ok_or(NoSession)?;
-        if session.owner != owner || session.ended.is_cancelled() {
-            return Err(NoSession);
-        }
-        session.seen = Instant::now();
-        Ok(Ticket { ended: session.ended.clone(), _busy: Arc::clone(&session.busy) })
+    /// The session of `owner` with this id. None where it is unknown, over, or of somebody else; the caller is
+    /// not told which.
+    pub fn find(&self, id: &str, owner: ConnectionId) -> Option<Arc<Activity>> {
+        let session = self.open.get(id)?;
+        let activity = &session.activity;
+        (activity.connection() == owner && !activity.is_over()).then(|| Arc::clone(activity))
+    }
+
+    /// The sessions of both eras.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// How many sessions are open.
@@ -107,19 +94,19 @@ impl Sessions {
 
     /// Closes sessions that were idle for too long or whose connection ended; called every second or so.
     pub async fn reap(&self) {
-        let now = Instant::now();
-        let mut over = Vec::new();
-        for mut session in self.open.iter_mut() {
-            if Arc::strong_count(&session.busy) > 1 {
-                session.seen = now;
-            }
-            if session.ended.is_cancelled() || now.duration_since(session.seen) > self.idle {
-                over.push(session.key().clone());
-            }
+        let is_over = |session: &Session| self.ledger.is_over(&session.activity);
+        let over: Vec<_> = self
+            .open
+            .iter()
+            .filter(|session| is_over(session.value()))
+            .map(|session| session.key().clone())
+            .collect();
+        // First the streams, then the workers: they may be waiting for one of them.
+        for id in &over {
+            self.forget(id);
         }
+        self.ledger.reap();
         for id in over {
-            // First the streams, then the worker: it may be waiting for one of them.
-            self.forget(&id);
             let _ = tokio::time::timeout(CLOSING, self.engine.close_session(&id)).await;
         }
     }
@@ -130,14 +117,16 @@ impl Sessions {
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return,
-                _ = tick.tick() => self.reap().await,
+                _ = tick.tick() => {}
+                () = self.ledger.over.notified() => {}
             }
+            self.reap().await;
         }
     }
 
     fn forget(&self, id: &SessionId) {
         if let Some((_, session)) = self.open.remove(id) {
-            session.ended.cancel();
+            session.activity.end();
         }
     }
 
@@ -186,20 +175,20 @@ impl SessionManager for Sessions {
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
-        let Some((caller, slot)) = Scope::claim() else {
+        let Some((activity, slot)) = Scope::claim().and_then(|(caller, slot)| Some((caller.activity?, slot)))
+        else {
             return Err(LocalSessionManagerError::SessionNotFound("unreserved".into()));
         };
         let (id, transport) = self.engine.create_session().await?;
+        activity.name(Arc::clone(&id));
         let session = Session {
-            owner: caller.principal.connection,
+            activity: Arc::clone(&activity),
             _slot: slot,
-            ended: caller.lifetime.child_token(),
-            seen: Instant::now(),
-            busy: Arc::new(()),
             resumable: false,
             asked: VecDeque::new(),
         };
         self.open.insert(id.clone(), session);
+        self.ledger.begin(&activity);
         Ok((id, transport))
     }
 

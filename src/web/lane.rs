@@ -1,5 +1,6 @@
 //! Which era a request belongs to, which session, which of rmcp's services; and what rmcp gets to see of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use super::MCP_PATH;
 use super::fault::Fault;
 use super::message::Message;
 use crate::guard::{Full as NoRoom, Slot};
-use crate::mcp::{Endpoint, Lane, Ticket};
+use crate::mcp::{Activity, Caller, Endpoint, Era, Lane};
 use crate::vocab::ConnectionId;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -28,9 +29,36 @@ const LATER: Duration = Duration::from_secs(60);
 /// Where a POST goes, and what it holds meanwhile.
 pub struct Road {
     pub lane: Lane,
-    pub ticket: Option<Ticket>,
     /// Room for the session that is about to be opened.
     pub reservation: Option<Slot>,
+}
+
+/// The session that a POST belongs to or is about to open. None where it names one that is not there: `post`
+/// refuses that, after the limits have seen it.
+pub fn activity(
+    endpoint: &Endpoint,
+    message: &Message,
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Option<Arc<Activity>> {
+    let ledger = endpoint.ledger();
+    if message.is("initialize") && !wants_json_only(headers) {
+        return Some(ledger.opening(caller, message.client.as_deref()));
+    }
+    if is_modern(message, headers) && !message.is("initialize") {
+        return Some(ledger.meet(caller, Era::Modern, message.client.as_deref()));
+    }
+    match headers.get(SESSION) {
+        Some(_) if !message.is("initialize") => named(endpoint, headers, caller.principal.connection),
+        // Without a session, only the first request of a client would say who it is: all are one.
+        _ if wants_json_only(headers) => Some(ledger.meet(caller, Era::Legacy, None)),
+        _ => None,
+    }
+}
+
+/// The session that a GET or a DELETE names.
+pub fn named(endpoint: &Endpoint, headers: &HeaderMap, owner: ConnectionId) -> Option<Arc<Activity>> {
+    endpoint.sessions().find(headers.get(SESSION)?.to_str().ok()?, owner)
 }
 
 /// Finds the road of a POST, and removes a session id that means nothing there.
@@ -38,36 +66,39 @@ pub fn post(
     endpoint: &Endpoint,
     message: &Message,
     headers: &mut HeaderMap,
-    owner: ConnectionId,
+    caller: &Caller,
 ) -> Result<Road, Fault> {
-    let road = |lane, ticket, reservation| Ok(Road { lane, ticket, reservation });
+    let road = |lane, reservation| Ok(Road { lane, reservation });
     if message.is("initialize") {
         // A stale id is no reason to refuse a new session; rmcp would.
         headers.remove(SESSION);
         if wants_json_only(headers) {
-            return road(Lane::Plain, None, None);
+            return road(Lane::Plain, None);
         }
-        return road(Lane::Full, None, Some(reserve(endpoint, owner)?));
+        return road(Lane::Full, Some(reserve(endpoint, caller.principal.connection)?));
     }
     if is_modern(message, headers) {
         headers.remove(SESSION);
-        return road(Lane::Full, None, None);
+        return road(Lane::Full, None);
     }
     check_version(headers)?;
-    match enter(endpoint, headers, owner)? {
-        Some(ticket) => road(Lane::Full, Some(ticket), None),
-        None if wants_json_only(headers) => road(Lane::Plain, None, None),
-        None => Err(no_session_id()),
+    if enter(headers, caller.activity.as_ref())? {
+        road(Lane::Full, None)
+    } else if wants_json_only(headers) {
+        road(Lane::Plain, None)
+    } else {
+        Err(no_session_id())
     }
 }
 
 /// Finds the session of a GET or a DELETE.
-pub fn session(endpoint: &Endpoint, headers: &mut HeaderMap, owner: ConnectionId) -> Result<Ticket, Fault> {
+pub fn session(headers: &mut HeaderMap, activity: Option<Arc<Activity>>) -> Result<Arc<Activity>, Fault> {
     if version(headers).is_some_and(|version| version >= MODERN) {
         return Err(Fault::Method { allow: "POST" });
     }
     check_version(headers)?;
-    enter(endpoint, headers, owner)?.ok_or_else(no_session_id)
+    enter(headers, activity.as_ref())?;
+    activity.ok_or_else(no_session_id)
 }
 
 fn no_session_id() -> Fault {
@@ -81,13 +112,15 @@ fn reserve(endpoint: &Endpoint, owner: ConnectionId) -> Result<Slot, Fault> {
     })
 }
 
-fn enter(endpoint: &Endpoint, headers: &mut HeaderMap, owner: ConnectionId) -> Result<Option<Ticket>, Fault> {
-    let Some(id) = headers.get(SESSION).cloned() else { return Ok(None) };
-    let text = id.to_str().map_err(|_| Fault::Session)?;
-    let ticket = endpoint.sessions().enter(text, owner).map_err(|_| Fault::Session)?;
+/// Whether a session is named; it has to be there, and not to have ended meanwhile.
+fn enter(headers: &mut HeaderMap, activity: Option<&Arc<Activity>>) -> Result<bool, Fault> {
+    let Some(id) = headers.get(SESSION).cloned() else { return Ok(false) };
+    if activity.is_none_or(|activity| activity.is_over()) {
+        return Err(Fault::Session);
+    }
     // Exactly the id that was checked, should there be several.
     headers.insert(SESSION, id);
-    Ok(Some(ticket))
+    Ok(true)
 }
 
 fn is_modern(message: &Message, headers: &HeaderMap) -> bool {

@@ -1,11 +1,14 @@
 //! A first look at a body: enough of the JSON-RPC message to route and to refuse, without building a tree.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::fault::{Fault, Refusal};
+use crate::mcp::client_text;
 
 /// What sort of message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Message {
     pub name: Option<String>,
     /// The revision that `_meta` declares; only the modern era does.
     pub version: Option<String>,
+    /// Name and version of the client, where the message tells them.
+    pub client: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -51,12 +56,25 @@ struct Params<'a> {
     name: Option<&'a RawValue>,
     #[serde(borrow, rename = "_meta")]
     meta: Option<&'a RawValue>,
+    /// Of `initialize`.
+    #[serde(borrow, rename = "clientInfo")]
+    client: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
 struct Meta<'a> {
     #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
     version: Option<&'a RawValue>,
+    #[serde(borrow, rename = "io.modelcontextprotocol/clientInfo")]
+    client: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Client<'a> {
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    version: Cow<'a, str>,
 }
 
 // === impl Message ===
@@ -93,7 +111,9 @@ impl Message {
         let params: Params<'_> = members(envelope.params);
         let meta: Meta<'_> = members(params.meta);
         let (name, version) = (params.name.and_then(text), meta.version.and_then(text));
-        Ok(Self { kind, id, method, name, version })
+        let client = if method.as_deref() == Some("initialize") { params.client } else { meta.client };
+        let client = client.and_then(client_of);
+        Ok(Self { kind, id, method, name, version, client })
     }
 
     pub fn is(&self, method: &str) -> bool {
@@ -131,6 +151,11 @@ fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 
+fn client_of(raw: &RawValue) -> Option<String> {
+    let client: Client<'_> = members(Some(raw));
+    client_text(&client.name, &client.version)
+}
+
 /// The members of an object that matter here; nothing of what is no object, or says a thing twice: rmcp,
 /// which reads the whole message, will refuse it where that matters.
 fn members<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
@@ -158,6 +183,25 @@ mod tests {
         assert!(message.is("tools/call"));
         assert_eq!(message.name.as_deref(), Some("name"));
         assert_eq!(message.version.as_deref(), Some("2026-07-28"));
+    }
+
+    #[test]
+    fn a_client_says_who_it_is_once_or_with_each_request() {
+        let client = |method: &str, params: &str| {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+            read(&body).unwrap().client
+        };
+        let info = r#"{"name":"a\u0020tool","version":"2.1.0","title":"A"}"#;
+        let opening = format!(r#"{{"clientInfo":{info}}}"#);
+        let meta = format!(r#"{{"_meta":{{"io.modelcontextprotocol/clientInfo":{info}}}}}"#);
+        assert_eq!(client("initialize", opening.as_str()).as_deref(), Some("a tool 2.1.0"));
+        assert_eq!(client("tools/list", meta.as_str()).as_deref(), Some("a tool 2.1.0"));
+        assert_eq!(client("initialize", meta.as_str()), None);
+        assert_eq!(client("tools/list", opening.as_str()), None);
+        for odd in ["7", "[]", r#"{"name":7}"#, r#"{"name":"a","name":"b"}"#, "{}", "null"] {
+            let odd = format!(r#"{{"clientInfo":{odd}}}"#);
+            assert_eq!(client("initialize", odd.as_str()), None, "{odd}");
+        }
     }
 
     #[test]

@@ -36,26 +36,33 @@ pub async fn post(
     let with_id = |fault: Fault| fault.of(id.clone());
     let Admitted { request_id, method, mut headers, peer, principal } = admitted;
     let connection = principal.connection;
+    let lifetime = edge.mirror.lifetime(connection);
+    let mut caller = Caller { principal, peer, request_id, lifetime, activity: None, permit: None };
+    caller.activity = lane::activity(&edge.endpoint, &message, &headers, &caller);
     // The token before the switch, so that no change can fall between; and the switch once more, since the
     // body may have taken long.
     let opening = edge.switch.opening();
     open(edge).map_err(with_id)?;
     let listens = message.is("subscriptions/listen");
     let permit = permit(edge, connection, &message).map_err(with_id)?.map(Arc::new);
-    let receipt = count(edge, &principal, &message).await.map_err(with_id)?;
-    let Road { lane, ticket, reservation } =
-        lane::post(&edge.endpoint, &message, &mut headers, connection).map_err(with_id)?;
-    let lifetime = edge.mirror.lifetime(connection);
+    let receipt = count(edge, &caller.principal, &message).await.map_err(with_id)?;
+    let Road { lane, reservation } =
+        lane::post(&edge.endpoint, &message, &mut headers, &caller).map_err(with_id)?;
+    let ticket = caller.activity.as_ref().map(|activity| {
+        if is_limited(&message) {
+            activity.count();
+        }
+        activity.enter(peer)
+    });
     let end = listens.then(|| End {
         opening,
-        lifetime: lifetime.clone(),
+        lifetime: caller.lifetime.clone(),
         stopping: edge.life.stop.clone(),
-        session: ticket.as_ref().map(|ticket| ticket.ended.clone()).unwrap_or_default(),
+        session: caller.activity.as_ref().map(|activity| activity.ended().clone()).unwrap_or_default(),
     });
     let watching = listens.then(|| edge.mirror.watching());
     // A session keeps the parts of its `initialize`: a permit in them would never be given back.
-    let lent = permit.clone().filter(|_| !message.is("initialize"));
-    let caller = Caller { principal, peer, request_id, lifetime, permit: lent };
+    caller.permit = permit.clone().filter(|_| !message.is("initialize"));
     let request = lane::request(method, headers, body);
     tracing::debug!(%connection, method = message.method, tool = message.name, "admitted");
     let answer = edge.endpoint.handle(Visit { caller, lane, reservation, request }).await;
@@ -116,17 +123,19 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
     let Admitted { request_id, method, mut headers, peer, principal } = admitted;
     let connection = principal.connection;
     let bare = |fault: Fault| fault.of(None);
+    let activity = lane::named(&edge.endpoint, &headers, connection);
     let opening = edge.switch.opening();
     open(edge).map_err(bare)?;
-    let ticket = lane::session(&edge.endpoint, &mut headers, connection).map_err(bare)?;
+    let activity = lane::session(&mut headers, activity).map_err(bare)?;
+    let ticket = activity.enter(peer);
     let lifetime = edge.mirror.lifetime(connection);
     let end = End {
         opening,
         lifetime: lifetime.clone(),
-        session: ticket.ended.clone(),
+        session: activity.ended().clone(),
         stopping: edge.life.stop.clone(),
     };
-    let caller = Caller { principal, peer, request_id, lifetime, permit: None };
+    let caller = Caller { principal, peer, request_id, lifetime, activity: Some(activity), permit: None };
     let visit = |headers| {
         let request = lane::request(method.clone(), headers, NO_BODY);
         Visit { caller, lane: Lane::Full, reservation: None, request }
