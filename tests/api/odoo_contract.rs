@@ -3,12 +3,15 @@
 
 use std::path::PathBuf;
 
+use odoo_mcp_sidecar::audit::Document;
+use odoo_mcp_sidecar::odoo::audit::AppendAuditRequest;
 use odoo_mcp_sidecar::odoo::gateway::{
     Answer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest, FaultCode, HelloRequest,
     SchemaRequest, Step,
 };
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use odoo_mcp_sidecar::vocab::{CallId, Proof};
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::support::client::options;
@@ -105,6 +108,7 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
                 json!(client.fields(&schema).await?.fields)
             }
         }
+        "append_audit" => append(client, request).await?,
         "changes" => {
             let replica = text(&request["replica"]).parse().unwrap();
             let answer =
@@ -140,6 +144,7 @@ fn expected(method: &str, answer: &Value) -> Value {
             answers.map(|one| one.get("results").unwrap_or(&one["error"]["message"]).clone()).collect()
         }
         "call_status" => answer["answer"].get("call_id").cloned().unwrap_or_default(),
+        "append_audit" => answer.clone(),
         "schema" => answer.get("models").or(answer.get("fields")).unwrap().clone(),
         _ => json!([
             answer["cursor"],
@@ -149,6 +154,18 @@ fn expected(method: &str, answer: &Value) -> Value {
             answer["schema"]
         ]),
     }
+}
+
+/// What was answered to entries that were read into our own type and written anew.
+async fn append(client: &std::sync::Arc<Client>, request: &Value) -> Result<Value, Error> {
+    let entries = request["entries"].as_array().unwrap().iter();
+    let entries = entries.map(|entry| {
+        let document: Document = serde_json::from_value(entry.clone()).unwrap();
+        to_raw_value(&document).unwrap()
+    });
+    let replica = text(&request["replica"]).parse().unwrap();
+    let answer = client.append_audit(&AppendAuditRequest { replica, entries: entries.collect() }).await?;
+    Ok(json!({"stored": answer.stored, "pending": answer.pending}))
 }
 
 /// Requests of the samples as we can send them: every credential we know the text of has the same proof, and
@@ -178,7 +195,16 @@ fn with_deadline(mut sent: Value, wanted: &Value) -> Value {
 #[tokio::test]
 async fn every_sample_holds() {
     let mut cases = 0;
-    for method in ["hello", "authenticate", "execute", "execute_batch", "call_status", "schema", "changes"] {
+    for method in [
+        "hello",
+        "authenticate",
+        "execute",
+        "execute_batch",
+        "call_status",
+        "schema",
+        "changes",
+        "append_audit",
+    ] {
         for case in samples(method) {
             let name = format!("{method}: {}", case["name"]);
             let odoo = FakeOdoo::start().await;
