@@ -143,6 +143,8 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
     let connection = principal.connection;
     let bare = |fault: Fault| fault.of(None);
     let activity = lane::named(&edge.endpoint, &headers, connection);
+    let session = activity.clone().map(|activity| activity as Arc<dyn Session>);
+    entry.asks(Asked { session, ..Asked::default() });
     let opening = edge.switch.opening();
     open(edge).map_err(bare)?;
     let activity = lane::session(&mut headers, activity).map_err(bare)?;
