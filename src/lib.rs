@@ -12,7 +12,8 @@
 //!  6 tool: allowed? arguments valid? -> compiled call                                  tools
 //!  7 call -> gateway (alone; deadline; breaker)                                        odoo
 //!  8 answer shaped for a model: compact, linked, paged, did-you-mean                   tools
-//!  9 reply                                                                             web
+//!  9 outcome -> audit entry closed -> reply                                            audit, web
+//! audit: entries and sums -> spool -> sender -> odoo                                     audit -> state
 //! changes: odoo.changes -> mirror (invalidate) -> streams end where they must
 //! sessions: mcp -> app -> odoo.sync_sessions; those that an administrator ends: odoo -> mirror -> mcp
 //! ```
@@ -35,6 +36,8 @@ pub mod state;
 pub mod mirror;
 
 pub mod guard;
+
+pub mod audit;
 
 pub mod tools;
 

@@ -4,6 +4,7 @@
 //! sentence; then requests are served at once, and `/readyz` tells when Odoo has answered. Stop: no new
 //! connections, streams end, requests in flight finish within a bound, open writes are seen through.
 
+mod books;
 mod error;
 mod replica;
 mod running;
@@ -20,12 +21,13 @@ use rmcp::ServerHandler;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::audit::{Audit, Sink};
 use crate::config::Config;
 use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::{Endpoint, Handler, Ledger, Sessions};
 use crate::mirror::{Identity, Mirror};
 use crate::odoo::Client;
-use crate::state::{Counters, Embedded};
+use crate::state::{Counters, Embedded, Spool};
 use crate::tools::Toolbox;
 use crate::vocab::{Clock, Secret};
 use crate::web::{Edge, Life, Parts};
@@ -82,7 +84,8 @@ impl App {
         let (public_at, admin_at) = (bound(&public)?, bound(&admin)?);
         let replica = replica::load(&server.data_dir)?;
         self.endpoint.ledger().belong_to(replica);
-        let state: Arc<dyn Counters> = Arc::new(Embedded::open(&server.data_dir)?);
+        let state = Arc::new(Embedded::open(&server.data_dir)?);
+        let audit = self.audit(Arc::clone(&state) as Arc<dyn Spool>);
         let identity = Identity {
             replica,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -94,11 +97,14 @@ impl App {
         let mut tasks = Tasks::default();
         self.follow(&mut tasks, identity);
         self.tell(&mut tasks, replica);
+        let books = books::Books { client: Arc::clone(&self.client), replica };
+        account(&mut tasks, &audit, Arc::new(books));
         let parts = Parts {
             mirror: self.mirror,
             switch: self.switch,
             addresses: self.addresses,
-            rate: Rate::new(Arc::clone(&state), self.clock),
+            rate: Rate::new(Arc::clone(&state) as Arc<dyn Counters>, self.clock),
+            audit: Arc::clone(&audit),
             endpoint: self.endpoint.clone(),
             life: life.clone(),
         };
@@ -110,6 +116,7 @@ impl App {
             tasks,
             endpoint: self.endpoint,
             client: self.client,
+            audit,
             state,
             drain: server.drain_timeout,
             listeners: running::listen(&edge, &self.config.limits, public, admin),
@@ -129,6 +136,12 @@ impl App {
             signal = signals.next() => tracing::warn!(signal, "told twice: ending at once"),
         }
         Ok(())
+    }
+
+    fn audit(&self, spool: Arc<dyn Spool>) -> Arc<Audit> {
+        let mirror = Arc::clone(&self.mirror);
+        let payloads = move || mirror.settings().is_some_and(|settings| settings.log_payloads);
+        Audit::new(spool, self.config.audit.spool_max_bytes, self.clock.clone(), Box::new(payloads))
     }
 
     fn follow(&self, tasks: &mut Tasks, identity: Identity) {
@@ -152,6 +165,13 @@ impl App {
             sessions::tell(Arc::clone(&ledger), Arc::clone(&mirror), Arc::clone(&client), replica, cancel)
         });
     }
+}
+
+fn account(tasks: &mut Tasks, audit: &Arc<Audit>, sink: Arc<dyn Sink>) {
+    let summing = Arc::clone(audit);
+    tasks.keep("audit_sums", move |cancel| Arc::clone(&summing).sum_up(cancel));
+    let sending = Arc::clone(audit);
+    tasks.keep("audit_sender", move |cancel| Arc::clone(&sending).hand_on(Arc::clone(&sink), cancel));
 }
 
 async fn bind(key: &'static str, address: std::net::SocketAddr) -> Result<TcpListener, Error> {

@@ -9,10 +9,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::tasks::Tasks;
+use crate::audit::Audit;
 use crate::config::Limits;
 use crate::mcp::Endpoint;
 use crate::odoo::Client;
-use crate::state::Counters;
+use crate::state::{Counters, Embedded};
 use crate::web::{self, Bounds, Edge, Life};
 
 /// How long what is left may take after everything was told to end.
@@ -26,7 +27,8 @@ pub struct Running {
     pub(super) tasks: Tasks,
     pub(super) endpoint: Endpoint,
     pub(super) client: Arc<Client>,
-    pub(super) state: Arc<dyn Counters>,
+    pub(super) audit: Arc<Audit>,
+    pub(super) state: Arc<Embedded>,
     pub(super) drain: Duration,
     pub(super) listeners: Listeners,
 }
@@ -85,6 +87,7 @@ impl Running {
         let _ = timeout(LAST, async { tokio::join!(all(&mut public), all(&mut admin)) }).await;
         self.tasks.end(LAST).await;
         // Last, since everything above may still count. It writes a file, which is not for the runtime.
+        self.audit.close();
         let state = self.state;
         let _ = tokio::task::spawn_blocking(move || state.close()).await;
     }

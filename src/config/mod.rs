@@ -6,6 +6,7 @@
 //! (`ODOO_MCP_ODOO__URL` for `url` of `[odoo]`), flags.
 
 mod arguments;
+pub mod audit;
 mod fault;
 mod limits;
 mod log;
@@ -31,6 +32,7 @@ pub struct Config {
     pub limits: Limits,
     pub odoo: odoo::Odoo,
     pub mirror: mirror::Mirror,
+    pub audit: audit::Audit,
     pub log: Log,
 }
 
@@ -44,6 +46,7 @@ impl Config {
             limits: section::take(&mut tree, "limits", &mut faults),
             odoo: section::take(&mut tree, "odoo", &mut faults),
             mirror: section::take(&mut tree, "mirror", &mut faults),
+            audit: section::take(&mut tree, "audit", &mut faults),
             log: section::take(&mut tree, "log", &mut faults),
             // Last: what is left over belongs to no section.
             server: section::read(tree, "", &mut faults),
@@ -51,6 +54,7 @@ impl Config {
         config.server.check(&mut faults);
         config.limits.check(&mut faults);
         config.check_odoo(&mut faults);
+        config.audit.check(&mut faults);
         config.log.check(&mut faults);
         faults.into_result(config)
     }

@@ -56,8 +56,8 @@ fn known_keys() -> Vec<String> {
         let error = serde_json::from_str::<T>(r#"{"no such key": 1}"#).err().unwrap().to_string();
         error.split('`').skip(3).step_by(2).map(str::to_owned).collect()
     }
-    let keys =
-        [of::<Server>(), of::<Limits>(), of::<odoo::Odoo>(), of::<mirror::Mirror>(), of::<Log>()].concat();
+    let sections = [of::<odoo::Odoo>(), of::<mirror::Mirror>(), of::<audit::Audit>()].concat();
+    let keys = [of::<Server>(), of::<Limits>(), sections, of::<Log>()].concat();
     assert!(keys.len() > 40, "{keys:?}");
     // The example shows the better way to give it.
     keys.into_iter().filter(|key| key != "api_key").collect()
@@ -69,6 +69,7 @@ fn the_example_shows_the_defaults() {
     let (example, sound) = (load(&text, &[], &[]).unwrap(), load(SOUND, &[], &[]).unwrap());
     assert_eq!(format!("{:?}", example.limits), format!("{:?}", sound.limits));
     assert_eq!(format!("{:?}", example.mirror), format!("{:?}", sound.mirror));
+    assert_eq!(format!("{:?}", example.audit), format!("{:?}", sound.audit));
     assert_eq!(format!("{:?}", example.log), format!("{:?}", sound.log));
     let odoo = odoo::Odoo { database: "db".into(), ..example.odoo };
     assert_eq!(format!("{odoo:?}"), format!("{:?}", sound.odoo));
@@ -108,7 +109,7 @@ fn all_faults_are_told_at_once() {
     let text = "listen = 'nowhere'\nlisten_twice = 1\npublic_url = 'odoo.example.com/odoo/mcp'\n\
                 trusted_proxies = ['10.0.0.0/8', 'gate']\nlog = 'loud'\n\
                 [limits]\nbody_timeout = 'soon'\nin_flight = 0\nmax_header_bytes = 10\nfailed_attempts = 0\n\
-                [odoo]\nurl = 'ftp://x'\napi_key = ['s3cret']\n[odo]\nurl = 'x'\n";
+                [audit]\nspool_max_bytes = 5\n[odoo]\nurl = 'ftp://x'\napi_key = ['s3cret']\n[odo]\nurl = 'x'\n";
     let faults = faults(text);
     let told = faults.join("\n");
     for key in [
@@ -121,6 +122,7 @@ fn all_faults_are_told_at_once() {
         "limits.in_flight: ",
         "limits.max_header_bytes: ",
         "limits.failed_attempts: ",
+        "audit.spool_max_bytes: ",
         "odoo.url: ",
         "odoo.api_key: ",
         "odoo.database: ",

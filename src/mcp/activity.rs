@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Caller;
+use crate::audit::Session;
 use crate::vocab::{Clock, ConnectionId, UserId};
 
 /// How much of what a client says of itself is kept.
@@ -173,6 +174,16 @@ impl Activity {
 
     pub(super) fn is_of(&self, client: Option<&str>) -> bool {
         self.client() == client
+    }
+}
+
+impl Session for Activity {
+    fn id(&self) -> Option<&str> {
+        self.id.get().map(AsRef::as_ref)
+    }
+
+    fn client(&self) -> Option<&str> {
+        self.client()
     }
 }
 

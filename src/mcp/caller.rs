@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Activity;
+use crate::audit::Entry;
 use crate::guard::Slot;
 use crate::vocab::Principal;
 
@@ -27,6 +28,8 @@ pub struct Caller {
     pub lifetime: CancellationToken,
     /// The session that the request belongs to or is about to open; none where it names one that is not there.
     pub activity: Option<Arc<Activity>>,
+    /// Where what becomes of the request is accounted for; none where there is nothing to call.
+    pub audit: Option<Arc<Entry>>,
     /// Given back when the handler is done with the request, which can be after the client has left.
     pub permit: Option<Arc<Slot>>,
 }
@@ -99,6 +102,7 @@ pub(super) mod fixture {
             request_id: Uuid::nil(),
             lifetime: CancellationToken::new(),
             activity: None,
+            audit: None,
             permit: None,
         }
     }

@@ -12,10 +12,15 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::json;
 
 use super::{Caller, info};
-use crate::tools::{Category, Reply, ToolSpec, Toolbox, UnknownTool};
+use crate::audit::Verdict;
+use crate::tools::{Category, NotCalled, Reply, ToolSpec, Toolbox, UnknownTool};
 use crate::vocab::Principal;
+
+/// The code of the answer where a call cannot be accounted for; `web` gives it its status.
+pub const UNACCOUNTED: ErrorCode = ErrorCode(1007);
 
 /// Methods whose parameters rmcp reads into a type of their own. One that arrives as a custom request all
 /// the same had parameters of a wrong form.
@@ -44,7 +49,9 @@ impl Handler {
         context: &RequestContext<RoleServer>,
     ) -> Result<Reply, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments);
+        // What cannot be accounted for is not done.
+        let audit = caller.audit.as_ref().ok_or_else(|| not_called(&NotCalled::Unaccounted))?;
+        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments, audit);
         let reply = if spec.category == Category::Read {
             tokio::select! {
                 reply = call => reply,
@@ -56,13 +63,20 @@ impl Handler {
             // A client that leaves must not turn a change that was made into one that nobody knows of.
             call.await
         };
-        reply.map_err(unknown)
+        // What a client has an answer for is in the log, even if this process is killed now.
+        audit.kept().await;
+        reply.map_err(|error| not_called(&error))
     }
 }
 
-/// The answer to a tool that is not there, or not for this caller: both look the same.
-fn unknown(error: UnknownTool) -> ErrorData {
-    ErrorData::invalid_params(error.to_string(), None)
+/// Why there is no reply. A tool that is not there, or not for this caller: both look the same.
+fn not_called(error: &NotCalled) -> ErrorData {
+    match error {
+        NotCalled::Unknown(unknown) => ErrorData::invalid_params(unknown.to_string(), None),
+        NotCalled::Unaccounted => {
+            ErrorData::new(UNACCOUNTED, error.to_string(), Some(json!({"reason": "audit_full"})))
+        }
+    }
 }
 
 impl ServerHandler for Handler {
@@ -102,7 +116,11 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = Caller::of(&context.extensions)?;
         let Some(spec) = self.find(&caller.principal, &request.name) else {
-            return Err(unknown(UnknownTool(request.name.into_owned())));
+            let unknown = UnknownTool(request.name.into_owned());
+            if let Some(audit) = &caller.audit {
+                audit.end(Verdict::refused("unknown_tool", &unknown.to_string()));
+            }
+            return Err(not_called(&unknown.into()));
         };
         let reply = self.run(caller, &spec, request, &context).await?;
         let content = vec![ContentBlock::text(reply.text)];

@@ -26,7 +26,7 @@ mod teller;
 pub use activity::{Activity, Era, Ticket, client_text};
 pub use caller::Caller;
 pub use endpoint::{Endpoint, Lane, Visit};
-pub use handler::Handler;
+pub use handler::{Handler, UNACCOUNTED};
 pub use ledger::Ledger;
 pub use sessions::Sessions;
 pub use teller::{Register, Row, Unheard};

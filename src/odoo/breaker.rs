@@ -67,6 +67,11 @@ impl Breaker {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Whether calls pass, without making one.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(*self.state(), State::Closed { .. })
+    }
+
     fn failed(&self, trying: bool, now: Instant) {
         let mut state = self.state();
         *state = match *state {
@@ -148,8 +153,9 @@ mod tests {
             breaker.pass(now).unwrap().answered();
         }
         assert!(breaker.pass(now).is_some());
+        assert!(breaker.is_closed());
         open(&breaker, now);
-        assert!(breaker.pass(now).is_none());
+        assert!(breaker.pass(now).is_none() && !breaker.is_closed());
     }
 
     #[test]

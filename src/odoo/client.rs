@@ -206,6 +206,29 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Sends once, beside the breaker: not while it is open, but without a word to it.
+    pub(super) async fn aside(
+        &self,
+        method: &str,
+        json: impl Fn() -> Result<String, serde_json::Error>,
+        deadline: Deadline,
+    ) -> Result<Text, Failure> {
+        if !self.breaker.is_closed() {
+            return Err(Failure::Away);
+        }
+        let Ok(Ok(_place)) = timeout_at(deadline.odoo, self.control.acquire()).await else {
+            return Err(Failure::Crowded);
+        };
+        let json = json().map_err(|_| Failure::Unusable)?;
+        let outcome = self.transport.call(method, json, false, deadline.http).await;
+        if let Err(failure) = &outcome {
+            tracing::debug!(method, failure = failure.name(), "a call of Odoo failed");
+        }
+        outcome
+    }
+}
+
 /// What is left for Odoo, within the bounds of the contract.
 pub(super) fn remaining_ms(deadline: Deadline) -> u64 {
     let left = deadline.odoo.saturating_duration_since(Instant::now()).as_millis();

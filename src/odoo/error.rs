@@ -1,6 +1,6 @@
 //! What can go wrong between the sidecar and Odoo, as far as a caller would treat it differently.
 
-use super::gateway::Fault;
+use super::gateway::{Fault, FaultCode};
 
 /// A failed call to the gateway. No variant carries a traceback, a proof or a row of data.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -31,4 +31,74 @@ pub enum Error {
     /// The address of Odoo in the settings is not a usable URL, or no connection pool can be made of them.
     #[error("the address of Odoo in the settings is not usable")]
     Setup,
+}
+
+impl Error {
+    /// The machine's word for it, as the contract names it.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Fault(fault) => fault.code.name(),
+            Self::Unreachable => "odoo_unreachable".to_owned(),
+            Self::Busy => "odoo_busy".to_owned(),
+            Self::TimedOut => "odoo_timeout".to_owned(),
+            Self::BadAnswer => "bad_answer".to_owned(),
+            Self::Lost => "unknown".to_owned(),
+            Self::ServiceLogin => "service_login".to_owned(),
+            Self::Setup => "setup".to_owned(),
+        }
+    }
+
+    /// Whether Odoo may have carried out what it was asked, as far as anybody here knows.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Lost | Self::TimedOut | Self::BadAnswer)
+    }
+
+    /// Whether Odoo did not let the call through, rather than try it in vain.
+    pub fn is_refusal(&self) -> bool {
+        use FaultCode as Code;
+        match self {
+            // Named by what they are not: a code that comes to the contract later is more likely a denial.
+            Self::Fault(fault) => !matches!(
+                fault.code,
+                Code::NotFound
+                    | Code::UnknownModel
+                    | Code::UnknownField
+                    | Code::InvalidDomain
+                    | Code::InvalidValue
+                    | Code::InvalidCommand
+                    | Code::InvalidContext
+                    | Code::Invalid
+                    | Code::BadRequest
+                    | Code::Deadline
+                    | Code::IdempotencyConflict
+                    | Code::DryRun
+                    | Code::Contract
+                    | Code::NotService
+                    | Code::Internal
+            ),
+            _ => false,
+        }
+    }
+}
+
+impl FaultCode {
+    /// As the contract writes it.
+    fn name(self) -> String {
+        serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_the_words_of_the_contract() {
+        let fault =
+            |code| Error::Fault(Fault { code, message: String::new(), data: serde_json::Value::Null });
+        assert_eq!(fault(FaultCode::AccessDenied).reason(), "access_denied");
+        assert_eq!(fault(FaultCode::Internal).reason(), "internal");
+        assert!(fault(FaultCode::ReadOnly).is_refusal() && fault(FaultCode::Disabled).is_refusal());
+        assert!(!fault(FaultCode::NotFound).is_refusal() && !Error::Unreachable.is_refusal());
+    }
 }

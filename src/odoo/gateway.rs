@@ -413,7 +413,7 @@ pub struct Fault {
 }
 
 /// The codes of the contract; one that a newer addon knows and we do not counts as `internal`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultCode {
     NotService,

@@ -7,6 +7,7 @@
 //! Road of a call: `client` (or `write`) -> `breaker`, queue -> `transport` (login, `encode`, `decode`) ->
 //! `http`.
 
+pub mod audit;
 mod breaker;
 mod client;
 mod decode;

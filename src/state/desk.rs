@@ -1,107 +1,243 @@
-//! Where requests leave word for the one writer, and wait for it where they must.
+//! Where requests leave word for whoever writes, and wait for it where they must.
 //!
-//! The writer takes whatever lies on the desk, writes it in one transaction and announces how far it came:
+//! Who has the pen takes whatever lies on the desk, writes it in one transaction and announces how far it came:
 //! many requests share a transaction, and none waits for a timer.
 
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
 
+use super::{Handled, Kept, Stage};
 use crate::vocab::ConnectionId;
 
 /// How long counts that nobody waits for may lie.
 const REST: Duration = Duration::from_millis(100);
 
+/// How long the writer waits before it tries again what it could not write.
+const BREATH: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(super) struct Desk {
-    pile: Mutex<Pile>,
+    inner: Mutex<Inner>,
     bell: Condvar,
-    written: watch::Receiver<u64>,
+    written: watch::Receiver<Written>,
+}
+
+/// What lies there to be written.
+#[derive(Debug, Default)]
+pub(super) struct Pile {
+    pub(super) owners: HashSet<ConnectionId>,
+    pub(super) jobs: Vec<Job>,
 }
 
 #[derive(Debug, Default)]
-struct Pile {
-    owners: HashSet<ConnectionId>,
+struct Inner {
+    pile: Pile,
+    questions: Vec<Question>,
     /// The number of the last note.
     last: u64,
-    /// Somebody waits.
-    urgent: bool,
+    /// The thread is to come at once.
+    rung: bool,
     closed: bool,
 }
 
-/// What the writer takes at a time.
+/// What the thread takes at a time.
 #[derive(Debug)]
 pub(super) struct Work {
-    pub(super) owners: HashSet<ConnectionId>,
+    pub(super) pile: Pile,
+    pub(super) questions: Vec<Question>,
     pub(super) last: u64,
     pub(super) closed: bool,
 }
 
-/// Tells when a counted request is kept, so that its answer need not leave before.
+/// How far the writer came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written {
+    /// The number of the last note that was dealt with.
+    pub(super) number: u64,
+    /// It could not be written, and what came before it perhaps neither.
+    pub(super) failed: bool,
+}
+
+/// What is to be done with the spool.
 #[derive(Debug)]
-pub struct Receipt(Option<(u64, watch::Receiver<u64>)>);
+pub(super) enum Job {
+    Keep(Kept, Stage),
+    Withdraw(Uuid),
+    Settle(Handled),
+    Recall,
+}
+
+/// A question for what is kept.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) most: usize,
+    pub(super) answer: oneshot::Sender<Vec<Kept>>,
+}
+
+/// Tells when what was left with the writer is kept, so that an answer need not leave before.
+#[derive(Debug)]
+pub struct Receipt(Promise);
+
+#[derive(Debug)]
+enum Promise {
+    /// Nobody has to wait.
+    Settled,
+    /// There is no writer any more.
+    Lost,
+    Awaited(u64, watch::Receiver<Written>),
+}
 
 impl Receipt {
     /// The receipt of a request for whose count nobody has to wait.
     pub fn settled() -> Self {
-        Self(None)
+        Self(Promise::Settled)
     }
 
-    /// Comes back when a kill of the process would not lose the count any more.
-    pub async fn kept(self) {
-        if let Some((number, mut written)) = self.0 {
-            // An error says that there is no writer any more, and so nothing to wait for.
-            let _ = written.wait_for(|done| *done >= number).await;
+    /// Comes back when a kill of the process would not lose it any more; false where it could not be written.
+    pub async fn kept(self) -> bool {
+        match self.0 {
+            Promise::Settled => true,
+            Promise::Lost => false,
+            Promise::Awaited(number, mut written) => {
+                // An error says that there is no writer any more. What failed is tried again with all that comes
+                // after it, so a later success counts for this one too.
+                written.wait_for(|done| done.number >= number).await.is_ok_and(|done| !done.failed)
+            }
         }
     }
 }
 
+// === impl Job ===
+
+impl Job {
+    /// How many rows it changes.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Keep(..) | Self::Withdraw(_) | Self::Recall => 1,
+            Self::Settle(Handled { taken, put_off, set_aside }) => {
+                taken.len() + put_off.len() + set_aside.len()
+            }
+        }
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    fn is_empty(&self) -> bool {
+        self.pile.owners.is_empty() && self.pile.jobs.is_empty() && self.questions.is_empty()
+    }
+}
+
+// === impl Desk ===
+
 impl Desk {
-    /// A desk, and what its writer announces with.
-    pub(super) fn new() -> (Self, watch::Sender<u64>) {
-        let (sender, written) = watch::channel(0);
-        (Self { pile: Mutex::default(), bell: Condvar::new(), written }, sender)
+    /// A desk, and what is announced with.
+    pub(super) fn new() -> (Self, watch::Sender<Written>) {
+        let (sender, written) = watch::channel(Written::default());
+        (Self { inner: Mutex::default(), bell: Condvar::new(), written }, sender)
     }
 
     /// Notes that a count changed; to be called after the change.
     pub(super) fn note(&self, owner: ConnectionId, urgent: bool) -> Receipt {
-        let mut pile = self.pile();
-        if pile.closed {
+        let mut inner = self.inner();
+        if inner.closed {
             return Receipt::settled();
         }
-        let ring = pile.owners.is_empty() || (urgent && !pile.urgent);
-        pile.owners.insert(owner);
-        pile.last += 1;
-        pile.urgent |= urgent;
-        let number = pile.last;
-        drop(pile);
+        let first = inner.is_empty();
+        inner.pile.owners.insert(owner);
+        inner.last += 1;
+        let number = inner.last;
+        let ring = first || (urgent && !inner.rung);
+        inner.rung |= urgent;
+        drop(inner);
         if ring {
             self.bell.notify_one();
         }
-        Receipt(urgent.then(|| (number, self.written.clone())))
+        if urgent { self.receipt(number) } else { Receipt::settled() }
     }
 
-    /// For the writer: waits until there is something to do.
-    pub(super) fn next(&self) -> Work {
-        let mut pile = self.pile();
-        while pile.owners.is_empty() && !pile.closed {
-            pile = self.bell.wait(pile).unwrap_or_else(PoisonError::into_inner);
+    /// Puts work on the spool down; somebody has to see to it that it is written.
+    pub(super) fn put(&self, job: Job) -> Receipt {
+        let mut inner = self.inner();
+        if inner.closed {
+            return Receipt(Promise::Lost);
         }
-        let resting = |pile: &mut Pile| !pile.urgent && !pile.closed;
-        let (mut pile, _) =
-            self.bell.wait_timeout_while(pile, REST, resting).unwrap_or_else(PoisonError::into_inner);
-        pile.urgent = false;
-        Work { owners: std::mem::take(&mut pile.owners), last: pile.last, closed: pile.closed }
+        inner.pile.jobs.push(job);
+        inner.last += 1;
+        self.receipt(inner.last)
     }
 
-    pub(super) fn close(&self) {
-        self.pile().closed = true;
+    /// Asks what the spool holds; an answer that never comes says that nobody writes any more.
+    pub(super) fn question(&self, most: usize) -> oneshot::Receiver<Vec<Kept>> {
+        let (answer, answered) = oneshot::channel();
+        let mut inner = self.inner();
+        if !inner.closed {
+            inner.questions.push(Question { most, answer });
+        }
+        drop(inner);
+        self.ring();
+        answered
+    }
+
+    /// Calls the thread.
+    pub(super) fn ring(&self) {
+        self.inner().rung = true;
         self.bell.notify_one();
     }
 
-    fn pile(&self) -> MutexGuard<'_, Pile> {
-        self.pile.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is to be written, and the number of the last note in it.
+    pub(super) fn take(&self) -> (Pile, u64) {
+        let mut inner = self.inner();
+        (std::mem::take(&mut inner.pile), inner.last)
+    }
+
+    /// For the thread: waits until there is something to do, or to do again.
+    pub(super) fn wait(&self, again: bool) {
+        let mut inner = self.inner();
+        if again {
+            // A disk that is full will not have room a moment later.
+            let open = |inner: &mut Inner| !inner.closed;
+            let _ = self.bell.wait_timeout_while(inner, BREATH, open);
+            return;
+        }
+        while inner.is_empty() && !inner.rung && !inner.closed {
+            inner = self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        let _ = self.bell.wait_timeout_while(inner, REST, |inner| !inner.rung && !inner.closed);
+    }
+
+    /// For the thread: all there is to do.
+    pub(super) fn take_all(&self) -> Work {
+        let mut inner = self.inner();
+        inner.rung = false;
+        Work {
+            pile: std::mem::take(&mut inner.pile),
+            questions: std::mem::take(&mut inner.questions),
+            last: inner.last,
+            closed: inner.closed,
+        }
+    }
+
+    /// Whether nothing waits for being written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inner().is_empty()
+    }
+
+    pub(super) fn close(&self) {
+        self.inner().closed = true;
+        self.bell.notify_one();
+    }
+
+    fn receipt(&self, number: u64) -> Receipt {
+        Receipt(Promise::Awaited(number, self.written.clone()))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

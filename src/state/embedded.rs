@@ -1,25 +1,27 @@
-//! Counts of one process: exact in memory, kept in its file.
+//! Counts and spool of one process: counts exact in memory, everything kept in its file.
 //!
-//! A request is counted under the lock of its connection, so no two can take the last place. One thread
-//! writes. Where a day limit is in force, the answer of a request waits until its count is written (beside
+//! A request is counted under the lock of its connection, so no two can take the last place. Where a day limit is in force, the answer of a request waits until its count is written (beside
 //! its work, not before it): what a client has got an answer for is counted, whatever happens to the process
 //! then, short of a loss of power. Otherwise a kill can take the last tenth of a second. The counts of the
 //! minute lie in the same row but are not waited for: a minute is soon over.
+//!
+//! One writes at a time, whoever has the pen. Who leaves an entry takes it if it lies there, since writing takes
+//! less time (8 us) than to wake another thread and be woken by it (60 us); else, and for all that nobody waits
+//! for, there is a thread. What could not be written is tried again every second; meanwhile `works` tells that
+//! nothing more should be begun.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use dashmap::DashMap;
-use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::desk::{Desk, Work};
+use super::desk::{Desk, Job};
 use super::file::{Error, File};
-use super::{Counters, Pending, Receipt, Span, Window, Windows};
+use super::pen::{Health, Pen};
+use super::{Counters, Handled, Kept, Pending, Receipt, Span, Spool, Stage, Window, Windows};
 use crate::vocab::ConnectionId;
-
-/// How often counts of past days are forgotten, in seconds.
-const TIDY: i64 = 3600;
 
 /// How many requests were counted in a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,13 +38,15 @@ pub(super) struct Tally {
     pub(super) day: Count,
 }
 
-type Tallies = DashMap<ConnectionId, Tally>;
+pub(super) type Tallies = DashMap<ConnectionId, Tally>;
 
 /// The store of one process.
 #[derive(Debug)]
 pub struct Embedded {
     tallies: Arc<Tallies>,
     desk: Arc<Desk>,
+    pen: Arc<Mutex<Pen>>,
+    health: Arc<Health>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -73,18 +77,29 @@ impl Embedded {
         let tallies: Arc<Tallies> = Arc::new(file.read().map_err(unusable)?.into_iter().collect());
         let (desk, written) = Desk::new();
         let desk = Arc::new(desk);
-        let writer = Writer {
-            file,
-            tallies: Arc::clone(&tallies),
-            desk: Arc::clone(&desk),
-            tidied: 0,
-            failing: false,
-        };
+        let health = Arc::new(Health::default());
+        let pen = Pen::new(file, Arc::clone(&tallies), Arc::clone(&health), written).map_err(unusable)?;
+        let pen = Arc::new(Mutex::new(pen));
+        let writing = (Arc::clone(&desk), Arc::clone(&pen), Arc::clone(&health));
         let writer = std::thread::Builder::new()
             .name("state".to_owned())
-            .spawn(move || writer.run(&written))
+            .spawn(move || write(&writing.0, &writing.1, &writing.2))
             .map_err(|error| unusable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
-        Ok(Self { tallies, desk, writer: Mutex::new(Some(writer)) })
+        Ok(Self { tallies, desk, pen, health, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// Writes what lies on the desk, unless somebody else is writing: then the thread does it next.
+    fn write_now(&self) {
+        match self.pen.try_lock() {
+            Ok(mut pen) => {
+                let (pile, last) = self.desk.take();
+                pen.write(pile, last);
+                if pen.wants_care() {
+                    self.desk.ring();
+                }
+            }
+            Err(_) => self.desk.ring(),
+        }
     }
 
     fn count(&self, owner: ConnectionId, windows: Windows) -> Result<(), Span> {
@@ -106,7 +121,9 @@ impl Embedded {
 
 impl Counters for Embedded {
     fn take(&self, owner: ConnectionId, windows: Windows) -> Pending<'_, Result<Receipt, Span>> {
-        let taken = self.count(owner, windows).map(|()| self.desk.note(owner, windows.day.most > 0));
+        // Nobody waits for a disk that is full: the counts in memory still hold.
+        let urgent = windows.day.most > 0 && self.health.works();
+        let taken = self.count(owner, windows).map(|()| self.desk.note(owner, urgent));
         Box::pin(std::future::ready(taken))
     }
 
@@ -119,59 +136,69 @@ impl Counters for Embedded {
     }
 }
 
+impl Spool for Embedded {
+    fn keep(&self, entry: Kept, stage: Stage) -> Receipt {
+        let receipt = self.desk.put(Job::Keep(entry, stage));
+        self.write_now();
+        receipt
+    }
+
+    fn keep_soon(&self, entries: Vec<(Kept, Stage)>) {
+        for (entry, stage) in entries {
+            self.desk.put(Job::Keep(entry, stage));
+        }
+        self.desk.ring();
+    }
+
+    fn withdraw(&self, id: Uuid) {
+        self.desk.put(Job::Withdraw(id));
+        self.desk.ring();
+    }
+
+    fn oldest(&self, most: usize) -> Pending<'_, Vec<Kept>> {
+        let answer = self.desk.question(most);
+        Box::pin(async move { answer.await.unwrap_or_default() })
+    }
+
+    fn settle(&self, handled: Handled) -> Pending<'_, bool> {
+        let receipt = self.desk.put(Job::Settle(handled));
+        self.desk.ring();
+        Box::pin(receipt.kept())
+    }
+
+    fn recall(&self) {
+        self.desk.put(Job::Recall);
+        self.desk.ring();
+    }
+
+    fn used(&self) -> u64 {
+        self.health.used()
+    }
+
+    fn works(&self) -> bool {
+        self.health.works()
+    }
+}
+
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-/// The thread that owns the file.
-struct Writer {
-    file: File,
-    tallies: Arc<Tallies>,
-    desk: Arc<Desk>,
-    tidied: i64,
-    failing: bool,
-}
-
-impl Writer {
-    fn run(mut self, written: &watch::Sender<u64>) {
-        loop {
-            let Work { owners, last, closed } = self.desk.next();
-            let tallies: Vec<_> = owners
-                .into_iter()
-                .filter_map(|owner| self.tallies.get(&owner).map(|tally| (owner, *tally)))
-                .collect();
-            let outcome = self.file.write(&tallies).and_then(|()| self.tidy(&tallies));
-            // Nobody is refused because a disk is full: the counts in memory still hold.
-            self.tell(outcome);
-            written.send_replace(last);
-            if closed {
-                return;
-            }
+/// The thread that writes what nobody waits for, and all that comes while somebody else has the pen.
+fn write(desk: &Desk, pen: &Mutex<Pen>, health: &Health) {
+    loop {
+        desk.wait(!health.works());
+        let mut pen = pen.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = desk.take_all();
+        pen.write(work.pile, work.last);
+        pen.answer(work.questions);
+        if work.closed {
+            return pen.put_down();
         }
-    }
-
-    fn tell(&mut self, outcome: rusqlite::Result<()>) {
-        match outcome {
-            Ok(()) => self.failing = false,
-            Err(error) if !self.failing => {
-                tracing::error!(%error, "counts cannot be kept: a restart would forget them");
-                self.failing = true;
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// Forgets, now and then, the days that are over where the latest request was made.
-    fn tidy(&mut self, tallies: &[(ConnectionId, Tally)]) -> rusqlite::Result<()> {
-        let now = tallies.iter().map(|(_, tally)| tally.minute.start).max().unwrap_or(0);
-        if now < self.tidied + TIDY {
-            return Ok(());
-        }
-        self.tidied = now;
-        self.tallies.retain(|_, tally| tally.day.end > now);
-        self.file.forget(now)
+        // Waits for the disk, but nobody waits for the pen: what comes meanwhile is left on the desk.
+        pen.look_after(desk);
     }
 }
 

@@ -8,13 +8,19 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::Kept;
+use super::desk::Job;
 use super::embedded::{Count, Tally};
+use super::rows;
 use crate::vocab::ConnectionId;
 
 const NAME: &str = "state.sqlite";
 
 /// The form of the file; another number is another program's.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+
+/// The form before there was a spool.
+const WITHOUT_SPOOL: i64 = 1;
 
 /// For a process that is just letting go.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -25,6 +31,10 @@ const SCHEMA: &str = "
         minute_start INTEGER NOT NULL, minute_end INTEGER NOT NULL, minute_count INTEGER NOT NULL,
         day_start INTEGER NOT NULL, day_end INTEGER NOT NULL, day_count INTEGER NOT NULL
     )";
+
+/// Pages of the log of changes after which SQLite takes them over by itself, in the middle of a write. The writer
+/// does it before, when nobody waits.
+const MOST_LOG_PAGES: i64 = 16_384;
 
 const WRITE: &str = "INSERT OR REPLACE INTO counter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
@@ -68,8 +78,11 @@ impl File {
     }
 
     /// Writes all of them or none.
-    pub(super) fn write(&mut self, tallies: &[(ConnectionId, Tally)]) -> rusqlite::Result<()> {
+    pub(super) fn write(&mut self, tallies: &[(ConnectionId, Tally)], jobs: &[Job]) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
+        for job in jobs {
+            rows::apply(&transaction, job)?;
+        }
         {
             let mut statement = transaction.prepare_cached(WRITE)?;
             for (owner, Tally { minute, day }) in tallies {
@@ -80,9 +93,38 @@ impl File {
         transaction.commit()
     }
 
+    /// The oldest entries of the spool that can be handed on.
+    pub(super) fn oldest(&self, most: usize) -> rusqlite::Result<Vec<Kept>> {
+        rows::oldest(&self.0, most)
+    }
+
+    /// How many bytes are in use.
+    pub(super) fn used(&self) -> rusqlite::Result<u64> {
+        let ask = |pragma| self.0.prepare_cached(pragma)?.query_row([], |row| row.get::<_, i64>(0));
+        let pages = ask("PRAGMA page_count")? - ask("PRAGMA freelist_count")?;
+        Ok(u64::try_from(pages * ask("PRAGMA page_size")?).unwrap_or(0))
+    }
+
+    /// Takes over the log of changes and gives freed space back, a part at a time. Waits for the disk.
+    pub(super) fn tidy(&self) -> rusqlite::Result<()> {
+        // A page for each step.
+        let mut vacuum = self.0.prepare_cached("PRAGMA incremental_vacuum(4096)")?;
+        let mut pages = vacuum.query([])?;
+        while pages.next()?.is_some() {}
+        drop(pages);
+        self.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
+
     /// Forgets counts of days that ended before `now`.
     pub(super) fn forget(&mut self, now: i64) -> rusqlite::Result<()> {
         self.0.execute("DELETE FROM counter WHERE day_end <= ?1", [now]).map(drop)
+    }
+}
+
+#[cfg(test)]
+impl File {
+    pub(super) fn execute(&self, sql: &str) {
+        self.0.execute_batch(sql).unwrap();
     }
 }
 
@@ -93,15 +135,22 @@ fn open(path: &Path) -> rusqlite::Result<(Connection, i64)> {
     connection.busy_timeout(PATIENCE)?;
     // Taken with the first transaction and kept: a second process would count for itself.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    // Before the first table; in a file of an older version freed space is used again, but not given back.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", MOST_LOG_PAGES)?;
     // What was committed outlives the process; a loss of power may take the last moments.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
     let mut version = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
+    if matches!(version, 0 | WITHOUT_SPOOL) {
         transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(rows::SCHEMA)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         version = VERSION;
+    }
+    if version == VERSION {
+        rows::recover(&transaction)?;
     }
     transaction.commit()?;
     Ok((connection, version))

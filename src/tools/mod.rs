@@ -33,6 +33,7 @@ mod registry;
 mod search;
 mod session;
 mod toolbox;
+mod touched;
 mod traverse;
 mod write;
 
@@ -92,6 +93,16 @@ impl Reply {
     fn error(sentence: String) -> Self {
         Self { text: sentence, is_error: true }
     }
+}
+
+/// Why a tool was not called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotCalled {
+    #[error(transparent)]
+    Unknown(#[from] UnknownTool),
+    /// What cannot be accounted for is not done.
+    #[error("The audit log cannot be written at the moment, so no tool can be called; try again later")]
+    Unaccounted,
 }
 
 /// The name is not a tool that this principal may see. Hidden and unknown tools look the same.

@@ -100,6 +100,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether something is changed for good, so that a lost answer leaves its outcome open.
+    pub fn changes(&self) -> bool {
+        matches!(self, Self::Call(draft) if draft.mode != Mode::Read && !draft.dry_run)
+    }
+}
+
 /// What a plan found.
 #[derive(Debug)]
 pub(super) enum Got<'a> {

@@ -12,7 +12,8 @@ use super::check::Check;
 use super::coerce::coerce;
 use super::faults::{Doing, Seen, Wanted, explain, wanted};
 use super::plan::{Arguments, Draft, Got, Plan, READ_DEADLINE_MS, Refusal, Site, Tool, WRITE_DEADLINE_MS};
-use super::{Annotations, Reply, ToolSpec, UnknownTool, registry};
+use super::{Annotations, NotCalled, Reply, ToolSpec, UnknownTool, registry, touched};
+use crate::audit::{self, Deed, Outcome, Verdict};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::{Client, Error};
@@ -53,23 +54,60 @@ impl Toolbox {
         self.find(principal, name).is_some()
     }
 
-    /// Runs a tool. Everything but an unknown tool comes back as a reply that a model can act on.
+    /// Runs a tool. All that was understood comes back as a reply that a model can act on, and has a row in
+    /// the audit log: kept before Odoo is asked, closed when the reply is known.
     pub async fn call(
         &self,
         principal: &Principal,
         peer: IpAddr,
         name: &str,
         arguments: Map<String, Value>,
-    ) -> Result<Reply, UnknownTool> {
-        let entry = self.find(principal, name).ok_or_else(|| UnknownTool(name.to_owned()))?;
+        audit: &Arc<audit::Entry>,
+    ) -> Result<Reply, NotCalled> {
+        let Some(entry) = self.find(principal, name) else {
+            let unknown = UnknownTool(name.to_owned());
+            audit.end(Verdict::refused("unknown_tool", &unknown.to_string()));
+            return Err(unknown.into());
+        };
+        let payload = audit.wants_payloads().then(|| serde_json::to_string(&arguments).unwrap_or_default());
         let (plan, arguments) = match entry.compile(arguments) {
             Ok(compiled) => compiled,
-            Err(Refusal(sentence)) => return Ok(Reply::error(sentence)),
+            Err(Refusal(sentence)) => {
+                audit.end(Verdict::refused("invalid_arguments", &sentence));
+                return Ok(Reply::error(sentence));
+            }
         };
-        let running = Running { toolbox: self, principal, peer, entry, arguments: &arguments };
+        let call_id = CallId::random();
+        let deed = Deed {
+            tool: entry.spec.name,
+            model: touched::model(&plan),
+            ids: touched::ids(&plan),
+            call_id: plan.changes().then_some(call_id),
+            request: payload,
+        };
+        let row = audit.row(deed).ok_or(NotCalled::Unaccounted)?;
+        let Some(row) = row.kept().await else {
+            let refused = NotCalled::Unaccounted;
+            audit.end(Verdict::refused("audit_full", &refused.to_string()));
+            return Err(refused);
+        };
+        let running = Running { toolbox: self, principal, peer, entry, arguments: &arguments, call_id };
         match running.run(&plan).await {
-            Ok(reply) => Ok(reply),
-            Err(error) => Ok(running.explain(&plan, &error).await),
+            Ok(Done { reply, made }) => {
+                row.close(Outcome { made: &made, text: &reply.text, ..Outcome::default() });
+                Ok(reply)
+            }
+            Err(error) => {
+                let reply = running.explain(&plan, &error).await;
+                row.close(Outcome {
+                    reason: Some(&error.reason()),
+                    refused: error.is_refusal(),
+                    unknown: plan.changes() && error.is_unknown(),
+                    text: &reply.text,
+                    ..Outcome::default()
+                });
+                Ok(reply)
+            }
         }
     }
 
@@ -122,48 +160,64 @@ struct Running<'a> {
     peer: IpAddr,
     entry: &'a Entry,
     arguments: &'a Arguments,
+    /// Of the first call; a second look has one of its own.
+    call_id: CallId,
+}
+
+/// A call that went well.
+struct Done {
+    reply: Reply,
+    /// The records that it made.
+    made: Vec<i64>,
+}
+
+impl From<Reply> for Done {
+    fn from(reply: Reply) -> Self {
+        Self { reply, made: Vec::new() }
+    }
 }
 
 impl Running<'_> {
-    async fn run(&self, plan: &Plan) -> Result<Reply, Error> {
+    async fn run(&self, plan: &Plan) -> Result<Done, Error> {
         let mirror = &self.toolbox.mirror;
         match plan {
             Plan::Call(draft) => self.ask(draft).await,
             Plan::Models { lang } => {
                 let models = mirror.models(self.principal, lang.as_deref()).await?;
-                self.shape(&Got::Models(&models))
+                self.shape(&Got::Models(&models)).map(Done::from)
             }
             Plan::Fields { model, lang } => {
                 let fields = mirror.fields(self.principal, model, lang.as_deref()).await?;
                 let models = mirror.models(self.principal, lang.as_deref()).await?;
                 let about = models.iter().find(|known| known.model == *model);
-                self.shape(&Got::Fields { about, fields: &fields })
+                self.shape(&Got::Fields { about, fields: &fields }).map(Done::from)
             }
         }
     }
 
-    async fn ask(&self, draft: &Draft) -> Result<Reply, Error> {
-        let answer = match self.send(draft).await {
+    async fn ask(&self, draft: &Draft) -> Result<Done, Error> {
+        let answer = match self.send(draft, self.call_id).await {
             Ok(answer) => answer,
             Err(Error::Fault(fault)) if draft.dry_run && fault.code == FaultCode::DryRun => {
-                return self.would(&fault);
+                return self.would(&fault).map(Done::from);
             }
             Err(error) => return Err(error),
         };
         let results = &answer.results;
         let got = Got::Results { results, replayed: answer.replayed, more: &[] };
         let Some(Plan::Call(second)) = self.entry.tool.look_again(self.arguments, &got) else {
-            return self.shape(&got);
+            return self.shape(&got).map(|reply| Done { reply, made: touched::made(&draft.steps, results) });
         };
         // It only explains an empty answer: where it fails, the answer is still an answer.
-        let more = self.send(&second).await.map(|answer| answer.results).unwrap_or_default();
-        self.shape(&Got::Results { results, replayed: answer.replayed, more: &more })
+        let more = self.send(&second, CallId::random()).await.map(|answer| answer.results);
+        let more = more.unwrap_or_default();
+        self.shape(&Got::Results { results, replayed: answer.replayed, more: &more }).map(Done::from)
     }
 
-    async fn send(&self, draft: &Draft) -> Result<Answer, Error> {
+    async fn send(&self, draft: &Draft, call_id: CallId) -> Result<Answer, Error> {
         let reads = draft.mode == Mode::Read;
         let call = Call {
-            call_id: CallId::random(),
+            call_id,
             proof: self.principal.proof.clone(),
             ip: self.peer.to_string(),
             tool: self.entry.spec.name.to_owned(),
@@ -205,10 +259,7 @@ impl Running<'_> {
             }
         }
         let doing = match plan {
-            Plan::Call(draft) => Doing {
-                changes: draft.mode != Mode::Read && !draft.dry_run,
-                has_key: draft.idempotency_key.is_some(),
-            },
+            Plan::Call(draft) => Doing { changes: plan.changes(), has_key: draft.idempotency_key.is_some() },
             _ => Doing::default(),
         };
         Reply::error(explain(error, doing, Seen { models: &models, fields: &fields }))

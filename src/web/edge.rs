@@ -8,6 +8,7 @@ use http::HeaderMap;
 use super::listener::Life;
 use super::origin::Sites;
 use super::peer::{Proxies, Wire};
+use crate::audit::Audit;
 use crate::config::{Limits, Server};
 use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::Endpoint;
@@ -19,6 +20,7 @@ pub struct Parts {
     pub switch: Arc<Switch>,
     pub addresses: Arc<Addresses>,
     pub rate: Rate,
+    pub audit: Arc<Audit>,
     pub endpoint: Endpoint,
     pub life: Life,
 }
@@ -29,6 +31,7 @@ pub struct Edge {
     pub switch: Arc<Switch>,
     pub addresses: Arc<Addresses>,
     pub rate: Rate,
+    pub audit: Arc<Audit>,
     pub endpoint: Endpoint,
     pub life: Life,
     pub limits: Limits,
@@ -44,12 +47,13 @@ pub struct Edge {
 
 impl Edge {
     pub fn new(server: &Server, limits: &Limits, parts: Parts) -> Arc<Self> {
-        let Parts { mirror, switch, addresses, rate, endpoint, life } = parts;
+        let Parts { mirror, switch, addresses, rate, audit, endpoint, life } = parts;
         Arc::new(Self {
             mirror,
             switch,
             addresses,
             rate,
+            audit,
             endpoint,
             life,
             sites: Sites::new(server.public_origin(), &server.allowed_hosts, &server.allowed_origins),

@@ -40,6 +40,8 @@ pub enum Fault {
     },
     /// The connection has made as many requests as it may.
     Rate(Reached),
+    /// The audit log takes nothing more; what cannot be accounted for is not done.
+    AuditFull,
     /// The body is no JSON.
     Parse,
     /// The body is JSON but no message, or the request is none that can be served.
@@ -90,6 +92,9 @@ const INVALID_REQUEST: i64 = -32600;
 /// How soon a client may come back after the switch was off; people switch on again by hand.
 const SWITCH_WAIT: Duration = Duration::from_secs(30);
 
+/// How soon Odoo may have taken what waits for it.
+const AUDIT_WAIT: Duration = Duration::from_secs(30);
+
 /// How soon Odoo may be back.
 const ODOO_WAIT: Duration = Duration::from_secs(5);
 
@@ -115,6 +120,8 @@ impl Fault {
             Self::Limit { limit, wait } => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached",
                 format!("The limit {limit} is reached; try again in {} s", seconds(*wait)).into()),
             Self::Rate(reached) => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached", told(reached).into()),
+            Self::AuditFull => row(StatusCode::SERVICE_UNAVAILABLE, 1007, "audit_full",
+                "The audit log cannot be written at the moment, so no tool can be called; try again later".into()),
             Self::Parse => row(StatusCode::BAD_REQUEST, -32700, "parse_error",
                 "The body is not valid JSON".into()),
             Self::Invalid { message } => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "invalid_request",
@@ -158,6 +165,17 @@ impl Fault {
         self.row().reason
     }
 
+    /// What the audit log tells: the reason, of a limit its name, and the sentence.
+    pub fn told(&self) -> (Cow<'static, str>, Cow<'static, str>) {
+        let row = self.row();
+        let reason = match self {
+            Self::Limit { limit, .. } => Cow::Borrowed(*limit),
+            Self::Rate(reached) => Cow::Borrowed(name(reached.span)),
+            _ => row.reason,
+        };
+        (reason, row.message)
+    }
+
     /// The JSON-RPC error that answers the request with this id.
     pub fn body(&self, id: Option<&Value>) -> Value {
         let row = self.row();
@@ -190,6 +208,7 @@ impl Fault {
     pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Disabled => Some(seconds(SWITCH_WAIT)),
+            Self::AuditFull => Some(seconds(AUDIT_WAIT)),
             Self::Unknown | Self::Unreachable => Some(seconds(ODOO_WAIT)),
             Self::Limit { wait, .. } | Self::Rate(Reached { wait, .. }) => Some(seconds(*wait)),
             _ => None,

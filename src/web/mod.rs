@@ -19,6 +19,7 @@ mod pipeline;
 mod relay;
 mod reply;
 mod routes;
+mod verdict;
 mod visit;
 
 pub use edge::{Edge, Parts};

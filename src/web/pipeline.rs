@@ -25,6 +25,7 @@ use super::origin::Sites;
 use super::reply;
 use super::routes::Asked;
 use super::visit;
+use crate::audit::{self, Entry, Verdict};
 use crate::guard::{self, Closed};
 use crate::mirror::Denied;
 use crate::telemetry::names;
@@ -44,6 +45,7 @@ pub struct Admitted {
     pub headers: HeaderMap,
     pub peer: IpAddr,
     pub principal: Arc<Principal>,
+    pub entry: Arc<Entry>,
 }
 
 /// Serves one request to `/odoo/mcp`.
@@ -55,7 +57,9 @@ pub async fn mcp(edge: &Edge, asked: Asked) -> Response {
     let origin = edge.sites.origin(&asked.headers).cloned();
     let begun = Instant::now();
     let served = async {
-        let response = serve(edge, asked, peer, request_id).await;
+        // No way leads past this entry: it is closed where `serve` ends, or with the stream that it answers.
+        let entry = edge.audit.open(request_id, peer, begun);
+        let response = serve(edge, asked, peer, request_id, &entry).await;
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(status = response.status().as_u16(), elapsed_ms, "answered");
         response
@@ -65,21 +69,27 @@ pub async fn mcp(edge: &Edge, asked: Asked) -> Response {
     response
 }
 
-async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid) -> Response {
-    // The audit entry of the request will be opened here, and closed where this function ends.
+/// Refuses a path beside `/odoo/mcp`: somebody looks for MCP, or for holes in it.
+pub fn astray(edge: &Edge, asked: &Asked) -> Response {
+    let peer = edge.peer(asked.wire.as_ref(), &asked.headers);
+    refuse(&Fault::Path, None, &edge.audit.open(Uuid::nil(), peer, Instant::now()))
+}
+
+async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid, entry: &Arc<Entry>) -> Response {
     let Asked { method, headers, wire, body, .. } = asked;
     let authority = wire.and_then(|wire| wire.authority);
     // 1. What the headers alone tell.
     if let Err(fault) = look(edge, &method, &headers, authority.as_ref()) {
-        return refuse(&fault, None);
+        return refuse(&fault, None, entry);
     }
     if method == Method::OPTIONS {
+        entry.asks(audit::Asked::default());
         let mut response = reply::empty(StatusCode::NO_CONTENT);
         edge.sites.preflight(&headers, response.headers_mut());
         return response;
     }
     // 2, 3. The switch, the address, the credential.
-    let principal = match admit(edge, &headers, peer).await {
+    let principal = match admit(edge, &headers, peer, entry).await {
         Ok(principal) => principal,
         Err(fault) => {
             let within = edge.limits.body_timeout.min(LONGEST_FOR_AN_ID);
@@ -87,13 +97,13 @@ async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid) -> Res
             let id = body.ok().and_then(|body| {
                 Message::read(&body).map_or_else(|refusal| refusal.id, |message| message.id)
             });
-            return refuse(&fault, id.as_ref());
+            return refuse(&fault, id.as_ref(), entry);
         }
     };
-    let admitted = Admitted { request_id, method, headers, peer, principal };
+    let admitted = Admitted { request_id, method, headers, peer, principal, entry: Arc::clone(entry) };
     match carry(edge, admitted, body).await {
         Ok(response) => response,
-        Err(refusal) => refuse(&refusal.fault, refusal.id.as_ref()),
+        Err(refusal) => refuse(&refusal.fault, refusal.id.as_ref(), entry),
     }
 }
 
@@ -120,7 +130,12 @@ fn length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Steps 2 and 3: who is calling, and whether he may from there.
-async fn admit(edge: &Edge, headers: &HeaderMap, peer: IpAddr) -> Result<Arc<Principal>, Fault> {
+async fn admit(
+    edge: &Edge,
+    headers: &HeaderMap,
+    peer: IpAddr,
+    entry: &Entry,
+) -> Result<Arc<Principal>, Fault> {
     // The switch and the address come first: authentication is what an attacker makes the server pay for.
     open(edge)?;
     let shown = credential::read(headers);
@@ -132,7 +147,7 @@ async fn admit(edge: &Edge, headers: &HeaderMap, peer: IpAddr) -> Result<Arc<Pri
     };
     edge.addresses.check(peer, proof).map_err(|wait| Fault::Limit { limit: "failed_attempts", wait })?;
     match shown {
-        Shown::Credential(credential) => resolve(edge, &credential, peer).await,
+        Shown::Credential(credential) => resolve(edge, &credential, peer, entry).await,
         Shown::Malformed(fault) => {
             edge.addresses.failed(peer, None);
             Err(fault)
@@ -141,8 +156,17 @@ async fn admit(edge: &Edge, headers: &HeaderMap, peer: IpAddr) -> Result<Arc<Pri
     }
 }
 
-async fn resolve(edge: &Edge, credential: &Credential, peer: IpAddr) -> Result<Arc<Principal>, Fault> {
-    match edge.mirror.principal(credential, peer).await {
+async fn resolve(
+    edge: &Edge,
+    credential: &Credential,
+    peer: IpAddr,
+    entry: &Entry,
+) -> Result<Arc<Principal>, Fault> {
+    let found = edge.mirror.principal(credential, peer).await;
+    if let Ok(principal) = &found {
+        entry.identify(principal.connection, principal.user.id);
+    }
+    match found {
         // Step 4 begins: whose rules refuse this address is known from here on. The credential is good, so
         // this is no failed attempt, and none that opens the gate for this address either.
         Ok(principal) if !guard::admits(&principal.addresses, peer) => Err(Fault::Address),
@@ -198,8 +222,11 @@ fn is_json(headers: &HeaderMap) -> bool {
     value.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case("application/json")
 }
 
-fn refuse(fault: &Fault, id: Option<&Value>) -> Response {
+/// Refuses a request that goes no further.
+pub fn refuse(fault: &Fault, id: Option<&Value>, entry: &Entry) -> Response {
     tracing::debug!(reason = %fault.reason(), "refused");
+    let (reason, message) = fault.told();
+    entry.end(Verdict::refused(&reason, &message));
     reply::refuse(fault, id)
 }
 

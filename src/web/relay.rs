@@ -1,6 +1,7 @@
 //! From rmcp's answer to the client's: whole bodies as they are, streams under a token, refusals as JSON.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -12,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 use warp::reply::Response;
 
 use super::fault::Fault;
-use super::reply;
-use crate::mcp::Body;
+use super::pipeline::refuse;
+use super::{reply, verdict};
+use crate::audit::{Entry, Verdict};
+use crate::mcp::{Body, UNACCOUNTED};
 
 /// Headers of rmcp's answer that the client needs. Everything else is set here.
 const ADOPTED: [&str; 5] = ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
@@ -42,31 +45,49 @@ impl End {
     }
 }
 
-/// Turns rmcp's answer into warp's. `held` lives as long as the answer is being sent.
-pub async fn answer<H>(raw: Raw<Body>, id: Option<&Value>, held: H, end: Option<End>) -> Response
+/// Turns rmcp's answer into warp's, and tells `entry` how it turned out. `held` lives as long as the answer is
+/// being sent.
+pub async fn answer<H>(
+    raw: Raw<Body>,
+    id: Option<&Value>,
+    held: H,
+    end: Option<End>,
+    entry: Arc<Entry>,
+) -> Response
 where
     H: Send + Sync + 'static,
 {
     let (parts, body) = raw.into_parts();
     if is(&parts.headers, "text/event-stream") {
         let mut response = match end {
-            Some(end) => reply::stream(hold(body.into_data_stream().take_until(end.come()), held)),
+            Some(end) => {
+                // What goes on by itself was answered with its first byte.
+                entry.end(Verdict::SUCCESS);
+                reply::stream(hold(body.into_data_stream().take_until(end.come()), held, entry))
+            }
             // The answer to one request: cut off, it would leave a client unsure of what was done.
-            None => reply::stream(hold(body.into_data_stream(), held)),
+            None => reply::stream(hold(body.into_data_stream(), held, entry)),
         };
         adopt(&mut response, parts.status, &parts.headers);
         return response;
     }
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if parts.status.as_u16() >= 400 && !is(&parts.headers, "application/json") {
-        return reply::refuse(&fault(parts.status, &body), id);
+        return refuse(&fault(parts.status, &body), id, &entry);
+    }
+    if verdict::of_body(&body, &entry) == Some(UNACCOUNTED.0) {
+        return refuse(&Fault::AuditFull, id, &entry);
     }
     let mut response = reply::bytes(parts.status, body);
     adopt(&mut response, parts.status, &parts.headers);
     response
 }
 
-fn hold<S, H>(stream: S, held: H) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync
+fn hold<S, H>(
+    stream: S,
+    held: H,
+    entry: Arc<Entry>,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync
 where
     S: Stream<Item = Result<Bytes, Infallible>> + Send + Sync,
     H: Send + Sync,
@@ -74,6 +95,9 @@ where
     stream.map(move |chunk| {
         // Owned by the stream, it ends with it.
         let _ = &held;
+        if let Ok(chunk) = &chunk {
+            verdict::of_events(chunk, &entry);
+        }
         chunk
     })
 }

@@ -35,6 +35,7 @@ pub fn public(edge: Arc<Edge>) -> Routes {
             async move {
                 match asked.path.as_str() {
                     MCP_PATH => pipeline::mcp(&edge, asked).await,
+                    path if path.starts_with(MCP_PATH) => pipeline::astray(&edge, &asked),
                     _ => reply::refuse(&Fault::Path, None),
                 }
             }

@@ -14,8 +14,9 @@ use super::message::{Kind, Message};
 use super::pipeline::{Admitted, NO_BODY, open};
 use super::relay::{self, End};
 use super::reply;
+use crate::audit::{Asked, Session, Verdict};
 use crate::guard::{Full, Slot, Slots};
-use crate::mcp::{Caller, Lane, Visit};
+use crate::mcp::{Activity, Caller, Lane, Visit};
 use crate::state::Receipt;
 use crate::vocab::{ConnectionId, Principal};
 
@@ -34,15 +35,20 @@ pub async fn post(
 ) -> Result<Response, Box<Refusal>> {
     let id = message.id.clone();
     let with_id = |fault: Fault| fault.of(id.clone());
-    let Admitted { request_id, method, mut headers, peer, principal } = admitted;
+    let Admitted { request_id, method, mut headers, peer, principal, entry } = admitted;
     let connection = principal.connection;
     let lifetime = edge.mirror.lifetime(connection);
-    let mut caller = Caller { principal, peer, request_id, lifetime, activity: None, permit: None };
+    let mut caller =
+        Caller { principal, peer, request_id, lifetime, activity: None, audit: None, permit: None };
     caller.activity = lane::activity(&edge.endpoint, &message, &headers, &caller);
+    entry.asks(asked(&message, caller.activity.clone()));
     // The token before the switch, so that no change can fall between; and the switch once more, since the
     // body may have taken long.
     let opening = edge.switch.opening();
     open(edge).map_err(with_id)?;
+    if message.is("tools/call") && !edge.audit.has_room() {
+        return Err(with_id(Fault::AuditFull));
+    }
     let listens = message.is("subscriptions/listen");
     let permit = permit(edge, connection, &message).map_err(with_id)?.map(Arc::new);
     let receipt = count(edge, &caller.principal, &message).await.map_err(with_id)?;
@@ -61,14 +67,27 @@ pub async fn post(
         session: caller.activity.as_ref().map(|activity| activity.ended().clone()).unwrap_or_default(),
     });
     let watching = listens.then(|| edge.mirror.watching());
-    // A session keeps the parts of its `initialize`: a permit in them would never be given back.
-    caller.permit = permit.clone().filter(|_| !message.is("initialize"));
+    // A session keeps the parts of its `initialize`: what lies in them would never be given back.
+    if !message.is("initialize") {
+        caller.permit = permit.clone();
+        caller.audit = Some(Arc::clone(&entry));
+    }
     let request = lane::request(method, headers, body);
     tracing::debug!(%connection, method = message.method, tool = message.name, "admitted");
     let answer = edge.endpoint.handle(Visit { caller, lane, reservation, request }).await;
     // What a client has an answer for is counted, even if this process is killed now.
     receipt.kept().await;
-    Ok(relay::answer(answer, id.as_ref(), (permit, ticket, watching), end).await)
+    Ok(relay::answer(answer, id.as_ref(), (permit, ticket, watching), end, entry).await)
+}
+
+/// What the audit log tells of a message.
+fn asked(message: &Message, activity: Option<Arc<Activity>>) -> Asked {
+    Asked {
+        method: message.method.clone(),
+        tool: message.name.clone().filter(|_| message.is("tools/call")),
+        session: activity.map(|activity| activity as Arc<dyn Session>),
+        counts: is_limited(message),
+    }
 }
 
 /// What limits are about: requests; not notifications, answers and pings.
@@ -120,10 +139,12 @@ fn take(
 
 /// Serves a GET, which opens the stream of a legacy session, or a DELETE, which ends the session.
 pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Refusal>> {
-    let Admitted { request_id, method, mut headers, peer, principal } = admitted;
+    let Admitted { request_id, method, mut headers, peer, principal, entry } = admitted;
     let connection = principal.connection;
     let bare = |fault: Fault| fault.of(None);
     let activity = lane::named(&edge.endpoint, &headers, connection);
+    let session = activity.clone().map(|activity| activity as Arc<dyn Session>);
+    entry.asks(Asked { session, ..Asked::default() });
     let opening = edge.switch.opening();
     open(edge).map_err(bare)?;
     let activity = lane::session(&mut headers, activity).map_err(bare)?;
@@ -135,7 +156,8 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         session: activity.ended().clone(),
         stopping: edge.life.stop.clone(),
     };
-    let caller = Caller { principal, peer, request_id, lifetime, activity: Some(activity), permit: None };
+    let caller =
+        Caller { principal, peer, request_id, lifetime, activity: Some(activity), audit: None, permit: None };
     let visit = |headers| {
         let request = lane::request(method.clone(), headers, NO_BODY);
         Visit { caller, lane: Lane::Full, reservation: None, request }
@@ -144,13 +166,14 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         let permit = stream_permit(edge, connection).map_err(bare)?;
         let answer = edge.endpoint.handle(visit(headers)).await;
         let watching = edge.mirror.watching();
-        return Ok(relay::answer(answer, None, (permit, ticket, watching), Some(end)).await);
+        return Ok(relay::answer(answer, None, (permit, ticket, watching), Some(end), entry).await);
     }
     drop(ticket);
     let answer = edge.endpoint.handle(visit(headers)).await;
     // rmcp says 202, which the Python SDK reports as a failure.
     if answer.status() == StatusCode::ACCEPTED {
+        entry.end(Verdict::SUCCESS);
         return Ok(reply::empty(StatusCode::NO_CONTENT));
     }
-    Ok(relay::answer(answer, None, (), None).await)
+    Ok(relay::answer(answer, None, (), None, entry).await)
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod audit_crash;
+mod audit_trail;
 mod odoo_calls;
 mod odoo_contract;
 mod odoo_feed;

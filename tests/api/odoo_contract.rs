@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use odoo_mcp_sidecar::audit::Document;
+use odoo_mcp_sidecar::odoo::audit::AppendAuditRequest;
 use odoo_mcp_sidecar::odoo::gateway::{
     Answer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest, FaultCode, HelloRequest,
     SchemaRequest, Step,
@@ -10,6 +12,7 @@ use odoo_mcp_sidecar::odoo::gateway::{
 use odoo_mcp_sidecar::odoo::sessions::{SessionDocument, SyncSessionsRequest};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use odoo_mcp_sidecar::vocab::{CallId, Proof};
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::support::client::options;
@@ -122,12 +125,13 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
 }
 
 /// The same of what the sidecar says for itself, in nobody's name.
-async fn send_own(client: &Client, method: &str, request: &Value) -> Result<Value, Error> {
+async fn send_own(client: &std::sync::Arc<Client>, method: &str, request: &Value) -> Result<Value, Error> {
     Ok(match method {
         "hello" => {
             let answer = client.hello(&hello_of(request)).await?;
             json!({"cursor": answer.cursor, "version": answer.settings.version, "wake": answer.wake})
         }
+        "append_audit" => append(client, request).await?,
         "changes" => {
             let replica = text(&request["replica"]).parse().unwrap();
             let answer =
@@ -170,6 +174,7 @@ fn expected(method: &str, answer: &Value) -> Value {
             answers.map(|one| one.get("results").unwrap_or(&one["error"]["message"]).clone()).collect()
         }
         "call_status" => answer["answer"].get("call_id").cloned().unwrap_or_default(),
+        "append_audit" => answer.clone(),
         "schema" => answer.get("models").or(answer.get("fields")).unwrap().clone(),
         "sync_sessions" => answer["ended"].clone(),
         _ => json!([
@@ -181,6 +186,18 @@ fn expected(method: &str, answer: &Value) -> Value {
             answer["schema"]
         ]),
     }
+}
+
+/// What was answered to entries that were read into our own type and written anew.
+async fn append(client: &Client, request: &Value) -> Result<Value, Error> {
+    let entries = request["entries"].as_array().unwrap().iter();
+    let entries = entries.map(|entry| {
+        let document: Document = serde_json::from_value(entry.clone()).unwrap();
+        to_raw_value(&document).unwrap()
+    });
+    let replica = text(&request["replica"]).parse().unwrap();
+    let answer = client.append_audit(&AppendAuditRequest { replica, entries: entries.collect() }).await?;
+    Ok(json!({"stored": answer.stored, "pending": answer.pending}))
 }
 
 /// Requests of the samples as we can send them: every credential we know the text of has the same proof, and
@@ -219,6 +236,7 @@ async fn every_sample_holds() {
         "schema",
         "changes",
         "sync_sessions",
+        "append_audit",
     ] {
         for case in samples(method) {
             let name = format!("{method}: {}", case["name"]);

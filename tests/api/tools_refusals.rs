@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use odoo_mcp_sidecar::tools::UnknownTool;
+use odoo_mcp_sidecar::tools::{NotCalled, UnknownTool};
 use odoo_mcp_sidecar::vocab::ConnectionId;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn a_read_only_connection_neither_sees_nor_reaches_what_writes() {
     ] {
         assert!(!bench.tools.admits(&bench.principal, tool));
         let arguments = json!({"model": "res.partner", "id": 14, "values": {"name": "x"}});
-        assert_eq!(bench.call(tool, arguments).await, Err(UnknownTool(tool.into())));
+        assert_eq!(bench.call(tool, arguments).await, Err(NotCalled::Unknown(UnknownTool(tool.into()))));
     }
     assert_eq!(bench.odoo.count("execute"), 0);
 }

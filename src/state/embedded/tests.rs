@@ -114,3 +114,138 @@ async fn past_days_are_forgotten() {
     drop(store);
     assert_eq!(Embedded::open(directory.path()).unwrap().tallies.len(), 1);
 }
+
+// === the spool ===
+
+fn entry(body: &str) -> Kept {
+    Kept { id: Uuid::now_v7(), body: body.to_owned() }
+}
+
+/// The data as a kill at this moment leaves it.
+fn killed(directory: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["state.sqlite", "state.sqlite-wal"] {
+        std::fs::copy(directory.join(name), copy.path().join(name)).unwrap();
+    }
+    copy
+}
+
+#[tokio::test]
+async fn what_is_kept_outlives_a_kill_and_what_was_open_can_be_handed_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path()).unwrap();
+    let (first, second, third) = (entry("first"), entry("second"), entry("third"));
+    assert!(store.keep(third.clone(), Stage::Ready).kept().await);
+    assert!(store.keep(first.clone(), Stage::Open).kept().await);
+    assert!(store.keep(second.clone(), Stage::Open).kept().await);
+    // Closed: another text under the same id.
+    let closed = Kept { body: "second, closed".to_owned(), ..second };
+    assert!(store.keep(closed.clone(), Stage::Ready).kept().await);
+    assert_eq!(store.oldest(10).await, [closed.clone(), third.clone()]);
+    let copy = killed(directory.path());
+    let after = Embedded::open(copy.path()).unwrap();
+    assert_eq!(after.oldest(10).await, [first, closed, third]);
+}
+
+#[tokio::test]
+async fn what_was_handed_on_is_forgotten_and_the_rest_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path()).unwrap();
+    let entries: Vec<_> = (0..5).map(|number| entry(&number.to_string())).collect();
+    store.keep_soon(entries.iter().map(|entry| (entry.clone(), Stage::Ready)).collect());
+    assert_eq!(store.oldest(2).await, entries[..2]);
+    let handled = Handled {
+        taken: vec![entries[0].id],
+        put_off: vec![entries[1].id],
+        set_aside: vec![(entries[2].id, "odd".to_owned())],
+    };
+    assert!(store.settle(handled).await);
+    store.withdraw(entries[4].id);
+    assert_eq!(store.oldest(10).await, [entries[3].clone()]);
+    store.recall();
+    assert_eq!(store.oldest(10).await, [entries[1].clone(), entries[3].clone()]);
+    let copy = killed(directory.path());
+    let file = rusqlite::Connection::open(copy.path().join("state.sqlite")).unwrap();
+    let aside: (String, String, String) = file
+        .query_row("SELECT * FROM spool_aside", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap();
+    assert_eq!(aside, (entries[2].id.to_string(), "odd".to_owned(), "2".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_are_all_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(Embedded::open(directory.path()).unwrap());
+    let tasks: Vec<_> = (0..40)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    let entry = entry("x");
+                    assert!(store.keep(entry.clone(), Stage::Open).kept().await);
+                    assert!(store.keep(entry, Stage::Ready).kept().await);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(store.oldest(10_000).await.len(), 2000);
+}
+
+#[tokio::test]
+async fn used_space_is_known_and_comes_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path()).unwrap();
+    let empty = store.used();
+    let entries: Vec<_> = (0..2000).map(|_| entry(&"x".repeat(2000))).collect();
+    store.keep_soon(entries.iter().map(|entry| (entry.clone(), Stage::Ready)).collect());
+    assert_eq!(store.oldest(1).await.len(), 1);
+    let full = store.used();
+    assert!(full > empty + 4_000_000, "{full}");
+    let taken = entries.iter().map(|entry| entry.id).collect();
+    assert!(store.settle(Handled { taken, ..Handled::default() }).await);
+    assert!(store.used() < empty + 100_000, "{}", store.used());
+    drop(store);
+    let size = std::fs::metadata(directory.path().join("state.sqlite")).unwrap().len();
+    assert!(size < 1_000_000, "the file still has {size} bytes");
+}
+
+#[tokio::test]
+async fn a_file_from_before_the_spool_is_taken_over() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(Embedded::open(directory.path()).unwrap());
+    let old = rusqlite::Connection::open(directory.path().join("state.sqlite")).unwrap();
+    old.execute_batch(
+        "DROP TABLE spool; DROP TABLE spool_aside; PRAGMA user_version = 1;
+         INSERT INTO counter VALUES (1, 0, 60, 3, 0, 86400, 5)",
+    )
+    .unwrap();
+    drop(old);
+    let store = Embedded::open(directory.path()).unwrap();
+    assert_eq!(store.tallies.get(&ONE).unwrap().day.count, 5);
+    assert!(store.keep(entry("x"), Stage::Ready).kept().await);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_said_and_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path()).unwrap();
+    let small = |limit: u32| {
+        store.pen.lock().unwrap().execute(&format!("PRAGMA max_page_count = {limit}"));
+    };
+    small(1);
+    let large = entry(&"x".repeat(100_000));
+    assert!(!store.keep(large.clone(), Stage::Ready).kept().await);
+    assert!(!store.works());
+    // A count is kept in memory, and nobody waits for it.
+    assert!(store.take(ONE, at(NOON, 0, 10)).await.unwrap().kept().await);
+    small(100_000);
+    let start = std::time::Instant::now();
+    while !store.works() {
+        assert!(start.elapsed().as_secs() < 20, "it is not tried again");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(store.oldest(10).await, [large]);
+}

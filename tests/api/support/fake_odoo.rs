@@ -98,6 +98,8 @@ struct Shared {
     keys: Mutex<HashMap<String, Value>>,
     /// What `changes` will tell: connections, whether settings or schemas changed, whether to reset.
     news: Mutex<(Vec<i64>, bool, bool, bool)>,
+    /// The audit log, in the order in which entries came.
+    audit: Mutex<Vec<Value>>,
     done: Mutex<HashMap<String, Value>>,
     sessions: Mutex<Sessions>,
     keep_alive: AtomicBool,
@@ -139,6 +141,7 @@ impl FakeOdoo {
             settings: Mutex::new(settings()),
             keys: Mutex::default(),
             news: Mutex::default(),
+            audit: Mutex::default(),
             done: Mutex::default(),
             sessions: Mutex::default(),
             keep_alive: AtomicBool::new(true),
@@ -286,6 +289,17 @@ impl FakeOdoo {
     /// Lets `changes` tell that schemas changed.
     pub fn schema_changed(&self) {
         self.shared.news.lock().unwrap().2 = true;
+    }
+
+    /// The entries of the audit log.
+    pub fn audit(&self) -> Vec<Value> {
+        self.shared.audit.lock().unwrap().clone()
+    }
+
+    /// Stores what `append_audit` brings; for handlers that refuse some of it.
+    pub fn store(&self) -> impl Fn(&Value) -> Reply + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |request| shared.append_audit(request)
     }
 
     /// Lets `changes` answer `reset`.
@@ -528,6 +542,7 @@ impl Shared {
             "authenticate" => self.authenticate(&request),
             "changes" => self.changes(),
             "execute" => self.execute(&request),
+            "append_audit" => self.append_audit(&request),
             "call_status" => match self.done.lock().unwrap().get(request["call_id"].as_str().unwrap()) {
                 Some(answer) => json!({"state": "done", "answer": answer}).into(),
                 None => json!({"state": "unknown", "answer": null}).into(),
@@ -595,6 +610,26 @@ impl Shared {
         json!({"ended": ended}).into()
     }
 
+    /// Idempotent by id. A change without a known outcome counts as done where it was done.
+    fn append_audit(&self, request: &Value) -> Reply {
+        let entries = request["entries"].as_array().unwrap();
+        assert!((1..=500).contains(&entries.len()));
+        let (mut audit, mut stored) = (self.audit.lock().unwrap(), 0);
+        for entry in entries {
+            let members: Vec<_> = entry.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(members, ENTRY);
+            if audit.iter().all(|known| known["id"] != entry["id"]) {
+                let mut entry = entry.clone();
+                if entry["call_id"].as_str().is_some_and(|id| self.done.lock().unwrap().contains_key(id)) {
+                    entry["status"] = json!("success");
+                }
+                audit.push(entry);
+                stored += 1;
+            }
+        }
+        json!({"stored": stored, "pending": []}).into()
+    }
+
     fn execute(&self, request: &Value) -> Reply {
         let id = request["call_id"].as_str().unwrap().to_owned();
         if let Some(answer) = self.done.lock().unwrap().get(&id) {
@@ -610,6 +645,29 @@ impl Shared {
         answer.into()
     }
 }
+
+/// The members of an entry, in the order of the contract's samples.
+const ENTRY: [&str; 19] = [
+    "id",
+    "time",
+    "method",
+    "tool",
+    "model",
+    "res_ids",
+    "connection",
+    "user",
+    "session",
+    "client",
+    "ip",
+    "status",
+    "reason",
+    "error",
+    "duration_ms",
+    "count",
+    "call_id",
+    "request",
+    "response",
+];
 
 /// A plausible result of a step.
 fn result_of(step: &Value) -> Value {

@@ -130,10 +130,15 @@ impl Server {
 
     /// The same data, Odoo and clock, another process.
     pub async fn again(self, clock: Clock) -> Self {
-        let (odoo, data) = self.stop().await;
-        let server = Self::build(odoo, data, Some(clock), |_| {}, |handler| handler).await;
+        let server = self.restart(clock).await;
         server.until_ready().await;
         server
+    }
+
+    /// The same, without waiting for Odoo.
+    pub async fn restart(self, clock: Clock) -> Self {
+        let (odoo, data) = self.stop().await;
+        Self::build(odoo, data, Some(clock), |_| {}, |handler| handler).await
     }
 
     pub async fn unready<H>(change: impl FnOnce(&mut Config), wrap: impl FnOnce(Handler) -> H) -> Self

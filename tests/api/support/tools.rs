@@ -4,11 +4,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
+use odoo_mcp_sidecar::audit::Audit;
 use odoo_mcp_sidecar::config::mirror::Mirror as Options;
 use odoo_mcp_sidecar::mirror::{Gate, Identity, Mirror};
-use odoo_mcp_sidecar::tools::{Reply, Toolbox, UnknownTool};
-use odoo_mcp_sidecar::vocab::{Credential, CredentialKind, Principal, Proof};
+use odoo_mcp_sidecar::state::Embedded;
+use odoo_mcp_sidecar::tools::{NotCalled, Reply, Toolbox};
+use odoo_mcp_sidecar::vocab::{Clock, Credential, CredentialKind, Principal, Proof};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +24,8 @@ pub struct Bench {
     pub mirror: Arc<Mirror>,
     pub tools: Toolbox,
     pub principal: Arc<Principal>,
+    audit: Arc<Audit>,
+    _data: tempfile::TempDir,
     cancel: CancellationToken,
 }
 
@@ -64,11 +69,16 @@ impl Bench {
         until("the gate is open", || async { mirror.gate() == Gate::Open }).await;
         let principal = mirror.principal(&credential, peer()).await.unwrap();
         let tools = Toolbox::new(client, Arc::clone(&mirror));
-        Self { odoo, mirror, tools, principal, cancel }
+        let data = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Embedded::open(data.path()).unwrap());
+        let audit = Audit::new(spool, u64::MAX, Clock::system(), Box::new(|| false));
+        Self { odoo, mirror, tools, principal, audit, _data: data, cancel }
     }
 
-    pub async fn call(&self, tool: &str, arguments: Value) -> Result<Reply, UnknownTool> {
-        self.tools.call(&self.principal, peer(), tool, arguments.as_object().cloned().unwrap()).await
+    pub async fn call(&self, tool: &str, arguments: Value) -> Result<Reply, NotCalled> {
+        let entry = self.audit.open(uuid::Uuid::now_v7(), peer(), Instant::now());
+        let arguments = arguments.as_object().cloned().unwrap();
+        self.tools.call(&self.principal, peer(), tool, arguments, &entry).await
     }
 
     /// The JSON of a reply that is no error.

@@ -1,0 +1,151 @@
+//! No secret comes through, wherever it stands; and what is none stays readable.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn masked(value: &Value) -> Value {
+    serde_json::from_str(&request(&value.to_string())).unwrap()
+}
+
+#[test]
+fn what_is_no_secret_stays() {
+    for value in [
+        json!({"model": "res.partner", "ids": [7], "values": {"name": "Azure", "email": "a@example.com"}}),
+        json!({"domain": [["state", "=", "sale"], ["name", "ilike", "task-12345678"]], "limit": 20}),
+        json!({"note": "See https://odoo.example.com/odoo/res.partner/7?debug=1#x: it is at 10:30"}),
+        json!({"text": "{not json", "empty": "", "key": null, "n": 1.5}),
+    ] {
+        assert_eq!(masked(&value), value);
+    }
+}
+
+#[test]
+fn members_are_masked_by_name() {
+    let value = json!({
+        "login": "admin", "Password": "hunter2", "new_password": 12345, "apiKey": ["a"], "API-Key": {"x": 1},
+        "deep": [{"client_secret": "s"}], "smtp_pass_word": "p", "token": null,
+        "domain": [["&"], ["signup_token", "=", "abc"], ["name", "=", "abc"]],
+        "method": "change_password", "args": ["old", "new"],
+    });
+    assert_eq!(
+        masked(&value),
+        json!({
+            "login": "admin", "Password": "***", "new_password": "***", "apiKey": "***", "API-Key": "***",
+            "deep": [{"client_secret": "***"}], "smtp_pass_word": "***", "token": null,
+            "domain": [["&"], ["signup_token", "=", "***"], ["name", "=", "abc"]],
+            "method": "change_password", "args": "***",
+        })
+    );
+}
+
+#[test]
+fn json_inside_of_texts_is_masked() {
+    let inner = json!({"password": "hunter2", "name": "x"}).to_string();
+    let twice = json!({"body": inner}).to_string();
+    let told = request(&json!({"arch": twice}).to_string());
+    assert!(!told.contains("hunter2") && told.contains("name"), "{told}");
+    let mut nested = json!({"password": "hunter2"});
+    for _ in 0..12 {
+        nested = json!([nested.to_string()]);
+    }
+    assert!(!request(&nested.to_string()).contains("hunter2"));
+}
+
+#[test]
+fn running_text_is_masked_by_shape() {
+    for (text, expected) in [
+        ("Authorization: Bearer abcdefgh12345678", "Authorization: *** ***"),
+        ("curl -H 'X-Api-Key: s3cr3t' x", "curl -H 'X-Api-Key: ***' x"),
+        ("postgres://odoo:hunter2@db/odoo", "postgres://***@db/odoo"),
+        (
+            "https://x.example.com/?a=1&access_token=abc&b=2",
+            "https://x.example.com/?a=1&access_token=***&b=2",
+        ),
+        ("password = \"two words\" and more", "password = \"***\" and more"),
+        ("{\"password\": \"cut off", "{\"password\": \"***"),
+        ("my key is ghp_0123456789abcdef.", "my key is ***"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- x", "*** x"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIE", "***"),
+        ("sent basic dXNlcjpwYXNz", "sent basic ***"),
+    ] {
+        assert_eq!(shapes::hide(text), expected);
+    }
+}
+
+#[test]
+fn a_cut_comes_after_the_mask() {
+    let key = "mcp_ak_00000000000000000000000000000000000000000002eEzbZ";
+    for length in 15_900..16_010 {
+        let told = request(&json!({"a": "x".repeat(length), "b": key}).to_string());
+        assert!(!told.contains("mcp_ak") && told.chars().count() <= 16_000);
+        let told = request(&format!("{} {key}", "x".repeat(length)));
+        assert!(!told.contains("mcp_ak"));
+    }
+    let told = response(&format!("{} {key}", "é ".repeat(1990)));
+    assert!(!told.contains("mcp_ak") && told.chars().count() <= 4000);
+}
+
+/// Credentials as they are really made.
+fn credential() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "mcp_(ak|at|rt|ac|cs)_[0-9A-Za-z]{49}",
+        "ghp_[0-9A-Za-z]{36}",
+        "xoxb-[0-9]{11}-[0-9A-Za-z]{24}",
+        "sk-[0-9A-Za-z]{32}",
+        "eyJ[0-9A-Za-z_-]{20}\\.[0-9A-Za-z_-]{40}\\.[0-9A-Za-z_-]{43}",
+        "AKIA[0-9A-Z]{16}",
+    ]
+}
+
+/// JSON that holds `secret` as a value or a part of one, or as a name.
+fn around(secret: String) -> impl Strategy<Value = Value> {
+    let text = ("[ -~é]{0,20}", "[ -~é]{0,20}", any::<bool>()).prop_map({
+        let secret = secret.clone();
+        move |(before, after, alone)| {
+            // A word of its own, as people and programs write it.
+            if alone { secret.clone() } else { format!("{before} {secret} {after}") }
+        }
+    });
+    let leaf = text.clone().prop_map(Value::String);
+    leaf.prop_recursive(4, 16, 3, move |inner| {
+        let text = text.clone();
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..3).prop_map(Value::Array),
+            ("[a-z_]{1,8}", inner.clone()).prop_map(|(name, value)| json!({name: value})),
+            inner.clone().prop_map(|value| Value::String(value.to_string())),
+            (text, inner).prop_map(|(name, value)| json!({name: value})),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_credential_never_comes_through((secret, value) in
+        credential().prop_flat_map(|secret| (Just(secret.clone()), around(secret)))
+    ) {
+        let text = value.to_string();
+        for told in [request(&text), response(&text), sentence(&text)] {
+            prop_assert!(!told.contains(&secret), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_named_secret_never_comes_through(
+        name in "[a-z_]{0,6}(password|passwd|secret|token|api_key|apikey|authorization|credential|private_key)[a-z_]{0,6}",
+        secret in "[0-9A-Za-z]{12,20}", layers in 0..4_u8,
+    ) {
+        let mut value = json!({name: secret.clone(), "other": 1});
+        for _ in 0..layers {
+            value = json!({"list": [value.to_string()]});
+        }
+        prop_assert!(!request(&value.to_string()).contains(&secret));
+    }
+
+    #[test]
+    fn any_text_is_masked_without_a_panic(text in "\\PC{0,200}", value in "[\\PC\"'{}:=@/ ]{0,200}") {
+        shapes::hide(&text);
+        request(&value);
+    }
+}

@@ -1,0 +1,195 @@
+//! Hands on what is kept, oldest first and one batch at a time, and forgets only what was taken.
+//!
+//! The other side knows entries by their id, so a batch whose answer was lost is simply sent again. Nothing is
+//! dropped: what cannot be taken now comes later, what is refused by itself is set aside for a person.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Audit;
+use crate::state::{Handled, Kept, Pending};
+
+/// The most that one batch holds.
+const MOST: usize = 500;
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+
+/// How long the first entry waits for company.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// When what was put off is tried again.
+const LATER: Duration = Duration::from_secs(5);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Entries that fail alone, one after the other, before it is not taken for their fault any more.
+const MOST_FAILURES: usize = 3;
+
+/// Entries that were taken, but for those to be sent again later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taken {
+    pub pending: Vec<Uuid>,
+}
+
+/// Why entries were not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Untaken {
+    /// They have a form that will never be taken; says what is wrong, and nothing of what stands there.
+    Malformed(String),
+    /// The other side failed over them.
+    Failed,
+    /// It did not answer in time: there were perhaps too many.
+    Slow,
+    /// It cannot be asked at the moment.
+    Away,
+}
+
+/// Where entries go.
+pub trait Sink: Send + Sync {
+    /// Gives entries away, oldest first.
+    fn append<'a>(&'a self, entries: &'a [Kept]) -> Pending<'a, Result<Taken, Untaken>>;
+}
+
+/// One run of the task.
+struct Sender {
+    audit: Arc<Audit>,
+    sink: Arc<dyn Sink>,
+    most: usize,
+    pause: Duration,
+    /// When something was last put off.
+    put_off: Option<Instant>,
+    told: bool,
+}
+
+impl Audit {
+    /// Sends what is kept to `sink`, until `cancel`.
+    pub async fn hand_on(self: Arc<Self>, sink: Arc<dyn Sink>, cancel: CancellationToken) {
+        let mut sender =
+            Sender { audit: self, sink, most: MOST, pause: FIRST_PAUSE, put_off: None, told: false };
+        while cancel.run_until_cancelled(sender.step()).await.is_some() {}
+    }
+}
+
+// === impl Sender ===
+
+impl Sender {
+    /// Sends one batch, or waits for something to send.
+    async fn step(&mut self) {
+        if self.put_off.is_some_and(|since| since.elapsed() >= LATER) {
+            self.put_off = None;
+            self.audit.spool.recall();
+        }
+        let mut entries = self.audit.spool.oldest(self.most).await;
+        if entries.is_empty() {
+            return self.rest().await;
+        }
+        bound(&mut entries);
+        let full = entries.len() >= self.most;
+        let begun = Instant::now();
+        let (handled, untaken) = self.batch(&entries).await;
+        if !handled.put_off.is_empty() {
+            self.put_off.get_or_insert_with(Instant::now);
+        }
+        let kept = handled == Handled::default() || self.audit.spool.settle(handled).await;
+        match untaken {
+            None if kept => {
+                self.heard();
+                // A long queue must not take a worker of Odoo all for itself.
+                sleep(if full { begun.elapsed().min(LINGER) } else { LINGER }).await;
+            }
+            untaken => self.back_off(untaken.as_ref()).await,
+        }
+    }
+
+    async fn rest(&self) {
+        let ready = self.audit.ready.notified();
+        let rung = match self.put_off {
+            // Also where nothing new comes.
+            Some(since) => timeout(LATER.saturating_sub(since.elapsed()), ready).await.is_ok(),
+            None => {
+                ready.await;
+                true
+            }
+        };
+        if rung {
+            sleep(LINGER).await;
+        }
+    }
+
+    fn heard(&mut self) {
+        if std::mem::take(&mut self.told) {
+            tracing::info!("the audit log is handed on again");
+        }
+        self.pause = FIRST_PAUSE;
+        self.most = (self.most * 2).min(MOST);
+    }
+
+    async fn back_off(&mut self, untaken: Option<&Untaken>) {
+        if untaken == Some(&Untaken::Slow) {
+            self.most = (self.most / 2).max(1);
+        }
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!("the audit log cannot be handed on; it is kept until it can");
+        }
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    /// What became of the entries, and what stood in the way of the rest.
+    async fn batch(&self, entries: &[Kept]) -> (Handled, Option<Untaken>) {
+        match self.sink.append(entries).await {
+            Ok(taken) => (handled(entries, taken), None),
+            Err(Untaken::Malformed(_) | Untaken::Failed) => self.one_by_one(entries).await,
+            Err(untaken) => (Handled::default(), Some(untaken)),
+        }
+    }
+
+    /// Finds the entries that a batch was refused for.
+    async fn one_by_one(&self, entries: &[Kept]) -> (Handled, Option<Untaken>) {
+        let (mut all, mut failures) = (Handled::default(), 0);
+        for entry in entries {
+            match self.sink.append(std::slice::from_ref(entry)).await {
+                Ok(taken) => {
+                    failures = 0;
+                    let Handled { taken, put_off, .. } = handled(std::slice::from_ref(entry), taken);
+                    all.taken.extend(taken);
+                    all.put_off.extend(put_off);
+                }
+                Err(Untaken::Malformed(what)) => {
+                    tracing::error!(entry = %entry.id, %what, "an audit entry was refused and is set aside");
+                    all.set_aside.push((entry.id, what));
+                }
+                Err(Untaken::Failed) => {
+                    failures += 1;
+                    all.put_off.push(entry.id);
+                    if failures >= MOST_FAILURES {
+                        return (all, Some(Untaken::Failed));
+                    }
+                }
+                Err(untaken) => return (all, Some(untaken)),
+            }
+        }
+        (all, None)
+    }
+}
+
+fn handled(entries: &[Kept], taken: Taken) -> Handled {
+    let ids = entries.iter().map(|entry| entry.id);
+    let (put_off, taken) = ids.partition(|id| taken.pending.contains(id));
+    Handled { taken, put_off, set_aside: Vec::new() }
+}
+
+/// Leaves out what would make a batch too large; at least one stays.
+fn bound(entries: &mut Vec<Kept>) {
+    let mut bytes = 0;
+    let fitting = entries.iter().take_while(|entry| {
+        bytes += entry.body.len();
+        bytes <= MOST_BYTES
+    });
+    let fitting = fitting.count().max(1);
+    entries.truncate(fitting);
+}

@@ -1,0 +1,211 @@
+//! Secrets in running text, known by their shape or by the name before them.
+//!
+//! Each rule finds where secrets begin and how far they reach. They may find the same place: what is found is
+//! joined before it is replaced. Too much hidden is better than too little.
+
+use std::ops::Range;
+
+use super::mask::MASK;
+
+/// Parts of names whose value is a secret; compared without case, `_` and `-`.
+const NAMES: [&str; 15] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signingkey",
+    "authorization",
+    "credential",
+    "cookie",
+    "totp",
+    "otpcode",
+];
+
+/// Our own credentials, wherever they stand.
+const OWN: [&str; 5] = ["mcp_ak_", "mcp_at_", "mcp_rt_", "mcp_ac_", "mcp_cs_"];
+
+/// Beginnings of credentials of well-known services, at the start of a word.
+const BEGINNINGS: [&str; 26] = [
+    "sk-",
+    "sk_",
+    "rk_",
+    "pk_",
+    "whsec_",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xoxa-",
+    "xoxb-",
+    "xoxp-",
+    "xoxr-",
+    "xoxs-",
+    "xapp-",
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "ya29.",
+    "SG.",
+    "npm_",
+    "hf_",
+    "eyJ",
+];
+
+/// What follows such a beginning is at least this long.
+const LEAST: usize = 8;
+
+/// What an `Authorization` header begins with.
+const SCHEMES: [&str; 2] = ["bearer ", "basic "];
+
+const PEM_BEGIN: &str = "-----BEGIN ";
+const PEM_END: &str = "-----END ";
+const PEM_KEY: &str = "PRIVATE KEY";
+
+/// Whether what has this name is a secret.
+pub(super) fn names_a_secret(name: &str) -> bool {
+    let plain: String =
+        name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).map(|c| c.to_ascii_lowercase()).collect();
+    NAMES.iter().any(|part| plain.contains(part))
+}
+
+/// The text without its secrets.
+pub(super) fn hide(text: &str) -> String {
+    let mut found = Vec::new();
+    for rule in [pem, own, beginnings, schemes, userinfo, named] {
+        rule(text, &mut found);
+    }
+    if found.is_empty() {
+        return text.to_owned();
+    }
+    found.sort_by_key(|range| range.start);
+    let (mut hidden, mut at) = (String::with_capacity(text.len()), 0);
+    for Range { start, end } in found {
+        if start >= at {
+            hidden.push_str(text.get(at..start).unwrap_or_default());
+            hidden.push_str(MASK);
+        }
+        at = at.max(end);
+    }
+    hidden.push_str(text.get(at..).unwrap_or_default());
+    hidden
+}
+
+type Found = Vec<Range<usize>>;
+
+/// What a credential is written in.
+fn is_of_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '~' | '+' | '/' | '=' | '%')
+}
+
+fn length(text: &str, from: usize, holds: impl Fn(char) -> bool) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    rest.find(|c| !holds(c)).unwrap_or(rest.len())
+}
+
+fn starts_word(text: &str, at: usize) -> bool {
+    !text.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
+fn pem(text: &str, found: &mut Found) {
+    for (start, _) in text.match_indices(PEM_BEGIN) {
+        let rest = text.get(start..).unwrap_or_default();
+        let kind = rest.get(PEM_BEGIN.len()..).and_then(|kind| kind.split("-----").next());
+        if kind.is_some_and(|kind| kind.contains(PEM_KEY)) {
+            let end = rest.find(PEM_END).and_then(|end| {
+                let close = end + PEM_END.len();
+                rest.get(close..)?.find("-----").map(|dashes| close + dashes + 5)
+            });
+            found.push(start..start + end.unwrap_or(rest.len()));
+        }
+    }
+}
+
+fn own(text: &str, found: &mut Found) {
+    for prefix in OWN {
+        for (start, _) in text.match_indices(prefix) {
+            let from = start + prefix.len();
+            found.push(start..from + length(text, from, |c| c.is_ascii_alphanumeric()));
+        }
+    }
+}
+
+fn beginnings(text: &str, found: &mut Found) {
+    for beginning in BEGINNINGS {
+        for (start, _) in text.match_indices(beginning) {
+            let from = start + beginning.len();
+            let rest = length(text, from, is_of_token);
+            if rest >= LEAST && starts_word(text, start) {
+                found.push(start..from + rest);
+            }
+        }
+    }
+}
+
+fn schemes(text: &str, found: &mut Found) {
+    // Of the same length as the text, so that places are the same.
+    let lower = text.to_ascii_lowercase();
+    for scheme in SCHEMES {
+        for (start, _) in lower.match_indices(scheme) {
+            let from = start + scheme.len();
+            let from = from + length(text, from, |c| c == ' ');
+            let rest = length(text, from, is_of_token);
+            if rest >= LEAST && starts_word(text, start) {
+                found.push(from..from + rest);
+            }
+        }
+    }
+}
+
+/// `scheme://user:password@host`.
+fn userinfo(text: &str, found: &mut Found) {
+    for (start, mark) in text.match_indices("://") {
+        let from = start + mark.len();
+        let authority = length(text, from, |c| {
+            !c.is_whitespace() && !matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>')
+        });
+        let authority = text.get(from..from + authority).unwrap_or_default();
+        if let Some(end) = authority.rfind('@') {
+            found.push(from..from + end);
+        }
+    }
+}
+
+/// `password=...`, `"token": "..."`, `X-Api-Key: ...`.
+fn named(text: &str, found: &mut Found) {
+    for (at, c) in text.char_indices() {
+        if !matches!(c, '=' | ':') {
+            continue;
+        }
+        let before = text.get(..at).unwrap_or_default().trim_end_matches([' ', '"', '\'', '\\']);
+        let name = before.rfind(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-'));
+        let name = before.get(name.map_or(0, |end| end + before.get(end..).map_or(1, first_length))..);
+        if !name.is_some_and(names_a_secret) {
+            continue;
+        }
+        let from = at + 1;
+        let from = from + length(text, from, |c| matches!(c, ' ' | '\\' | '='));
+        let quote = text.get(from..).and_then(|rest| rest.chars().next()).filter(|c| matches!(c, '"' | '\''));
+        let (from, rest) = match quote {
+            Some(quote) => (from + 1, length(text, from + 1, |c| c != quote)),
+            None => (
+                from,
+                length(text, from, |c| !c.is_whitespace() && !matches!(c, '&' | ',' | ';' | '"' | '\'')),
+            ),
+        };
+        if rest > 0 {
+            found.push(from..from + rest);
+        }
+    }
+}
+
+fn first_length(text: &str) -> usize {
+    text.chars().next().map_or(1, char::len_utf8)
+}
