@@ -4,9 +4,10 @@
 //! is sent once, in a task of its own, and asked about where its answer was lost. `Error` says what a
 //! caller can act on; what Odoo itself said when it failed never leaves this room.
 //!
-//! Road of a call: `client` (or `write`) -> `breaker`, queue -> `transport` (login, `encode`, `decode`) ->
+//! Road of a call: `batch` (small reads), `client` or `write` -> `breaker`, queue -> `transport` (login, `encode`, `decode`) ->
 //! `http`.
 
+mod batch;
 mod breaker;
 mod client;
 mod decode;
@@ -19,7 +20,7 @@ mod http;
 mod transport;
 mod write;
 
-pub use client::Client;
+pub use client::{Client, Deadline};
 pub use error::Error;
 
 use crate::config::odoo::Odoo as Options;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod odoo_batch;
 mod odoo_calls;
 mod odoo_contract;
 mod odoo_feed;

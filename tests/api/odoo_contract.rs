@@ -2,12 +2,13 @@
 //! what they answer is what we read.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use odoo_mcp_sidecar::odoo::gateway::{
     Answer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest, FaultCode, HelloRequest,
     SchemaRequest, Step,
 };
-use odoo_mcp_sidecar::odoo::{Client, Error};
+use odoo_mcp_sidecar::odoo::{Client, Deadline, Error};
 use odoo_mcp_sidecar::vocab::{CallId, Proof};
 use serde_json::{Value, json};
 
@@ -84,7 +85,9 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
         }
         "execute_batch" => {
             let calls: Vec<Call> = request["calls"].as_array().unwrap().iter().map(call_of).collect();
-            let answers = client.read_batch(&calls).await?;
+            let within = |call| (call, Deadline::within(Duration::from_secs(30)));
+            let within: Vec<_> = calls.iter().map(within).collect();
+            let answers = client.read_batch(&within, 30_000).await?;
             answers
                 .into_iter()
                 .map(|answer| answer.map_or_else(|fault| json!(fault.message), results_of))
