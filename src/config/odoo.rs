@@ -27,6 +27,8 @@ pub struct Odoo {
     pub schema_timeout_ms: u64,
     /// How many calls may be in Odoo at once; more wait until their deadline.
     pub max_in_flight: usize,
+    /// How many small reads may share one request while Odoo is busy; 1: none does.
+    pub batch_size: usize,
     /// The longest answer that is read.
     pub max_answer_bytes: usize,
     /// How long after its deadline the fate of a write whose answer was lost is asked for.
@@ -50,6 +52,7 @@ impl Default for Odoo {
             control_timeout_ms: 10_000,
             schema_timeout_ms: 30_000,
             max_in_flight: 64,
+            batch_size: 16,
             max_answer_bytes: 64 * 1024 * 1024,
             settle_ms: 10_000,
             breaker_failures: 5,

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use super::batch::Batcher;
 use super::breaker::Breaker;
 use super::failure::Failure;
 use super::gateway::{
@@ -36,6 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 pub struct Client {
     transport: Transport,
     breaker: Breaker,
+    pub(super) batcher: Batcher,
     calls: Semaphore,
     control: Semaphore,
     pub(super) writes: TaskTracker,
@@ -51,13 +53,13 @@ pub(super) enum Lane {
 
 /// When a call must have ended: for Odoo, and a little later for the connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
+pub struct Deadline {
     pub(super) odoo: Instant,
     pub(super) http: Instant,
 }
 
 impl Deadline {
-    pub(super) fn within(timeout: Duration) -> Self {
+    pub fn within(timeout: Duration) -> Self {
         // The longest that the contract allows; a duration without bound would overflow the clock.
         let odoo = Instant::now() + timeout.min(Duration::from_millis(MAX_DEADLINE_MS));
         Self { odoo, http: odoo + SLACK }
@@ -70,6 +72,7 @@ impl Client {
         Ok(Arc::new(Self {
             transport: Transport::new(&options)?,
             breaker: Breaker::new(&options),
+            batcher: Batcher::new(options.batch_size),
             calls: Semaphore::new(options.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             control: Semaphore::new(CONTROL_PLACES),
             writes: TaskTracker::new(),
@@ -78,8 +81,11 @@ impl Client {
     }
 
     /// Registers this replica and answers all settings.
-    pub async fn hello(&self, request: &HelloRequest) -> Result<HelloAnswer, Error> {
-        self.ask(Lane::Control, "hello", request, self.options.control_timeout()).await
+    pub async fn hello(self: &Arc<Self>, request: &HelloRequest) -> Result<HelloAnswer, Error> {
+        let answer: HelloAnswer =
+            self.ask(Lane::Control, "hello", request, self.options.control_timeout()).await?;
+        self.heed_workers(answer.workers);
+        Ok(answer)
     }
 
     /// Resolves a proof to its live connection and user.
@@ -87,28 +93,35 @@ impl Client {
         self.ask(Lane::Control, "authenticate", request, self.options.control_timeout()).await
     }
 
-    /// Carries out a reading call; retried where Odoo was busy or the connection broke.
+    /// Carries out a reading call alone; retried where Odoo was busy or the connection broke.
     pub async fn read(&self, call: &Call) -> Result<Answer, Error> {
-        let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
+        self.read_within(call, Deadline::within(Duration::from_millis(call.deadline_ms))).await
+    }
+
+    pub(super) async fn read_within(&self, call: &Call, deadline: Deadline) -> Result<Answer, Error> {
         let json = || encode::json(&CallOnWire::of(call, remaining_ms(deadline)));
         let text = self.repeat(Lane::Calls, "execute", json, deadline).await?;
         let answer: Answer = parse(&text)?;
         if answer.call_id == call.call_id { Ok(answer) } else { Err(Error::BadAnswer) }
     }
 
-    /// Carries out several reading calls in one go; one answer or fault for each, in their order.
-    pub async fn read_batch(&self, calls: &[Call]) -> Result<Vec<Result<Answer, Fault>>, Error> {
-        let longest = calls.iter().map(|call| call.deadline_ms).max().unwrap_or_default();
-        let deadline = Deadline::within(Duration::from_millis(longest));
+    /// Carries out several reading calls in one go, each within its deadline and all within `most_ms` of work;
+    /// one answer or fault for each, in their order.
+    pub async fn read_batch(
+        &self,
+        calls: &[(&Call, Deadline)],
+        most_ms: u64,
+    ) -> Result<Vec<Result<Answer, Fault>>, Error> {
+        let latest = calls.iter().map(|(_, deadline)| *deadline).max_by_key(|deadline| deadline.odoo);
+        let latest = latest.unwrap_or_else(|| Deadline::within(Duration::ZERO));
         let json = || {
-            let left = remaining_ms(deadline);
-            let calls = calls.iter().map(|call| CallOnWire::of(call, left.min(call.deadline_ms)));
-            encode::json(&BatchRequest { calls: calls.collect() })
+            let on_wire = |(call, deadline)| CallOnWire::of(call, remaining_ms(deadline).min(most_ms));
+            encode::json(&BatchRequest { calls: calls.iter().copied().map(on_wire).collect() })
         };
-        let text = self.repeat(Lane::Calls, "execute_batch", json, deadline).await?;
+        let text = self.repeat(Lane::Calls, "execute_batch", json, latest).await?;
         let answers = parse::<BatchAnswer>(&text)?.answers;
         let ids = answers.iter().map(BatchItem::call_id);
-        if !ids.eq(calls.iter().map(|call| call.call_id)) {
+        if !ids.eq(calls.iter().map(|(call, _)| call.call_id)) {
             return Err(Error::BadAnswer);
         }
         Ok(answers.into_iter().map(BatchItem::into_result).collect())

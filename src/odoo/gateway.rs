@@ -32,6 +32,9 @@ pub struct HelloAnswer {
     pub contract: u32,
     pub addon_version: String,
     pub odoo_version: String,
+    /// How many requests Odoo works on at once; 0: it has threads instead.
+    #[serde(default)]
+    pub workers: usize,
     pub database: String,
     pub database_uuid: String,
     /// Where people open Odoo; used for links only, never for security decisions.

@@ -4,10 +4,11 @@
 //! is sent once, in a task of its own, and asked about where its answer was lost. `Error` says what a
 //! caller can act on; what Odoo itself said when it failed never leaves this room.
 //!
-//! Road of a call: `client` (or `write`) -> `breaker`, queue -> `transport` (login, `encode`, `decode`) ->
-//! `http`.
+//! Road of a call: `batch` (small reads), `client` or `write` -> `breaker`, queue -> `transport` (login,
+//! `encode`, `decode`) -> `http`.
 
 pub mod audit;
+mod batch;
 mod breaker;
 mod client;
 mod decode;
@@ -21,7 +22,7 @@ pub mod sessions;
 mod transport;
 mod write;
 
-pub use client::Client;
+pub use client::{Client, Deadline};
 pub use error::Error;
 
 use crate::config::odoo::Odoo as Options;

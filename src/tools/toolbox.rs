@@ -228,7 +228,11 @@ impl Running<'_> {
             deadline_ms: if reads { READ_DEADLINE_MS } else { WRITE_DEADLINE_MS },
             idempotency_key: draft.idempotency_key.clone(),
         };
-        if reads { self.toolbox.client.read(&call).await } else { self.toolbox.client.write(call).await }
+        if reads {
+            self.toolbox.client.read_shared(call).await
+        } else {
+            self.toolbox.client.write(call).await
+        }
     }
 
     fn shape(&self, got: &Got<'_>) -> Result<Reply, Error> {

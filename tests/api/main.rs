@@ -4,6 +4,7 @@
 
 mod audit_crash;
 mod audit_trail;
+mod odoo_batch;
 mod odoo_calls;
 mod odoo_contract;
 mod odoo_feed;

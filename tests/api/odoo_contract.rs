@@ -2,6 +2,7 @@
 //! what they answer is what we read.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use odoo_mcp_sidecar::audit::Document;
 use odoo_mcp_sidecar::odoo::audit::AppendAuditRequest;
@@ -10,7 +11,7 @@ use odoo_mcp_sidecar::odoo::gateway::{
     SchemaRequest, Step,
 };
 use odoo_mcp_sidecar::odoo::sessions::{SessionDocument, SyncSessionsRequest};
-use odoo_mcp_sidecar::odoo::{Client, Error};
+use odoo_mcp_sidecar::odoo::{Client, Deadline, Error};
 use odoo_mcp_sidecar::vocab::{CallId, Proof};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -99,7 +100,9 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
         }
         "execute_batch" => {
             let calls: Vec<Call> = request["calls"].as_array().unwrap().iter().map(call_of).collect();
-            let answers = client.read_batch(&calls).await?;
+            let within = |call| (call, Deadline::within(Duration::from_secs(30)));
+            let within: Vec<_> = calls.iter().map(within).collect();
+            let answers = client.read_batch(&within, 30_000).await?;
             answers
                 .into_iter()
                 .map(|answer| answer.map_or_else(|fault| json!(fault.message), results_of))
@@ -189,7 +192,7 @@ fn expected(method: &str, answer: &Value) -> Value {
 }
 
 /// What was answered to entries that were read into our own type and written anew.
-async fn append(client: &Client, request: &Value) -> Result<Value, Error> {
+async fn append(client: &std::sync::Arc<Client>, request: &Value) -> Result<Value, Error> {
     let entries = request["entries"].as_array().unwrap().iter();
     let entries = entries.map(|entry| {
         let document: Document = serde_json::from_value(entry.clone()).unwrap();

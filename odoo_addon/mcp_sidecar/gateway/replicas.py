@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from odoo import fields, release
-from odoo.tools import SQL
+from odoo.tools import SQL, config
 
 from . import changes, peer, values
 from .requests import CONTRACT
@@ -35,6 +35,7 @@ def hello(env, told):
         "contract": CONTRACT,
         "addon_version": _addon_version(env),
         "odoo_version": release.series,
+        "workers": config["workers"],
         "database": env.cr.dbname,
         "database_uuid": source.database_uuid,
         "web_url": env["ir.config_parameter"]._get_param("web.base.url"),

@@ -105,6 +105,7 @@ struct Shared {
     keep_alive: AtomicBool,
     uid: AtomicI64,
     cursor: AtomicI64,
+    workers: AtomicUsize,
     connections: AtomicUsize,
 }
 
@@ -147,6 +148,7 @@ impl FakeOdoo {
             keep_alive: AtomicBool::new(true),
             uid: AtomicI64::new(7),
             cursor: AtomicI64::new(1),
+            workers: AtomicUsize::new(2),
             connections: AtomicUsize::new(0),
         });
         let odoo = Self { shared, address, accepting: Mutex::default() };
@@ -238,6 +240,11 @@ impl FakeOdoo {
     /// The service user's id; 0 refuses its login.
     pub fn set_uid(&self, uid: i64) {
         self.shared.uid.store(uid, Ordering::SeqCst);
+    }
+
+    /// How many workers `hello` tells of.
+    pub fn set_workers(&self, workers: usize) {
+        self.shared.workers.store(workers, Ordering::SeqCst);
     }
 
     /// Makes a credential known. `connection` is its id, `scope` is `full` or `read_only`. It has no limits and
@@ -543,6 +550,7 @@ impl Shared {
             "changes" => self.changes(),
             "execute" => self.execute(&request),
             "append_audit" => self.append_audit(&request),
+            "execute_batch" => self.execute_batch(&request),
             "call_status" => match self.done.lock().unwrap().get(request["call_id"].as_str().unwrap()) {
                 Some(answer) => json!({"state": "done", "answer": answer}).into(),
                 None => json!({"state": "unknown", "answer": null}).into(),
@@ -558,7 +566,7 @@ impl Shared {
             return Reply::fault("contract", json!({"addon": 1, "sidecar": request["contract"]}));
         }
         json!({
-            "contract": 1, "addon_version": "19.0.1.0.0", "odoo_version": "19.0", "database": "fake",
+            "contract": 1, "addon_version": "19.0.1.0.0", "odoo_version": "19.0", "workers": self.workers.load(Ordering::SeqCst), "database": "fake",
             "database_uuid": "7c1b8a52-1f2e-11f0-9cd2-0242ac120002", "web_url": "https://odoo.example.com",
             "cursor": format!("1:{}", self.cursor.load(Ordering::SeqCst)),
             "settings": *self.settings.lock().unwrap(), "wake": "accepted", "now": "2026-11-22T13:30:00Z",
@@ -643,6 +651,21 @@ impl Shared {
             self.done.lock().unwrap().insert(id, answer.clone());
         }
         answer.into()
+    }
+
+    fn execute_batch(&self, request: &Value) -> Reply {
+        let calls = request["calls"].as_array().unwrap();
+        let answers: Vec<Value> = calls.iter().map(|call| item(call, self.execute(call))).collect();
+        json!({"answers": answers}).into()
+    }
+}
+
+/// What a batch says of one of its calls.
+fn item(call: &Value, reply: Reply) -> Value {
+    match reply {
+        Reply::Answer(answer) => answer,
+        Reply::Fault(fault) => json!({"call_id": call["call_id"], "error": fault}),
+        other => panic!("no answer to a call of a batch: {other:?}"),
     }
 }
 

@@ -1,4 +1,4 @@
-"""A second sidecar with the configuration of the running one: time from start to ready, and memory when idle."""
+"""Further sidecars with the configuration of the running one: how fast they start, and one without batches."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import statistics
 import tempfile
 import time
 import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +18,48 @@ from bench.process import free_port, memory_mb, server
 
 def measure(pid: int, times: int) -> dict[str, Any]:
     """Start one several times, on other ports and with a data directory of its own."""
-    words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").rstrip("\0").split("\0")
-    config = Path(words[words.index("--config") + 1])
+    program, config = _running(pid)
     seconds, memory = [], []
     for _time in range(times):
         with tempfile.TemporaryDirectory() as folder:
-            took, idle = _once(words[0], config.read_text(encoding="utf-8"), Path(folder))
+            took, idle = _once(program, config, Path(folder))
         seconds.append(took)
         memory.append(idle)
     return {"ready_ms": statistics.median(seconds) * 1000, "idle_mb": statistics.median(memory)}
 
 
+@contextmanager
+def unbatched(pid: int) -> Iterator[str]:
+    """One that sends each read alone; yields the URL of its endpoint."""
+    program, config = _running(pid)
+    config = re.sub(r"(?m)^\[odoo\]\n", "[odoo]\nbatch_size = 1\n", config)
+    with tempfile.TemporaryDirectory() as folder, _started(program, config, Path(folder)) as (listen, _pid, _seconds):
+        yield f"http://{listen}/odoo/mcp"
+
+
+def _running(pid: int) -> tuple[str, str]:
+    """The program of a sidecar and the text of its configuration."""
+    words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").rstrip("\0").split("\0")
+    return words[0], Path(words[words.index("--config") + 1]).read_text(encoding="utf-8")
+
+
 def _once(program: str, config: str, folder: Path) -> tuple[float, float]:
-    admin = f"127.0.0.1:{free_port()}"
-    changed = {"listen": f"127.0.0.1:{free_port()}", "admin_listen": admin, "data_dir": str(folder / "data")}
+    with _started(program, config, folder) as (_listen, pid, seconds):
+        time.sleep(2)
+        return seconds, memory_mb(pid)
+
+
+@contextmanager
+def _started(program: str, config: str, folder: Path) -> Iterator[tuple[str, int, float]]:
+    listen, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    changed = {"listen": listen, "admin_listen": admin, "data_dir": str(folder / "data")}
     for name in changed:
         config = re.sub(rf"(?m)^{name} = .*\n", "", config)
     own = folder / "sidecar.toml"
     own.write_text("".join(f'{name} = "{value}"\n' for name, value in changed.items()) + config, encoding="utf-8")
     command = [program, "--config", str(own)]
     with server(command, {}, folder / "log", lambda: _ready(f"http://{admin}/readyz"), cwd=folder) as (pid, seconds):
-        time.sleep(2)
-        return seconds, memory_mb(pid)
+        yield listen, pid, seconds
 
 
 def _ready(url: str) -> bool:

@@ -57,6 +57,7 @@ class Suite:
                 self._call_lines(question, clients, found)
             self._sizes(question, everyone, found)
             if question is SMALL:
+                self._unbatched(base, key, rows)
                 self._many_users(base, rows)
 
     def _call_lines(self, question: Question, clients: int, found: dict[str, Any]) -> None:
@@ -66,10 +67,18 @@ class Suite:
         if question is LARGE:
             self._line(title, "calls/s", "rps", found, "raw", at_least=2.0)
         elif clients == max(self._effort.clients):
-            self._line(title, "calls/s", "rps", found, "raw", at_least=1.1)
             self._line(f"{title}, batched", "calls/s", "rps", found, "raw", at_least=3.0)
         else:
             self._line(title, "calls/s", "rps", found, "raw")
+
+    def _unbatched(self, base: targets.Target, key: str, rows: targets.Rows) -> None:
+        if not self._stack.sidecar_pid:
+            return
+        clients = max(self._effort.clients)
+        with startup.unbatched(self._stack.sidecar_pid) as url:
+            ours = targets.sidecar(url, [key], SMALL, rows)
+            found = self._measure(f"{SMALL.title}, unbatched", [base, ours], clients)
+        self._line(f"{SMALL.title}, {_clients(clients)}, unbatched", "calls/s", "rps", found, "raw", at_least=1.1)
 
     def _many_users(self, base: targets.Target, rows: targets.Rows) -> None:
         with connections.users(self._odoo, USERS) as keys:

@@ -1,0 +1,212 @@
+//! Small reads that come while Odoo is busy share one request.
+//!
+//! Odoo has a handful of workers, and what a small read costs there is mostly the request round it. A read
+//! that finds a lane free leaves at once and alone; further ones wait until a lane comes free and then leave
+//! together. There is no timer: a single client never waits, and the busier Odoo is, the more share a request.
+//!
+//! Nobody pays for his neighbour: each call is answered for itself, a batch is given little time in Odoo, and
+//! what it could not do in that time, or because the batch failed as a whole, is asked again alone.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+
+use super::Error;
+use super::client::{Client, Deadline};
+use super::gateway::{Answer, Call, FaultCode, Step};
+
+/// The time in Odoo that a whole batch gets.
+const BATCH_MS: u64 = 1_000;
+/// The most rows or records that a small read asks for.
+const SMALL: usize = 100;
+/// The most steps of one.
+const FEW_STEPS: usize = 3;
+/// Lanes before Odoo has said how many workers it has, and where it has threads instead: they share one
+/// processor.
+const LANES: usize = 2;
+
+/// Who waits, and how many requests are on their way.
+#[derive(Debug)]
+pub(super) struct Batcher {
+    most: usize,
+    line: Mutex<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    lanes: usize,
+    busy: usize,
+    waiting: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    call: Call,
+    deadline: Deadline,
+    reply: oneshot::Sender<Result<Answer, Error>>,
+}
+
+/// Whether a call may leave.
+enum Turn {
+    Now(Call),
+    Later(oneshot::Receiver<Result<Answer, Error>>),
+}
+
+/// A request on its way. Dropped, it lets those go who wait.
+struct Lane(Arc<Client>);
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.0.depart();
+    }
+}
+
+// === impl Batcher ===
+
+impl Batcher {
+    pub(super) fn new(most: usize) -> Self {
+        let line = Line { lanes: LANES, busy: 0, waiting: VecDeque::new() };
+        Self { most, line: Mutex::new(line) }
+    }
+
+    fn takes(&self, call: &Call) -> bool {
+        self.most > 1 && is_small(call)
+    }
+
+    fn join(&self, call: Call, deadline: Deadline) -> Turn {
+        let mut line = self.line();
+        if line.busy < line.lanes {
+            line.busy += 1;
+            return Turn::Now(call);
+        }
+        let (reply, answer) = oneshot::channel();
+        line.waiting.push_back(Waiting { call, deadline, reply });
+        Turn::Later(answer)
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    /// The next to leave together. With several lanes each takes its share, so that none leaves empty.
+    fn next(&mut self, most: usize) -> Vec<Waiting> {
+        self.waiting.retain(|waiting| !waiting.reply.is_closed());
+        let share = self.waiting.len().div_ceil(self.lanes.max(1)).min(most);
+        self.waiting.drain(..share).collect()
+    }
+}
+
+fn is_small(call: &Call) -> bool {
+    !call.dry_run && call.steps.len() <= FEW_STEPS && call.steps.iter().all(is_small_step)
+}
+
+fn is_small_step(step: &Step) -> bool {
+    match step {
+        Step::SearchRead { limit, .. } | Step::NameSearch { limit, .. } => *limit as usize <= SMALL,
+        Step::Read { ids, .. } => ids.len() <= SMALL,
+        Step::SearchCount { .. } | Step::Session {} => true,
+        _ => false,
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// Carries out a reading call, together with others where Odoo is busy.
+    pub async fn read_shared(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
+        let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
+        if !self.batcher.takes(&call) {
+            return self.read_within(&call, deadline).await;
+        }
+        match self.batcher.join(call, deadline) {
+            Turn::Now(call) => {
+                let _lane = Lane(Arc::clone(self));
+                self.read_within(&call, deadline).await
+            }
+            Turn::Later(answer) => match timeout_at(deadline.http, answer).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(Error::Unreachable),
+                Err(_) => Err(Error::TimedOut),
+            },
+        }
+    }
+
+    /// Odoo has told how many workers it has: as many requests keep all of them busy.
+    pub(super) fn heed_workers(self: &Arc<Self>, workers: usize) {
+        let mut line = self.batcher.line();
+        line.lanes = if workers == 0 { LANES } else { workers };
+        let more = line.lanes.saturating_sub(line.busy).min(line.waiting.len());
+        line.busy += more;
+        drop(line);
+        for _ in 0..more {
+            drop(Lane(Arc::clone(self)));
+        }
+    }
+
+    /// A lane has come free: those who wait take it, or nobody does.
+    fn depart(self: &Arc<Self>) {
+        let mut line = self.batcher.line();
+        let surplus = line.busy > line.lanes;
+        let group = if surplus { Vec::new() } else { line.next(self.batcher.most) };
+        if group.is_empty() {
+            line.busy -= 1;
+            return;
+        }
+        drop(line);
+        let lane = Lane(Arc::clone(self));
+        // Without a runtime the process is ending; those who wait are dropped like all else.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { lane.0.carry(group).await });
+        }
+    }
+
+    async fn carry(self: &Arc<Self>, mut group: Vec<Waiting>) {
+        match group.pop() {
+            Some(only) if group.is_empty() => self.carry_alone(only).await,
+            Some(last) => {
+                group.push(last);
+                self.carry_together(group).await;
+            }
+            None => {}
+        }
+    }
+
+    async fn carry_alone(&self, Waiting { call, deadline, reply }: Waiting) {
+        let _ = reply.send(self.read_within(&call, deadline).await);
+    }
+
+    async fn carry_together(self: &Arc<Self>, group: Vec<Waiting>) {
+        let calls: Vec<_> = group.iter().map(|waiting| (&waiting.call, waiting.deadline)).collect();
+        match self.read_batch(&calls, BATCH_MS).await {
+            Ok(answers) => {
+                for (waiting, answer) in group.into_iter().zip(answers) {
+                    match answer {
+                        Err(fault) if fault.code == FaultCode::Deadline => self.ask_again(waiting),
+                        answer => _ = waiting.reply.send(answer.map_err(Error::Fault)),
+                    }
+                }
+            }
+            // One call may have spoilt the request for all.
+            Err(Error::Fault(_) | Error::BadAnswer) => {
+                group.into_iter().for_each(|waiting| self.ask_again(waiting))
+            }
+            Err(error) => {
+                for waiting in group {
+                    let _ = waiting.reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Alone and outside of the lanes: it may be slow, and others wait for the lane.
+    fn ask_again(self: &Arc<Self>, waiting: Waiting) {
+        let client = Arc::clone(self);
+        tokio::spawn(async move { client.carry_alone(waiting).await });
+    }
+}
