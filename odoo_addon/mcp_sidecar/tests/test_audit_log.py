@@ -135,7 +135,8 @@ class TestChain(LogCase):
             duration_ms=None,
             method=None,
         )
-        self.stored(1, time="1969-12-31T23:59:59.5Z")
+        for time in ("1969-12-31T23:59:59.5Z", "0001-01-01T00:00:00Z", "2024-01-01T00:00:00.000001Z"):
+            self.stored(1, time=time)
         self.assertEqual(self.verified(), {REPLICA: None, OTHER: None})
         # whatever the session of the database is set to
         self.env.cr.execute("SET LOCAL DateStyle TO 'German'; SET LOCAL TimeZone TO 'Asia/Tokyo'")
