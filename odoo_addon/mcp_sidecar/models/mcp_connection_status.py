@@ -4,8 +4,8 @@ from psycopg2 import errors
 
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import SQL
 
-IDLE_AFTER = timedelta(days=7)
 # last_used is exact to this, so that a busy connection doesn't rewrite its row with every request.
 TOUCH_EVERY = timedelta(seconds=60)
 
@@ -25,8 +25,8 @@ class McpConnectionStatus(models.AbstractModel):
         ],
         compute="_compute_status",
         search="_search_status",
-        help="Connected: used within the last 7 days. Awaiting connection: never used. "
-        "Idle: not used for 7 days. Revoked: refused.",
+        help="Connected: used lately. Awaiting connection: never used. Idle: not used for longer than the days that "
+        "Server Settings name (Idle After), which changes nothing for the AI tool. Revoked: refused.",
     )
     silence = fields.Char(
         string="Silent For",
@@ -45,16 +45,22 @@ class McpConnectionStatus(models.AbstractModel):
 
     @api.depends("active", "last_used")
     def _compute_status(self):
-        now = fields.Datetime.now()
+        now, border = fields.Datetime.now(), self._idle_since()
         for connection in self:
-            silent = connection.last_used and now - connection.last_used
-            connection.silence = self._describe_span(silent) if silent else False
+            used = connection.last_used
+            connection.silence = self._describe_span(now - used) if used else False
             if not connection.active:
                 connection.status = "revoked"
-            elif not connection.last_used:
+            elif not used:
                 connection.status = "awaiting"
             else:
-                connection.status = "idle" if silent > IDLE_AFTER else "connected"
+                connection.status = "idle" if used < border else "connected"
+
+    def _idle_since(self):
+        """Who was last used before this is idle."""
+        # sudo: whoever sees a connection may know whether it is idle
+        settings = self.env["mcp.server.settings"].sudo().get_settings()
+        return fields.Datetime.now() - timedelta(days=settings.idle_after_days)
 
     def _describe_span(self, span):
         if span.days:
@@ -66,7 +72,7 @@ class McpConnectionStatus(models.AbstractModel):
     def _search_status(self, operator, value):
         if operator != "in":
             return NotImplemented
-        border = fields.Datetime.now() - IDLE_AFTER
+        border = self._idle_since()
         active = Domain("active", "=", True)
         domains = {
             "connected": active & Domain("last_used", ">=", border),
@@ -75,6 +81,19 @@ class McpConnectionStatus(models.AbstractModel):
             "revoked": Domain("active", "=", False),
         }
         return Domain.OR(domains[status] for status in value if status in domains)
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """The status in SQL as well, so that lists can be grouped and sorted by what is not stored."""
+        if field_expr != "status":
+            return super()._field_to_sql(alias, field_expr, query)
+        self._check_field_access(self._fields["status"], "read")
+        return SQL(
+            "CASE WHEN %(active)s IS NOT TRUE THEN 'revoked' WHEN %(used)s IS NULL THEN 'awaiting'"
+            " WHEN %(used)s < %(border)s THEN 'idle' ELSE 'connected' END",
+            active=self._field_to_sql(alias, "active", query),
+            used=self._field_to_sql(alias, "last_used", query),
+            border=self._idle_since(),
+        )
 
     @api.depends("user_id")
     def _compute_user_refused(self):
