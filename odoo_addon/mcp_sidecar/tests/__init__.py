@@ -7,7 +7,9 @@ from . import test_exceptions
 from . import test_limits
 from . import test_service_user
 from . import test_settings
+from . import test_snippets
 from . import test_ui
+from . import test_wizard
 from . import test_gateway
 from . import test_gateway_shapes
 from . import test_gateway_transaction

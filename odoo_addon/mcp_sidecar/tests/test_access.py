@@ -131,7 +131,7 @@ class TestPrivateMethods(McpHttpCase):
             ("mcp.connection", "_issue_api_key", [[connection.id]]),
             ("mcp.connection", "_create_for_api_key", ["x", self.user.id, "full"]),
             ("mcp.connection", "_touch", [[connection.id]]),
-            ("mcp.server.settings", "_endpoint_url", []),
+            ("mcp.replica", "_endpoint", []),
             ("mcp.event", "_note", ["settings", 1]),
             ("res.users", "_mcp_renew_service_key", [[self.service.id]]),
             ("mcp.credential.show", "_action_show", [key]),

@@ -21,3 +21,4 @@ class TestUi(McpHttpCase):
         self.assertEqual(connections.mapped("name"), ["Tour"])
         self.assertEqual((connections.user_id, connections.scope), (self.admin, "read_only"))
         self.assertEqual(len(connections.credential_ids), 1)
+        self.assertFalse(self.env["mcp.connect.wizard"].search([]))
