@@ -15,6 +15,7 @@
         "data/mcp_server_settings_data.xml",
         "data/res_users_data.xml",
         "views/mcp_connection_views.xml",
+        "views/mcp_connection_list_views.xml",
         "views/mcp_replica_views.xml",
         "wizards/mcp_credential_show_views.xml",
         "wizards/mcp_connect_wizard_views.xml",

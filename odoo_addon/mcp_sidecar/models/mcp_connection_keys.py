@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 
@@ -7,6 +7,19 @@ class McpConnectionKeys(models.AbstractModel):
 
     _name = "mcp.connection.keys"
     _description = "Keys of an MCP Connection"
+
+    may_rotate = fields.Boolean(
+        compute="_compute_may_rotate",
+        help="Whether the current user may have the key of this connection: it is their own, or they are a Settings "
+        "administrator.",
+    )
+
+    @api.depends("user_id")
+    @api.depends_context("uid")
+    def _compute_may_rotate(self):
+        for connection in self:
+            # the person is meant, whatever sudo this is read with
+            connection.may_rotate = connection.sudo(False)._may_hold_key()
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -47,18 +60,18 @@ class McpConnectionKeys(models.AbstractModel):
             }
         )
 
-    def _check_may_hold_key(self):
+    def _may_hold_key(self):
         """Who gets a key acts as its user: only that user itself and a Settings administrator may."""
-        if self.env.is_system():
-            return
-        for connection in self:
-            if connection.user_id != self.env.user:
-                raise AccessError(
-                    self.env._(
-                        "Creating or rotating a key for another user takes a Settings administrator: "
-                        "whoever holds the key acts as that user."
-                    )
+        return self.env.is_system() or self.user_id == self.env.user
+
+    def _check_may_hold_key(self):
+        if not all(connection._may_hold_key() for connection in self):
+            raise AccessError(
+                self.env._(
+                    "Creating or rotating a key for another user takes a Settings administrator: "
+                    "whoever holds the key acts as that user."
                 )
+            )
 
     def _issue_api_key(self):
         # sudo: nobody may write credentials; the caller's right was checked
