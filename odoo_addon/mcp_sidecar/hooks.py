@@ -1,3 +1,5 @@
 def uninstall_hook(env):
     """Removes what the ORM doesn't know of."""
     env.cr.execute("DROP FUNCTION IF EXISTS mcp_sidecar_resolve")
+    # with its trigger, which would be in nobody's way: the table is dropped, not emptied
+    env.cr.execute("DROP FUNCTION IF EXISTS mcp_audit_guard CASCADE")

@@ -117,6 +117,7 @@ def news(env, asked):
         "reset": seen is None,
         "settings": settings(env) if seen is None or "settings" in kinds else None,
         "connections": sorted(ref for kind, ref in events if kind == "connection" and ref),
+        "sessions": env["mcp.session"]._ended_of([ref for kind, ref in events if kind == "session"]),
         "schema": seen is None or "schema" in kinds,
         "now": _now(),
     }

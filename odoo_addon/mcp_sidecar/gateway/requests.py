@@ -5,8 +5,13 @@ from .shapes import (
     anything,
     boolean,
     choice,
+    clamped,
+    cut,
+    cut_list,
     ids,
+    instant,
     integer,
+    lenient,
     list_of,
     mapping,
     name,
@@ -110,3 +115,45 @@ CALL_STATUS = record(proof=proof, call_id=uuid)
 SCHEMA = record(proof=proof, lang=nullable(name), models=nullable(list_of(name, longest=1000)))
 
 CHANGES = record(replica=uuid, cursor=nullable(text(longest=20_000)))
+
+# What a sidecar has in its spool is taken if it can be understood at all: it would be sent again for ever.
+_count = clamped(1, 2**31 - 1)
+_id = integer(1, 2**31 - 1)
+_AUDIT_ENTRY = record(
+    id=uuid,
+    time=instant,
+    method=nullable(cut(200)),
+    tool=nullable(cut(200)),
+    model=nullable(cut(200)),
+    res_ids=cut_list(clamped(-(2**63), 2**63), 100),
+    connection=nullable(_id),
+    user=nullable(_id),
+    session=nullable(cut(200)),
+    client=nullable(cut(200)),
+    ip=nullable(cut(100)),
+    status=choice("success", "error", "refused", "abandoned"),
+    reason=nullable(cut(200)),
+    error=nullable(cut(2000)),
+    duration_ms=nullable(clamped(0, 2**31 - 1)),
+    count=_count,
+    call_id=nullable(uuid),
+    request=nullable(cut(16_000)),
+    response=nullable(cut(4_000)),
+)
+
+APPEND_AUDIT = lenient(record(replica=uuid, entries=list_of(_AUDIT_ENTRY, longest=500, shortest=1)))
+
+_SESSION = record(
+    session=name,
+    connection=_id,
+    user=_id,
+    client=nullable(cut(200)),
+    ip=nullable(cut(100)),
+    era=choice("legacy", "modern"),
+    created=instant,
+    last_activity=instant,
+    requests=clamped(0, 2**31 - 1),
+    live=boolean,
+)
+
+SYNC_SESSIONS = lenient(record(replica=uuid, complete=boolean, sessions=list_of(_SESSION, longest=1000)))

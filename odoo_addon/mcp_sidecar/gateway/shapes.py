@@ -7,10 +7,13 @@ faulty member, such as ``steps.0.limit``. Unknown members are refused, so that a
 import json
 import math
 import re
+from datetime import datetime
 
 from . import faults
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _SUSPICIOUS = re.compile(r"\\u(0000|d[89a-f])|\x00|[\ud800-\udfff]", re.IGNORECASE)
 _PROOF = re.compile(r"[0-9a-f]{64}")
 # PostgreSQL's integer: ids beyond it exist nowhere.
@@ -34,7 +37,10 @@ def decode(shape, text):
     except (ValueError, RecursionError) as exc:
         raise faults.bad_request("", "The request is not valid JSON.") from exc
     if _SUSPICIOUS.search(text):
-        _refuse_unstorable(value)
+        if getattr(shape, "lenient", False):
+            value = _mended(value)
+        else:
+            _refuse_unstorable(value)
     return shape(value, "")
 
 
@@ -43,6 +49,17 @@ def _refuse_unstorable(value):
     written = json.dumps(value, ensure_ascii=False)
     if "\\u0000" in written.replace("\\\\", "") or any("\ud800" <= character <= "\udfff" for character in written):
         raise faults.bad_request("", "The request has a character that can't be stored.")
+
+
+def _mended(value):
+    """The value with what can't be stored replaced."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    if isinstance(value, dict):
+        return {_mended(key): _mended(item) for key, item in value.items()}
+    return value
 
 
 def _finite(text):
@@ -98,6 +115,37 @@ def integer(least, greatest):
     return shape
 
 
+def clamped(least, greatest):
+    """An integer; the nearest that can be stored."""
+
+    def shape(value, at):
+        return min(max(_typed(value, at, int), least), greatest)
+
+    return shape
+
+
+def cut(longest):
+    """A text, as much of it as can be stored."""
+
+    def shape(value, at):
+        return _typed(value, at, str)[:longest]
+
+    return shape
+
+
+def instant(value, at):
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value) or not _is_time(value):
+        raise faults.bad_request(at, f"{at} has to be an instant in UTC, such as 2026-11-22T13:30:00Z.")
+    return value
+
+
+def _is_time(text):
+    try:
+        return bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False  # such as the 31st of June
+
+
 def choice(*values):
     def shape(value, at):
         if not isinstance(value, str) or value not in values:
@@ -139,6 +187,25 @@ def list_of(inner, longest=1000, shortest=0):
             raise faults.bad_request(at, f"{at} has to have {shortest} to {longest} entries.")
         return [inner(item, _below(at, index)) for index, item in enumerate(value)]
 
+    return shape
+
+
+def cut_list(inner, longest):
+    """A list, as much of it as can be stored."""
+
+    def shape(value, at):
+        return [inner(item, _below(at, index)) for index, item in enumerate(_typed(value, at, list)[:longest])]
+
+    return shape
+
+
+def lenient(inner):
+    """Marks a request that is mended rather than refused where its texts can't be stored."""
+
+    def shape(value, at):
+        return inner(value, at)
+
+    shape.lenient = True
     return shape
 
 

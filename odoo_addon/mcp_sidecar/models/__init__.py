@@ -1,4 +1,5 @@
 from . import mcp_own
+from . import mcp_sealed
 from . import mcp_event
 from . import mcp_replica
 from . import mcp_call
@@ -8,7 +9,11 @@ from . import mcp_connection_keys
 from . import mcp_connection_limits
 from . import mcp_connection_status
 from . import mcp_connection
+from . import mcp_connection_usage
 from . import mcp_credential
+from . import mcp_audit_checkpoint
+from . import mcp_audit_log
+from . import mcp_session
 from . import mcp_gateway
 from . import res_groups
 from . import res_partner

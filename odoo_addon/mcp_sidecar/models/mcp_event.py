@@ -30,7 +30,7 @@ class McpEvent(models.Model):
     _order = "id"
 
     kind = fields.Selection(
-        [("settings", "Settings"), ("connection", "Connection"), ("schema", "Schema")],
+        [("settings", "Settings"), ("connection", "Connection"), ("session", "Session"), ("schema", "Schema")],
         required=True,
     )
     ref = fields.Integer()

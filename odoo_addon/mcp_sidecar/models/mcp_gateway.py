@@ -1,6 +1,6 @@
 from odoo import models
 
-from ..gateway import faults, identity, logs, replicas, requests, schema, service
+from ..gateway import audit, faults, identity, logs, replicas, requests, schema, service, sessions
 from ..gateway.door import door
 
 logs.keep_arguments_out()
@@ -21,6 +21,16 @@ class McpGateway(models.AbstractModel):
     @door(requests.CHANGES)
     def changes(self, request):
         return replicas.news(self.env, request)
+
+    # === Accounts of a sidecar: taken even while the master switch is off, as refusals are among them ===
+
+    @door(requests.APPEND_AUDIT)
+    def append_audit(self, request):
+        return audit.append(self.env, request)
+
+    @door(requests.SYNC_SESSIONS)
+    def sync_sessions(self, request):
+        return sessions.sync(self.env, request)
 
     # === Calls made for a person ===
 

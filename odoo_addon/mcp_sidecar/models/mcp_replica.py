@@ -8,6 +8,8 @@ ALIVE_FOR = timedelta(seconds=60)
 # How exact last_seen is, so that a replica that asks every second doesn't rewrite its row each time.
 SEEN_EVERY = timedelta(seconds=15)
 MOST_ALIVE = 16
+# A sidecar with sessions tells of them every 5 seconds: one that was silent for this long has none.
+SESSIONS_LIVE_FOR = timedelta(seconds=15)
 
 ENDPOINT_PATH = "/odoo/mcp"
 ENDPOINT_STATES = [
@@ -40,6 +42,10 @@ _SEEN = """
               FOR NO KEY UPDATE SKIP LOCKED
      )
 """
+_SYNCED = """
+    UPDATE mcp_replica SET sessions_seen = now() AT TIME ZONE 'UTC'
+     WHERE id IN (SELECT id FROM mcp_replica WHERE replica = %(replica)s FOR NO KEY UPDATE SKIP LOCKED)
+"""
 
 
 class McpReplica(models.Model):
@@ -63,6 +69,7 @@ class McpReplica(models.Model):
     wake_secret = fields.Char(readonly=True, copy=False, prefetch=False, groups=fields.NO_ACCESS)
     address = fields.Char(readonly=True, help="Where the sidecar's last hello came from.")
     last_seen = fields.Datetime(readonly=True, help="When the sidecar was last heard of, to a few seconds.")
+    sessions_seen = fields.Datetime(readonly=True, help="When the sidecar last told of its sessions.")
     alive = fields.Boolean(compute="_compute_alive", help="Whether the sidecar was heard of within the last minute.")
 
     _replica_unique = models.UniqueIndex("(replica)", "This sidecar is registered already.")
@@ -102,11 +109,27 @@ class McpReplica(models.Model):
     @api.model
     def _saw(self, replica):
         """Remembers that a sidecar asked something just now."""
+        self._stamp(_SEEN, {"replica": replica, "seen_every": SEEN_EVERY})
+
+    @api.model
+    def _synced(self, replica):
+        """Remembers that a sidecar told of its sessions just now."""
+        self._stamp(_SYNCED, {"replica": replica})
+
+    def _stamp(self, query, values):
         try:
             with self.env.cr.savepoint(flush=False):
-                self.env.cr.execute(_SEEN, {"replica": replica, "seen_every": SEEN_EVERY})
+                self.env.cr.execute(query, values)
         except errors.SerializationFailure:
             return  # another request of the same sidecar has just done it
+        self.invalidate_model(["last_seen", "sessions_seen"], flush=False)
+
+    @api.model
+    def _telling_of_sessions(self):
+        """The ids of the sidecars whose sessions live."""
+        # sudo: whoever may see a session may know whether it is live
+        since = fields.Datetime.now() - SESSIONS_LIVE_FOR
+        return self.sudo().search([("sessions_seen", ">", since)]).mapped("replica")
 
     @api.autovacuum
     def _gc_replicas(self):

@@ -1,9 +1,12 @@
 import re
-from datetime import timedelta
 from ipaddress import ip_address
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
+
+from .mcp_audit_log import LAST_WEEK
+
+LIVE_SESSIONS = [("live", "=", True)]
 
 # Least and greatest value of each number; the database checks the least once more.
 BOUNDS = {
@@ -140,7 +143,7 @@ class McpServerSettings(models.Model):
     log_count_7d = fields.Integer(
         string="Logs (7d)",
         compute="_compute_counters",
-        help="Number of audit entries created in the last seven days.",
+        help="Number of audit entries of the last seven days. An entry can stand for several refused requests.",
     )
     session_count = fields.Integer(
         string="Active Sessions",
@@ -185,16 +188,12 @@ class McpServerSettings(models.Model):
         self.display_name = self.env._("Server Settings")
 
     def _compute_counters(self):
-        week_ago = fields.Datetime.now() - timedelta(days=7)
-        self.connection_count = self._count("mcp.connection", [("active", "=", True)])
-        self.log_count_7d = self._count("mcp.audit.log", [("create_date", ">=", week_ago)])
-        self.session_count = self._count("mcp.session", [("active", "=", True)])
+        self.connection_count = self.env["mcp.connection"].search_count([("active", "=", True)])
+        self.log_count_7d = self.env["mcp.audit.log"].search_count(LAST_WEEK)
+        self.session_count = self.env["mcp.session"].search_count(LIVE_SESSIONS)
 
     def _compute_company_tz(self):
         self.company_tz = self._company_tz()
-
-    def _count(self, model, domain):
-        return self.env[model].search_count(domain) if model in self.env else 0
 
     def _compute_sidecars(self):
         replicas = self.env["mcp.replica"].search([], order="last_seen desc")
@@ -284,6 +283,21 @@ class McpServerSettings(models.Model):
 
     def action_open_connections(self):
         return self.env["ir.actions.act_window"]._for_xml_id("mcp_sidecar.mcp_connection_action")
+
+    def action_open_logs(self):
+        return self._action_of("action_mcp_audit_log", LAST_WEEK, self.env._("Audit Log: Last 7 Days"))
+
+    def action_open_sessions(self):
+        return self._action_of("action_mcp_session", LIVE_SESSIONS, self.env._("Active Sessions"))
+
+    def _action_of(self, name, domain, title):
+        """The action that lists what a counter counts."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(f"mcp_sidecar.{name}")
+        # the domain says it all: a filter could be taken away, and then the numbers would differ
+        return action | {"domain": domain, "name": title, "context": {}}
+
+    def action_verify_log(self):
+        return self.env["mcp.audit.log"].action_verify()
 
     @api.model
     def generate_service_key(self):

@@ -1,2 +1,4 @@
+from . import mcp_audit_verify
+from . import mcp_audit_verify_line
 from . import mcp_connect_wizard
 from . import mcp_credential_show

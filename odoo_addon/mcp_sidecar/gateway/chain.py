@@ -1,0 +1,146 @@
+"""The hash chain of the audit log: each entry's hash is made of the one before it, so that tampering shows.
+
+One chain per sidecar: entries of several sidecars are written at the same time, and a common chain would fork. What an
+entry's hash is made of is said once, as a list of columns; Python hashes what is written, PostgreSQL what is checked,
+since it can hash a million rows in seconds.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from odoo.tools import SQL
+
+# All that an entry says. The list is part of what was hashed: changed, it would break all chains there are.
+COLUMNS = (
+    "sequence",
+    "replica",
+    "request_id",
+    "create_date",
+    "method",
+    "tool",
+    "model",
+    "res_ids",
+    "user_id",
+    "user_name",
+    "connection_id",
+    "connection_name",
+    "session_id",
+    "client",
+    "ip_address",
+    "status",
+    "reason",
+    "error",
+    "duration_ms",
+    "count",
+    "request_payload",
+    "response_summary",
+)
+
+_EPOCH = datetime(1970, 1, 1)
+
+
+class Link(NamedTuple):
+    """A place in a chain."""
+
+    sequence: int
+    hash: str
+
+
+START = Link(0, "")
+
+
+class Break(NamedTuple):
+    """Where a chain is not what was written."""
+
+    kind: str  # changed, missing, extra
+    sequence: int
+    entry_id: int | None = None
+
+
+# === Writing ===
+
+
+def follow(link, row):
+    """The place of a row after that link; completes the row."""
+    row["sequence"] = link.sequence + 1
+    row["hash"] = _digest(link.hash, row)
+    return Link(row["sequence"], row["hash"])
+
+
+def _digest(previous, row):
+    told = "".join(_told(row[name]) for name in COLUMNS)
+    return hashlib.sha256(f"{previous}{told}".encode()).hexdigest()
+
+
+def _told(value):
+    """A value with its length before it, so that no two rows read the same."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        value = (value - _EPOCH) // timedelta(microseconds=1)
+    text = str(value)
+    return f"{len(text)}:{text}"
+
+
+# === Checking ===
+
+
+def first_break(env, replica, start, tip):
+    """Where the chain of a sidecar breaks first, or None; it has to lead from one link to the other."""
+    env.cr.execute(_first_wrong(replica, start))
+    found = env.cr.fetchone()
+    if found:
+        entry_id, sequence, expected = found
+        if sequence > expected:
+            return Break("missing", expected)
+        return Break("changed" if sequence == expected else "extra", sequence, entry_id)
+    newest = _newest(env, replica) or start
+    if newest.sequence < tip.sequence:
+        return Break("missing", newest.sequence + 1)
+    if newest.sequence > tip.sequence:
+        return Break("extra", tip.sequence + 1)
+    return None if newest.hash == tip.hash else Break("changed", newest.sequence)
+
+
+def _first_wrong(replica, start):
+    return SQL(
+        """
+        SELECT id, sequence, before + 1
+          FROM (
+               SELECT id, sequence, lag(sequence, 1, %(sequence)s) OVER chain AS before,
+                      hash = %(digest)s AS intact
+                 FROM mcp_audit_log
+                WHERE replica = %(replica)s
+               WINDOW chain AS (ORDER BY sequence, id)
+               ) AS entry
+         WHERE sequence != before + 1 OR intact IS NOT TRUE
+         ORDER BY sequence, id
+         LIMIT 1
+        """,
+        sequence=start.sequence,
+        digest=_digest_in_sql(SQL("lag(hash, 1, %s) OVER chain", start.hash)),
+        replica=replica,
+    )
+
+
+def _newest(env, replica):
+    env.cr.execute(
+        "SELECT sequence, hash FROM mcp_audit_log WHERE replica = %s ORDER BY sequence DESC, id DESC LIMIT 1", [replica]
+    )
+    found = env.cr.fetchone()
+    return found and Link(*found)
+
+
+def _digest_in_sql(previous):
+    told = SQL(" || ").join(_told_in_sql(name) for name in COLUMNS)
+    return SQL("encode(sha256(convert_to(%s || %s, 'UTF8')), 'hex')", previous, told)
+
+
+def _told_in_sql(name):
+    column = SQL.identifier(name)
+    if name == "create_date":
+        text = SQL("(extract(epoch FROM %s) * 1000000)::bigint::text", column)
+    else:
+        text = SQL("%s::text", column)
+    return SQL("coalesce(length(%(text)s) || ':' || %(text)s, '-')", text=text)

@@ -1,0 +1,26 @@
+from odoo import api, models
+from odoo.exceptions import UserError
+
+
+class McpSealed(models.AbstractModel):
+    """Records that the addon writes by SQL: the ORM changes none of them, neither for administrators nor with sudo."""
+
+    _name = "mcp.sealed"
+    _inherit = ["mcp.own"]
+    _description = "Sealed Record of the MCP Server"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self._mcp_refuse()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self._mcp_refuse()
+        return super().write(vals)
+
+    def unlink(self):
+        self._mcp_refuse()
+        return super().unlink()
+
+    def _mcp_refuse(self):
+        raise UserError(self.env._("The audit log can't be changed: only the MCP server itself adds to it."))
