@@ -16,6 +16,7 @@ class McpConnection(models.Model):
         "mcp.connection.addresses",
         "mcp.connection.keys",
         "mcp.connection.limits",
+        "mcp.connection.statistics",
         "mcp.connection.status",
         "mcp.own",
     ]

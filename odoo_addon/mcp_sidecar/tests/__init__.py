@@ -1,6 +1,7 @@
 from . import test_access
 from . import test_addresses
 from . import test_connection
+from . import test_connection_statistics
 from . import test_connection_views
 from . import test_credential
 from . import test_credential_text
