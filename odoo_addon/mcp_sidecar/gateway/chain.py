@@ -6,7 +6,7 @@ since it can hash a million rows in seconds.
 """
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from odoo.tools import SQL
@@ -36,8 +36,7 @@ COLUMNS = (
     "request_payload",
     "response_summary",
 )
-
-_EPOCH = datetime(1970, 1, 1)
+_NUMBERS = {"sequence", "user_id", "connection_id", "duration_ms", "count"}
 
 
 class Link(NamedTuple):
@@ -74,13 +73,14 @@ def _digest(previous, row):
 
 
 def _told(value):
-    """A value with its length before it, so that no two rows read the same."""
+    """A value such that no two rows read the same: texts with their length before them."""
     if value is None:
-        return "-"
+        return "-;"
     if isinstance(value, datetime):
-        value = (value - _EPOCH) // timedelta(microseconds=1)
-    text = str(value)
-    return f"{len(text)}:{text}"
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, int):
+        return f"{value};"
+    return f"{len(value.encode())}:{value}"
 
 
 # === Checking ===
@@ -140,7 +140,8 @@ def _digest_in_sql(previous):
 def _told_in_sql(name):
     column = SQL.identifier(name)
     if name == "create_date":
-        text = SQL("(extract(epoch FROM %s) * 1000000)::bigint::text", column)
-    else:
-        text = SQL("%s::text", column)
-    return SQL("coalesce(length(%(text)s) || ':' || %(text)s, '-')", text=text)
+        # as ISO, whatever the style of dates is set to
+        return SQL("""to_char(%s, 'YYYY-MM-DD"T"HH24:MI:SS.US')""", column)
+    if name in _NUMBERS:
+        return SQL("coalesce(%s || ';', '-;')", column)
+    return SQL("coalesce(octet_length(%(text)s) || ':' || %(text)s, '-;')", text=column)

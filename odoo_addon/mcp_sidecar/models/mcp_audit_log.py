@@ -4,7 +4,6 @@ from itertools import takewhile
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import SQL
 
 from ..gateway import chain
 
@@ -14,6 +13,7 @@ LAST_WEEK = [("create_date", ">=", "now -7d")]
 BATCH = 5000
 
 _STORED = (*chain.COLUMNS, "hash")
+_STORE = f"INSERT INTO mcp_audit_log ({', '.join(_STORED)}) VALUES %s"
 
 # The flag lasts as long as its transaction, and nothing that a call or a form can do sets it. Whatever it says, entries
 # are never changed.
@@ -145,12 +145,8 @@ class McpAuditLog(models.Model):
     def _store(self, rows):
         """Adds rows, complete with their place in the chain."""
         # SQL, as the ORM adds nothing to this table, for nobody
-        columns = SQL(", ").join(SQL.identifier(name) for name in _STORED)
-        self.env.cr.execute_values(
-            SQL("INSERT INTO mcp_audit_log (%s) VALUES %%s", columns).code,
-            [[row[name] for name in _STORED] for row in rows],
-            page_size=len(rows),
-        )
+        values = [[row[name] for name in _STORED] for row in rows]
+        self.env.cr.execute_values(_STORE, values, page_size=len(values))
 
     # === Retention ===
 

@@ -66,7 +66,13 @@ class McpReplica(models.Model):
         help="Where Odoo announces changes to. Empty: the sidecar asks for them instead.",
     )
     # in clear, as it signs; readable by nobody over RPC
-    wake_secret = fields.Char(readonly=True, copy=False, prefetch=False, groups=fields.NO_ACCESS)
+    wake_secret = fields.Char(
+        readonly=True,
+        copy=False,
+        prefetch=False,
+        groups=fields.NO_ACCESS,
+        help="What Odoo signs its wake-ups with.",
+    )
     address = fields.Char(readonly=True, help="Where the sidecar's last hello came from.")
     last_seen = fields.Datetime(readonly=True, help="When the sidecar was last heard of, to a few seconds.")
     sessions_seen = fields.Datetime(readonly=True, help="When the sidecar last told of its sessions.")

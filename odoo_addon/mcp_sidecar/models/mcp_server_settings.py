@@ -98,8 +98,9 @@ class McpServerSettings(models.Model):
     )
     log_payloads = fields.Boolean(
         string="Log Request/Response Payloads",
-        help="Keeps the full request and a summary of the response on each audit entry. Off: only method, tool, user, "
-        "duration and status are kept.",
+        help="Keeps the request and a summary of the response on each audit entry, with passwords, keys and the like "
+        "masked. Off: only method, tool, user, duration and status are kept. Payloads can hold customer details, mail "
+        "bodies and other sensitive data: turn it on only while you need it, together with a sensible retention.",
     )
 
     idle_after_days = fields.Integer(

@@ -25,3 +25,6 @@ from . import test_changes
 from . import test_wake
 from . import test_contract
 from . import test_ways_out
+from . import test_audit
+from . import test_audit_log
+from . import test_sessions

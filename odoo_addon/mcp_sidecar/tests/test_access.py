@@ -2,12 +2,14 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..gateway import audit, sessions
+from .audit_common import REPLICA, entry, session
 from .common import McpCase, McpHttpCase
 
 VERBS = ("read", "write", "create", "unlink")
 ADMIN = frozenset({"admin", "system"})
 
-# For each model who may do what; people that are not named may do nothing. "own" and "other" are connections of the
+# For each model who may do what; people that are not named may do nothing. "own" and "other" are records of the
 # MCP user and of somebody else. The Settings administrator without an MCP group is "settings_admin".
 MATRIX = {
     "mcp.server.settings": {"read": ADMIN, "write": ADMIN},
@@ -15,8 +17,25 @@ MATRIX = {
     "mcp.connection other": {"read": ADMIN, "write": ADMIN, "create": ADMIN, "unlink": ADMIN},
     "mcp.credential": {"read": ADMIN},
     "mcp.replica": {"read": ADMIN},
+    "mcp.audit.log own": {"read": ADMIN | {"user"}},
+    "mcp.audit.log other": {"read": ADMIN},
+    "mcp.audit.checkpoint": {"read": ADMIN},
+    "mcp.session own": {"read": ADMIN | {"user"}},
+    "mcp.session other": {"read": ADMIN},
     "mcp.event": {},
     "mcp.call": {},
+}
+# What is written where the table says who may.
+DEEDS = {
+    "mcp.server.settings": {"enabled": True},
+    "mcp.connection own": {"notes": "x"},
+    "mcp.connection other": {"notes": "x"},
+    "mcp.credential": {"kind": "api_key"},
+    "mcp.audit.log own": {"tool": "x"},
+    "mcp.audit.log other": {"tool": "x"},
+    "mcp.audit.checkpoint": {"sequence": 1},
+    "mcp.session own": {"active": False},
+    "mcp.session other": {"active": False},
 }
 PEOPLE = ("portal", "employee", "user", "admin", "system", "settings_admin", "service")
 
@@ -36,9 +55,26 @@ class TestAccess(McpCase):
             "mcp.connection other": other,
             "mcp.credential": other.credential_ids,
             "mcp.replica": cls.env["mcp.replica"],
+            "mcp.audit.log own": cls._logged(own),
+            "mcp.audit.log other": cls._logged(other),
+            "mcp.audit.checkpoint": cls.env["mcp.audit.checkpoint"].search([("replica", "=", REPLICA)]),
+            "mcp.session own": cls._at_work(own),
+            "mcp.session other": cls._at_work(other),
             "mcp.event": cls.env["mcp.event"],
             "mcp.call": cls.env["mcp.call"],
         }
+
+    @classmethod
+    def _logged(cls, connection):
+        told = entry(connection=connection.id, user=connection.user_id.id)
+        audit.append(cls.env, {"replica": REPLICA, "entries": [told]})
+        return cls.env["mcp.audit.log"].search([("request_id", "=", told["id"])])
+
+    @classmethod
+    def _at_work(cls, connection):
+        told = session(connection)
+        sessions.sync(cls.env, {"replica": REPLICA, "complete": False, "sessions": [told]})
+        return cls.env["mcp.session"].search([("session_id", "=", told["session"])])
 
     def test_every_model_of_the_addon_is_in_the_table(self):
         ours = {
@@ -60,19 +96,13 @@ class TestAccess(McpCase):
 
     def test_matrix_of_deeds(self):
         """The same table, done through the ORM instead of asked."""
-        for name in ("mcp.server.settings", "mcp.connection own", "mcp.connection other", "mcp.credential"):
+        for name, values in DEEDS.items():
             for who in PEOPLE:
                 record = self.records[name].with_user(getattr(self, who))
                 rights = MATRIX[name]
                 deeds = {
-                    "read": lambda r=record: r.read(["create_date"]),
-                    "write": lambda r=record, n=name: r.write(
-                        {"enabled": True}
-                        if "settings" in n
-                        else {"notes": "x"}
-                        if "connection" in n
-                        else {"kind": "api_key"}
-                    ),
+                    "read": lambda r=record: r.read(["display_name"]),
+                    "write": lambda r=record, v=values: r.write(v),
                     "unlink": lambda r=record: r.unlink(),
                 }
                 for verb, deed in deeds.items():
@@ -107,13 +137,14 @@ class TestAccess(McpCase):
         self.assertFalse(self.env.ref("mcp_sidecar.group_service").implied_ids)
 
     def test_menus_follow_the_groups(self):
+        own = ("mcp_connection_menu", "mcp_audit_log_menu", "mcp_session_menu")
         menus = {
             name: self.env.ref(f"mcp_sidecar.{name}").id
-            for name in ("mcp_sidecar_menu_root", "mcp_connection_menu", "mcp_server_settings_menu")
+            for name in ("mcp_sidecar_menu_root", "mcp_server_settings_menu", *own)
         }
         for who, seen in (
             ("employee", set()),
-            ("user", {"mcp_sidecar_menu_root", "mcp_connection_menu"}),
+            ("user", {"mcp_sidecar_menu_root", *own}),
             ("admin", set(menus)),
         ):
             visible = self.env["ir.ui.menu"].with_user(getattr(self, who))._visible_menu_ids()
@@ -133,6 +164,10 @@ class TestPrivateMethods(McpHttpCase):
             ("mcp.connection", "_touch", [[connection.id]]),
             ("mcp.replica", "_endpoint", []),
             ("mcp.event", "_note", ["settings", 1]),
+            ("mcp.audit.log", "_store", [[]]),
+            ("mcp.audit.log", "_delete_batch", ["x", "2026-01-01"]),
+            ("mcp.audit.checkpoint", "_move_tip", ["x", [1, "x"]]),
+            ("mcp.session", "_end", [[1]]),
             ("res.users", "_mcp_renew_service_key", [[self.service.id]]),
             ("mcp.credential.show", "_action_show", [key]),
         ):

@@ -9,7 +9,8 @@ from odoo.tests import BaseCase, tagged
 from odoo.tools import mute_logger
 
 from ..exceptions import GatewayError
-from ..gateway import credential_text, door, executor, requests, shapes, wake
+from ..gateway import credential_text, door, executor, requests, sessions, shapes, wake
+from .audit_common import REPLICA, session
 from .gateway_common import CommittedCase, GatewayCase, call, create, request, search, write
 
 VARIABLE = "MCP_CONTRACT_DIR"
@@ -23,6 +24,8 @@ SHAPES = {
     "call_status": requests.CALL_STATUS,
     "schema": requests.SCHEMA,
     "changes": requests.CHANGES,
+    "append_audit": requests.APPEND_AUDIT,
+    "sync_sessions": requests.SYNC_SESSIONS,
 }
 # Samples whose request is itself what is refused.
 REFUSED_REQUESTS = {("hello", "other contract version")}
@@ -221,6 +224,35 @@ class TestContractAnswers(GatewayCase):
         fault = self.refused(lambda: self.ask("hello", self.agreed("other contract version", "hello")["request"]))
         self.assert_agreed_fault("other contract version", fault, "hello")
 
+    def test_append_audit(self):
+        connection = self.connect(self.user)[0]
+        whose = {"connection": connection.id, "user": self.user.id}
+        for name in ("a call", "a call with its payloads", "refusals, summed", "sent again"):
+            agreed = self.agreed(name, "append_audit")
+            asked = {**agreed["request"]}
+            asked["entries"] = [{**told, **whose} if told["user"] else told for told in asked["entries"]]
+            self.assertEqual(self.ask("append_audit", asked), agreed["answer"], name)
+        connection.invalidate_recordset()
+        self.assertEqual((connection.request_count, connection.refusal_count), (5, 3))
+
+    def test_sync_sessions(self):
+        connection = self.connect(self.user)[0]
+        whose = {"connection": connection.id, "user": self.user.id}
+        sessions = self.env["mcp.session"]
+        for name in (
+            "what changed",
+            "nothing changed",
+            "one that an administrator has ended",
+            "a start, with nothing left from before",
+        ):
+            agreed = self.agreed(name, "sync_sessions")
+            told = [{**one, **whose} for one in agreed["request"]["sessions"]]
+            if "ended" in name:
+                sessions.search([("session_id", "=", told[0]["session"])]).action_deactivate()
+            answer = self.ask("sync_sessions", {**agreed["request"], "sessions": told})
+            self.assertEqual(answer, agreed["answer"], name)
+        self.assertFalse(sessions.search([("connection_id", "=", connection.id)]))
+
     def test_schema(self):
         models = self.ask("schema", {"proof": self.proof, "lang": None, "models": None})
         self.assert_answer("the list of models", models, "schema")
@@ -316,6 +348,20 @@ class TestContractStatus(CommittedCase):
             self.assertEqual(form(answer), form(agreed[name]["answer"]))
             self.assertEqual(answer["state"], name)
 
+    def test_an_entry_of_a_write_that_is_still_running(self):
+        agreed = {case["name"]: case for case in sample("append_audit")["cases"]}
+        agreed = agreed["a write whose outcome nobody saw"]
+        [told] = agreed["request"]["entries"]
+        step = create("res.partner.category", {"name": "mcp-status"})
+        with self.cursor() as running:
+            asked = request(self.committed_proof, step, mode="write", call_id=told["call_id"])
+            self.ask("execute", asked, env=self._env(running))
+            with self.cursor() as cr:
+                told = {**agreed["request"], "entries": [{**told, "connection": self.connection_id}]}
+                self.assertEqual(self.ask("append_audit", told, env=self._env(cr)), agreed["answer"])
+                cr.rollback()
+            running.rollback()
+
     def test_changes(self):
         agreed = {case["name"]: case for case in sample("changes")["cases"]}
         told = {**agreed["nothing new"]["request"], "cursor": None}
@@ -324,6 +370,8 @@ class TestContractStatus(CommittedCase):
         self.assertEqual(form(answer), form(agreed["nothing new"]["answer"]))
         with self.transaction() as env:
             env.ref("mcp_sidecar.settings").rate_limit_minute = 60
+            connection = env["mcp.connection"].browse(self.connection_id)
+            sessions.sync(env, {"replica": REPLICA, "complete": False, "sessions": [session(connection)]})
             env["mcp.connection"].browse(self.connection_id).notes = "x"
             env["mcp.connection"].browse(self.connection_id).action_revoke()
             env["mcp.event"]._note("schema")

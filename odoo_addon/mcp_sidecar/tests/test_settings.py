@@ -36,7 +36,18 @@ class TestSettings(McpCase):
         self.assertEqual(self.env["mcp.server.settings"].search_count([]), 1)
 
     def test_every_field_explains_itself(self):
-        for model in ("mcp.server.settings", "mcp.connection", "mcp.credential", "mcp.connect.wizard"):
+        for model in (
+            "mcp.server.settings",
+            "mcp.connection",
+            "mcp.credential",
+            "mcp.connect.wizard",
+            "mcp.audit.log",
+            "mcp.audit.checkpoint",
+            "mcp.audit.verify",
+            "mcp.audit.verify.line",
+            "mcp.session",
+            "mcp.replica",
+        ):
             for name, field in self.env[model]._fields.items():
                 if name not in ("id", "display_name", "create_uid", "create_date", "write_uid", "write_date"):
                     self.assertTrue(field.help, f"{model}.{name} has no help text")
