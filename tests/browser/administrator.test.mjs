@@ -96,7 +96,7 @@ test("the list shows the connection, by itself and in groups", async () => {
     await shot(page, "connections-list");
     await page.locator(".o_searchview_dropdown_toggler").click();
     await shot(page, "connections-search");
-    await page.locator('.o_group_by_menu .o_menu_item:has-text("Status")').click();
+    await page.locator('.o_group_by_menu [role=menuitemcheckbox]:has-text("Status")').click();
     await page.locator(".o_group_header").first().waitFor();
     await page.keyboard.press("Escape");
     await shot(page, "connections-grouped");
@@ -160,7 +160,8 @@ test("requests are in the log, and at work is who made them", async () => {
         await shot(page, `audit-${view}`);
     }
 
-    await until(async () => (await odoo.search("mcp.session", [["connection_id", "=", id]])).length, "a session", 30);
+    const live = [["connection_id", "=", id], ["live", "=", true]];
+    await until(async () => (await odoo.search("mcp.session", live)).length, "a live session", 30);
     await visit(page, "/odoo/mcp-sessions");
     await shot(page, "sessions-list");
     await page.locator(`.o_data_row:has-text("${NAME}") .o_data_cell`).first().click();

@@ -34,15 +34,15 @@ afterEach(async () => {
     await page.context().close();
 });
 
-async function look(prefix, { whole = true } = {}) {
+async function look(prefix) {
     for (const [name, address] of Object.entries({ ...SCREENS, connection: `/odoo/mcp-connections/${connection}` })) {
         await visit(page, address);
         await shot(page, `${prefix}-${name}`);
         const [content, window] = await page.evaluate(() => [document.body.scrollWidth, document.body.clientWidth]);
         assert.ok(content <= window, `${name} is ${content} wide in a window of ${window}`);
-        const sheet = page.locator(".o_form_view .o_content");
-        if (whole && (await sheet.count())) {
-            await sheet.evaluate((form) => form.scrollTo(0, form.scrollHeight));
+        const sheet = page.locator(".o_form_sheet");
+        if (await sheet.count()) {
+            await sheet.evaluate((form) => form.lastElementChild.scrollIntoView({ block: "end" }));
             await shot(page, `${prefix}-${name}-end`);
         }
     }

@@ -34,7 +34,7 @@ export class WaysField extends Component {
         return {
             browser: _t("For tools that open a login page themselves, such as claude.ai and ChatGPT."),
             api_key: _t("For tools that send a fixed key with each request, such as Claude Code, Cursor and scripts."),
-            oauth_client: _t("For your own applications with a callback URL, such as n8n and Power Automate."),
+            oauth_client: _t("For your own applications with a callback URL, such as Power Automate."),
         };
     }
 
