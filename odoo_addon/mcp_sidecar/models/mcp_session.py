@@ -8,7 +8,7 @@ from ..gateway import audit
 # How long a session that has ended stays in the list.
 KEPT_FOR = timedelta(days=7)
 
-# A session belongs to a live connection and its user, or it isn't stored as active. What was ended in Odoo stays ended,
+# A session belongs to a live connection and its user, or it is none that lives. What was ended in Odoo stays ended,
 # unless it is of the modern era and was used since: there is no session then that could be refused, only a connection.
 _STORE = """
     INSERT INTO mcp_session AS known (
@@ -16,13 +16,14 @@ _STORE = """
            active, replica
     )
     SELECT told.session_id, connection.id, connection.user_id, told.client, told.ip, told.era, told.created,
-           least(told.last_activity, now() AT TIME ZONE 'UTC'), told.requests, told.live AND connection.active,
-           told.replica
+           least(told.last_activity, now() AT TIME ZONE 'UTC'), told.requests,
+           told.live AND connection.active AND users.active AND NOT users.share, told.replica
       FROM (VALUES %s) AS told(
            session_id, connection_id, user_id, client, ip, era, created, last_activity, requests, live, replica
       )
       JOIN mcp_connection AS connection
         ON connection.id = told.connection_id AND connection.user_id = told.user_id
+      JOIN res_users AS users ON users.id = told.user_id
         ON CONFLICT (session_id) DO UPDATE
        SET client = excluded.client, ip_address = excluded.ip_address, replica = excluded.replica,
            last_activity = greatest(known.last_activity, excluded.last_activity),

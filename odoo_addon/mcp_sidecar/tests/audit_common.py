@@ -49,6 +49,12 @@ def session(connection, **changes):
     }
 
 
+def register(env, replica=REPLICA):
+    """A sidecar that said hello."""
+    told = {"version": "1", "public_url": "https://odoo.example.com", "wake_url": None, "wake_secret": None}
+    env["mcp.replica"]._remember(replica=replica, address="127.0.0.1", contract=1, **told)
+
+
 class AuditAsking:
     """Appending and finding entries; mixed into the gateway's test cases."""
 
@@ -66,6 +72,4 @@ class AuditAsking:
         return self.ask("sync_sessions", asked, env=env)["ended"]
 
     def register(self, replica=REPLICA):
-        """A sidecar that said hello."""
-        told = {"version": "1", "public_url": "https://odoo.example.com", "wake_url": None, "wake_secret": None}
-        self.env["mcp.replica"]._remember(replica=replica, address="127.0.0.1", contract=1, **told)
+        register(self.env, replica)

@@ -289,6 +289,13 @@ class TestEnding(SessionCase):
         self.user.active = False
         self.assert_ended(row, noted)
 
+    def test_a_session_that_is_told_of_after_its_user_was_archived_has_ended(self):
+        self.user.active = False
+        self.env.flush_all()
+        told = self.told()
+        self.assertEqual(self.sync(told), [told["session"]])
+        self.assertFalse(self.row(told).active)
+
     def test_taking_the_users_rights_away_ends_its_sessions(self):
         _told, row = self.begin()
         noted = self.notes()

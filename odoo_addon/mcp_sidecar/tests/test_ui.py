@@ -1,5 +1,8 @@
+from odoo import fields
 from odoo.tests import tagged
 
+from ..gateway import audit, sessions
+from .audit_common import REPLICA, entry, register, session
 from .common import McpHttpCase
 
 
@@ -22,3 +25,23 @@ class TestUi(McpHttpCase):
         self.assertEqual((connections.user_id, connections.scope), (self.admin, "read_only"))
         self.assertEqual(len(connections.credential_ids), 1)
         self.assertFalse(self.env["mcp.connect.wizard"].search([]))
+
+    def test_an_administrator_reads_the_log(self):
+        connection = self.connect(self.user)[0]
+        whose = {"connection": connection.id, "user": self.user.id, "time": fields.Datetime.now().isoformat() + "Z"}
+        refused = {"status": "refused", "reason": "rate_limit_minute", "error": "60 requests a minute are allowed."}
+        audit.append(self.env, {"replica": REPLICA, "entries": [entry(**whose), entry(**whose, **refused)]})
+        self.start_tour("/odoo/mcp-settings", "mcp_sidecar_read_the_log", login=self.admin.login)
+
+    def test_a_user_ends_an_own_session(self):
+        register(self.env)
+        own = session(self.connect(self.user)[0])
+        other = session(self.connect(self.admin)[0], client="somebody else's")
+        sessions.sync(self.env, {"replica": REPLICA, "complete": False, "sessions": [own, other]})
+        # what a live sidecar does every few seconds
+        self.env.cr.execute("UPDATE mcp_replica SET sessions_seen = sessions_seen + interval '10 minutes'")
+        self.start_tour("/odoo/mcp-sessions", "mcp_sidecar_end_a_session", login=self.user.login)
+        self.env.invalidate_all()
+        active = self.env["mcp.session"].search([]).mapped("session_id")
+        self.assertIn(other["session"], active)
+        self.assertNotIn(own["session"], active)

@@ -46,3 +46,34 @@ registry.category("web_tour.tours").add("mcp_sidecar_connect_a_tool", {
         { content: "Back on the form", trigger: `body:not(:has(.modal)) ${enabled}` },
     ],
 });
+
+registry.category("web_tour.tours").add("mcp_sidecar_read_the_log", {
+    steps: () => [
+        { content: "Drill down", trigger: "button[name=action_open_logs]:contains(2)", run: "click" },
+        { content: "Both are there", trigger: ".o_list_view:has(.o_data_row:eq(1))" },
+        { content: "Nothing can be added", trigger: "body:not(:has(.o_list_button_add))" },
+        { content: "Verify", trigger: "button[name=action_verify]", run: "click" },
+        { content: "All is well", trigger: ".modal .alert-success:contains(2)" },
+        { content: "Close", trigger: ".modal footer button:contains(Close)", run: "click" },
+        {
+            content: "Open the refusal",
+            trigger: "body:not(:has(.modal)) .o_data_row:contains(Refused) .o_data_cell",
+            run: "click",
+        },
+        { content: "Its error", trigger: ".o_notebook .nav-link:contains(Error)", run: "click" },
+        { content: "Is told", trigger: ".o_field_widget[name=error]:contains(60 requests a minute are allowed.)" },
+        { content: "Go to its connection", trigger: "button[name=action_open_connection]", run: "click" },
+        { content: "There it is", trigger: ".o_form_view .o_field_widget[name=scope]" },
+    ],
+});
+
+registry.category("web_tour.tours").add("mcp_sidecar_end_a_session", {
+    steps: () => [
+        { content: "Only live ones are shown", trigger: ".o_facet_values:contains(Active)" },
+        { content: "Open it", trigger: ".o_data_row:contains(claude-code) .o_data_cell", run: "click" },
+        { content: "End it", trigger: ".o_form_view button[name=action_deactivate]", run: "click" },
+        { content: "Really", trigger: ".modal footer button:contains(Deactivate)", run: "click" },
+        { content: "It has ended", trigger: "body:not(:has(.modal)) .o_field_widget[name=ended_at]" },
+        { content: "And can't be ended again", trigger: "body:not(:has(button[name=action_deactivate]))" },
+    ],
+});
