@@ -33,7 +33,8 @@ def _curl(url, bearer, _key):
     }
     lines = [f"curl {_quoted(url)}"]
     lines += [f"  -H {_quoted(f'{name}: {value}')}" for name, value in headers.items()]
-    return " \\\n".join([*lines, f"  -d {_quoted(json.dumps(hello))}"])
+    # nothing in it needs the double quotes, and it can be read this way
+    return " \\\n".join([*lines, f"  -d '{json.dumps(hello)}'"])
 
 
 def _quoted(text):
