@@ -18,6 +18,7 @@
         "data/res_users_data.xml",
         "data/ir_cron_data.xml",
         "views/mcp_connection_views.xml",
+        "views/mcp_connection_list_views.xml",
         "views/mcp_replica_views.xml",
         "views/mcp_audit_log_views.xml",
         "views/mcp_session_views.xml",

@@ -11,6 +11,14 @@ MOST_ALIVE = 16
 # A sidecar with sessions tells of them every 5 seconds: one that was silent for this long has none.
 SESSIONS_LIVE_FOR = timedelta(seconds=15)
 
+ENDPOINT_PATH = "/odoo/mcp"
+ENDPOINT_STATES = [
+    ("none", "No sidecar has announced a public address yet"),
+    ("lost", "The sidecar of that address is silent"),
+    ("one", "Announced by every sidecar"),
+    ("several", "Sidecars announce different addresses"),
+]
+
 _REGISTER = """
     INSERT INTO mcp_replica
            (replica, version, public_url, wake_url, wake_secret, address, contract, last_seen)
@@ -77,6 +85,26 @@ class McpReplica(models.Model):
         since = fields.Datetime.now() - ALIVE_FOR
         for replica in self:
             replica.alive = bool(replica.last_seen and replica.last_seen > since)
+
+    @api.model
+    def _endpoint(self):
+        """Where AI tools connect to, or False, and how sure that is: a key of ``ENDPOINT_STATES``.
+
+        Where sidecars differ, the one that registered last is believed: who moves a server starts the new one later.
+        """
+        # sudo: the public address is no secret, the list of sidecars is for administrators
+        known = self.sudo().search([("public_url", "!=", False)], order="last_seen desc, id desc")
+        alive = known.filtered("alive").sorted("id", reverse=True)
+        chosen = (alive or known)[:1]
+        if not chosen:
+            return False, "none"
+        url = chosen._endpoint_url()
+        if not alive:
+            return url, "lost"
+        return url, "one" if {one._endpoint_url() for one in alive} == {url} else "several"
+
+    def _endpoint_url(self):
+        return self.public_url.rstrip("/") + ENDPOINT_PATH
 
     @api.model
     def _remember(self, **told):

@@ -16,10 +16,9 @@ BOUNDS = {
     "refresh_token_timeout": (1, 366 * 86400),
     "refresh_token_grace": (0, 3600),
     "audit_retention_days": (0, 3660),
+    "idle_after_days": (1, 3660),
     "settings_max_age": (1, 86400),
 }
-
-ENDPOINT_PATH = "/odoo/mcp"
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?)+", re.IGNORECASE)
 
@@ -104,6 +103,14 @@ class McpServerSettings(models.Model):
         "bodies and other sensitive data: turn it on only while you need it, together with a sensible retention.",
     )
 
+    idle_after_days = fields.Integer(
+        string="Idle After (days)",
+        default=7,
+        required=True,
+        help="A connection that was not used for so many days is shown as Idle, so that forgotten ones are found and "
+        "can be revoked. It is let in all the same.",
+    )
+
     settings_max_age = fields.Integer(
         string="Settings Valid For (seconds)",
         default=300,
@@ -172,7 +179,7 @@ class McpServerSettings(models.Model):
     _no_negative_numbers = models.Constraint(
         "CHECK (rate_limit_minute >= 0 AND rate_limit_day >= 0 AND access_token_timeout > 0"
         " AND refresh_token_timeout > 0 AND refresh_token_grace >= 0 AND audit_retention_days >= 0"
-        " AND settings_max_age > 0)",
+        " AND settings_max_age > 0 AND idle_after_days > 0)",
         "Limits, timeouts and ages can't be negative.",
     )
 
@@ -196,7 +203,7 @@ class McpServerSettings(models.Model):
             state = "alive" if any(replicas.mapped("alive")) else "lost"
         self.replica_ids = replicas
         self.sidecar_state = state
-        self.endpoint_url = self._endpoint_url()
+        self.endpoint_url = self.env["mcp.replica"]._endpoint()[0]
 
     @api.constrains(*BOUNDS)
     def _check_bounds(self):
@@ -269,13 +276,6 @@ class McpServerSettings(models.Model):
         # without the addon resource, companies have no working hours
         hours = company.resource_calendar_id if "resource_calendar_id" in company else None
         return company.partner_id.tz or (hours and hours.tz) or "UTC"
-
-    @api.model
-    def _endpoint_url(self):
-        """Where AI tools connect to, or False before any sidecar has said hello."""
-        # sudo: the public address is no secret, the list of sidecars is for administrators
-        replica = self.env["mcp.replica"].sudo().search([("public_url", "!=", False)], order="last_seen desc", limit=1)
-        return replica.public_url.rstrip("/") + ENDPOINT_PATH if replica else False
 
     def _wake_host_list(self):
         return [line.strip() for line in (self.wake_hosts or "").splitlines() if line.strip()]

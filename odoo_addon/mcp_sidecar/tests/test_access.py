@@ -162,7 +162,7 @@ class TestPrivateMethods(McpHttpCase):
             ("mcp.connection", "_issue_api_key", [[connection.id]]),
             ("mcp.connection", "_create_for_api_key", ["x", self.user.id, "full"]),
             ("mcp.connection", "_touch", [[connection.id]]),
-            ("mcp.server.settings", "_endpoint_url", []),
+            ("mcp.replica", "_endpoint", []),
             ("mcp.event", "_note", ["settings", 1]),
             ("mcp.audit.log", "_store", [[]]),
             ("mcp.audit.log", "_delete_batch", ["x", "2026-01-01"]),

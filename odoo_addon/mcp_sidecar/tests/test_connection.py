@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from odoo import SUPERUSER_ID, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import Form, tagged
+from odoo.tests import tagged
 
 from ..exceptions import GatewayError
 from ..gateway import credential_text
@@ -225,6 +225,30 @@ class TestConnection(McpCase):
         self.assertEqual(search([("status", "in", ["idle", "awaiting"]), ("id", "in", ours.ids)]), unused | old)
         self.assertTrue(old.silence.startswith("8 days"))
 
+    def test_the_settings_say_from_when_on_a_connection_is_idle(self):
+        connection, _key = self.connect(self.user)
+        connection.last_used = fields.Datetime.now() - timedelta(days=2)
+        idle = [("status", "=", "idle"), ("id", "=", connection.id)]
+        for days, status in ((1, "idle"), (3, "connected")):
+            self.settings.idle_after_days = days
+            connection.invalidate_recordset()
+            # whoever may not read the settings is told as well
+            self.assertEqual(connection.with_user(self.user).status, status)
+            self.assertEqual(self.env["mcp.connection"].with_user(self.user).search_count(idle), status == "idle")
+
+    def test_lists_can_be_grouped_and_sorted_by_status(self):
+        names = ("awaiting", "connected", "idle", "revoked")
+        ours = {name: self.connect(self.user, name=name)[0] for name in names}
+        ours["connected"].last_used = fields.Datetime.now()
+        ours["idle"].last_used = fields.Datetime.now() - timedelta(days=30)
+        ours["revoked"].action_revoke()
+        connections = self.env["mcp.connection"].with_user(self.user).with_context(active_test=False)
+        description = connections.fields_get(["status"])["status"]
+        self.assertTrue(description["groupable"] and description["sortable"])
+        groups = connections._read_group([], ["status"], ["id:recordset"], order="status")
+        self.assertEqual([(status, found.mapped("name")) for status, found in groups], [(n, [n]) for n in names])
+        self.assertEqual(connections.search([], order="status desc").mapped("name"), list(reversed(names)))
+
     def test_touch_writes_once_a_minute(self):
         connection, _key = self.connect(self.user)
         noted = self.notes()
@@ -289,32 +313,6 @@ class TestConnection(McpCase):
         person.unlink()
         self.assertIn(("connection", connection.id), noted)
         self.assertUnauthenticated(key, "unknown")
-
-    # === The wizard ===
-
-    def test_the_wizard_stores_nothing_before_it_is_saved(self):
-        before = self.env["mcp.connection"].search_count([])
-        wizard = Form(self.env["mcp.connect.wizard"].with_user(self.admin))
-        wizard.name = "Cursor"
-        wizard.scope = "read_only"
-        record = wizard.save()
-        self.assertEqual(self.env["mcp.connection"].search_count([]), before)
-        action = record.action_save()
-        connection = self.env["mcp.connection"].search([("name", "=", "Cursor")])
-        self.assertEqual((connection.user_id, connection.scope), (self.admin, "read_only"))
-        self.assertEqual(self.resolve(action["context"]["default_key"]).connection_id, connection.id)
-        self.assertFalse(record.exists())
-
-    def test_the_last_page_has_filled_in_snippets(self):
-        connection, key = self.connect(self.admin)
-        action = self.env["mcp.credential.show"]._action_show(key, connection=connection)
-        dialog = Form(self.env["mcp.credential.show"].with_user(self.admin).with_context(**action["context"]))
-        for name in ("claude_code", "cursor", "vscode", "curl"):
-            self.assertIn(f"Bearer {key}", getattr(dialog, name))
-            self.assertIn(dialog.endpoint_url, getattr(dialog, name))
-        self.assertEqual(dialog.connection_name, connection.name)
-        with self.assertRaises(UserError):
-            dialog.save()
 
 
 @tagged("-at_install", "post_install")

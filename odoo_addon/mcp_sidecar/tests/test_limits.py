@@ -1,5 +1,8 @@
+from psycopg2 import IntegrityError
+
 from odoo.exceptions import ValidationError
 from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
 
 from ..gateway import identity, replicas
 from .common import McpCase
@@ -42,6 +45,13 @@ class TestLimits(McpCase):
         for values in ({"rate_limit_minute": 1_000_001}, {"rate_limit_day": 1_000_000_001}, {"rate_limit_day": -2}):
             with self.assertRaises(ValidationError), self.env.cr.savepoint():
                 connection.write(values)
+
+    @mute_logger("odoo.sql_db")
+    def test_the_database_refuses_what_means_nothing(self):
+        connection, _key = self.connect(self.user)
+        self.env.flush_all()
+        with self.assertRaises(IntegrityError), self.env.cr.savepoint():
+            self.env.cr.execute("UPDATE mcp_connection SET rate_limit_day = -2 WHERE id = %s", [connection.id])
 
     def test_a_limit_is_noted_at_once(self):
         connection, _key = self.connect(self.user)

@@ -20,6 +20,7 @@ DEFAULTS = {
     "enable_report_generation": True,
     "audit_retention_days": 90,
     "log_payloads": False,
+    "idle_after_days": 7,
     "settings_max_age": 300,
 }
 
@@ -81,7 +82,7 @@ class TestSettings(McpCase):
                 self.env.cr.execute(
                     "INSERT INTO mcp_server_settings (singleton, rate_limit_minute, rate_limit_day,"
                     " access_token_timeout, refresh_token_timeout, refresh_token_grace, audit_retention_days,"
-                    f" settings_max_age) VALUES ({singleton}, 1, 1, 1, 1, 1, 1, 1)"
+                    f" idle_after_days, settings_max_age) VALUES ({singleton}, 1, 1, 1, 1, 1, 1, 1, 1)"
                 )
 
     def test_the_record_can_not_be_deleted(self):

@@ -24,6 +24,7 @@ class TestUi(McpHttpCase):
         self.assertEqual(connections.mapped("name"), ["Tour"])
         self.assertEqual((connections.user_id, connections.scope), (self.admin, "read_only"))
         self.assertEqual(len(connections.credential_ids), 1)
+        self.assertFalse(self.env["mcp.connect.wizard"].search([]))
 
     def test_an_administrator_reads_the_log(self):
         connection = self.connect(self.user)[0]

@@ -1,10 +1,24 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..models.mcp_replica import ENDPOINT_STATES
 
 
 class McpConnectWizard(models.TransientModel):
+    """The way to a connection. The choice of the way is the browser's alone: nothing is stored before the last step."""
+
     _name = "mcp.connect.wizard"
     _description = "Connect a New Tool"
 
+    way = fields.Selection(
+        [
+            ("browser", "Browser login (OAuth, auto-setup)"),
+            ("api_key", "API key (Bearer header)"),
+            ("oauth_client", "Custom OAuth (advanced)"),
+        ],
+        string="Authentication",
+        help="How the AI tool proves who it is. It depends on what the tool can do, not on whose tool it is.",
+    )
     name = fields.Char(
         string="Connection Name",
         required=True,
@@ -35,7 +49,12 @@ class McpConnectWizard(models.TransientModel):
     endpoint_url = fields.Char(
         string="MCP Endpoint",
         compute="_compute_server",
-        help="The URL to enter in the AI tool.",
+        help="The URL to enter in the AI tool. It is the public address that the sidecar announces.",
+    )
+    endpoint_state = fields.Selection(
+        ENDPOINT_STATES,
+        compute="_compute_server",
+        help="Whether a sidecar has announced that URL, and whether it can be reached now.",
     )
 
     def _user_domain(self):
@@ -49,13 +68,14 @@ class McpConnectWizard(models.TransientModel):
         self.may_choose_user = self.env.is_system()
 
     def _compute_server(self):
-        settings = self.env["mcp.server.settings"].get_settings()
-        self.server_enabled = settings.enabled
-        self.endpoint_url = settings._endpoint_url()
+        self.server_enabled = self.env["mcp.server.settings"].get_settings().enabled
+        self.endpoint_url, self.endpoint_state = self.env["mcp.replica"]._endpoint()
 
     def action_save(self):
-        """Creates the connection and shows its key: nothing is stored before."""
+        """Creates the connection and shows its key."""
         self.ensure_one()
+        if self.way != "api_key":
+            raise UserError(self.env._("Only connections with an API key can be made here."))
         connection = self.env["mcp.connection"]._create_for_api_key(self.name, self.user_id.id, self.scope)
         key = connection._issue_api_key()
         self.unlink()

@@ -1,11 +1,8 @@
-import json
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-# What the snippets name the server in the AI tool's own configuration.
-SERVER_NAME = "odoo"
-EXAMPLE_URL = "https://odoo.example.com/odoo/mcp"
+from ..models.mcp_replica import ENDPOINT_STATES
+from . import snippets
 
 
 class McpCredentialShow(models.AbstractModel):
@@ -29,23 +26,33 @@ class McpCredentialShow(models.AbstractModel):
     connection_name = fields.Char(readonly=True, help="The connection that the key belongs to.")
     connection_revoked = fields.Boolean(readonly=True, help="Whether the connection is revoked.")
     endpoint_url = fields.Char(string="MCP Endpoint", readonly=True, help="The URL to enter in the AI tool.")
-    endpoint_missing = fields.Boolean(
+    endpoint_state = fields.Selection(
+        ENDPOINT_STATES,
         readonly=True,
-        help="Whether no sidecar has announced its public address yet.",
+        help="Whether a sidecar has announced that URL, and whether it can be reached now.",
     )
+
+    # === One for each of the snippets ===
+
     claude_code = fields.Text(readonly=True, help="Command for Claude Code.")
+    claude_desktop = fields.Text(readonly=True, help="Content of claude_desktop_config.json.")
     cursor = fields.Text(readonly=True, help="Content of ~/.cursor/mcp.json.")
     vscode = fields.Text(string="VS Code", readonly=True, help="Content of .vscode/mcp.json.")
+    gemini_cli = fields.Text(string="Gemini CLI", readonly=True, help="Content of ~/.gemini/settings.json.")
+    continue_dev = fields.Text(string="Continue.dev", readonly=True, help="Part of ~/.continue/config.yaml.")
+    codex = fields.Text(string="Codex CLI", readonly=True, help="Part of ~/.codex/config.toml.")
+    n8n = fields.Text(string="n8n", readonly=True, help="What to enter in the node MCP Client Tool.")
     curl = fields.Text(string="curl", readonly=True, help="A first request by hand.")
+    header = fields.Text(string="Other", readonly=True, help="What any other AI tool needs to know.")
 
     @api.model
     def default_get(self, fields):
         # all by defaults: Odoo computes no fields of abstract models
         values = super().default_get(fields)
-        url = self.env["mcp.server.settings"]._endpoint_url()
-        values["endpoint_missing"] = not url
-        values["endpoint_url"] = url or EXAMPLE_URL
-        values.update(_snippets(values["endpoint_url"], self.env.context.get("default_key")))
+        url, state = self.env["mcp.replica"]._endpoint()
+        values["endpoint_state"] = state
+        values["endpoint_url"] = url or snippets.EXAMPLE_URL
+        values.update(snippets.filled_in(values["endpoint_url"], self.env.context.get("default_key")))
         return {name: value for name, value in values.items() if name in fields}
 
     @api.model_create_multi
@@ -69,36 +76,3 @@ class McpCredentialShow(models.AbstractModel):
                 "default_connection_revoked": bool(connection) and not connection.active,
             },
         }
-
-
-def _snippets(url, key):
-    bearer = f"Bearer {key}"
-    headers = {"Authorization": bearer}
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "curl", "version": "1"},
-        },
-    }
-    return {
-        "claude_code": (
-            f'claude mcp add --transport http {SERVER_NAME} {url} \\\n  --header "Authorization: {bearer}"'
-        ),
-        "cursor": _json({"mcpServers": {SERVER_NAME: {"url": url, "headers": headers}}}),
-        "vscode": _json({"servers": {SERVER_NAME: {"type": "http", "url": url, "headers": headers}}}),
-        "curl": (
-            f"curl {url} \\\n"
-            f'  -H "Authorization: {bearer}" \\\n'
-            '  -H "Content-Type: application/json" \\\n'
-            '  -H "Accept: application/json, text/event-stream" \\\n'
-            f"  -d '{json.dumps(hello)}'"
-        ),
-    }
-
-
-def _json(value):
-    return json.dumps(value, indent=2)

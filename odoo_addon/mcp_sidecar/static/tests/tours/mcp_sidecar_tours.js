@@ -27,9 +27,16 @@ registry.category("web_tour.tours").add("mcp_sidecar_switch_beside_an_invalid_fi
 registry.category("web_tour.tours").add("mcp_sidecar_connect_a_tool", {
     steps: () => [
         { content: "Open the wizard", trigger: "button:contains(Connect a New Tool)", run: "click" },
+        { content: "Other ways come later", trigger: ".modal [data-way=browser]:disabled" },
+        { content: "And can't be had yet", trigger: ".modal [data-way=oauth_client]:disabled" },
+        { content: "Nothing to save so far", trigger: ".modal-footer:not(:has(button:contains(Save Connection)))" },
+        { content: "Choose the way", trigger: ".modal [data-way=api_key]", run: "click" },
         { content: "Name it", trigger: ".modal [name=name] input", run: "edit Abandoned" },
+        { content: "Go back", trigger: ".modal button:contains(Choose another way)", run: "click" },
+        { content: "All ways again", trigger: ".modal [data-way=api_key]" },
         { content: "Leave", trigger: ".modal button:contains(Cancel)", run: "click" },
         { content: "Open it again", trigger: "body:not(:has(.modal)) button:contains(Connect a New Tool)", run: "click" },
+        { content: "Choose the way", trigger: ".modal [data-way=api_key]", run: "click" },
         { content: "Name it", trigger: ".modal [name=name] input", run: "edit Tour" },
         { content: "Choose the scope", trigger: ".modal [name=scope] [data-value=read_only]", run: "click" },
         { content: "Save", trigger: ".modal button:contains(Save Connection)", run: "click" },

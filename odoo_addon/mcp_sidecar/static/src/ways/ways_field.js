@@ -1,0 +1,51 @@
+import { _t } from "@web/core/l10n/translation";
+import { registry } from "@web/core/registry";
+import { standardFieldProps } from "@web/views/fields/standard_field_props";
+import { Component } from "@odoo/owl";
+
+const ICONS = { browser: "fa-globe", api_key: "fa-key", oauth_client: "fa-cogs" };
+
+/**
+ * The ways of connecting a tool as cards; the chosen one stays as a line, from which there is a way back. The choice
+ * lives in the form alone, so that a wizard that is left has stored nothing.
+ */
+export class WaysField extends Component {
+    static template = "mcp_sidecar.WaysField";
+    static props = { ...standardFieldProps, later: { type: Array, optional: true } };
+    static defaultProps = { later: [] };
+
+    get ways() {
+        const { record, name, later } = this.props;
+        return record.fields[name].selection.map(([value, title]) => ({
+            value,
+            title,
+            icon: ICONS[value],
+            text: this.texts[value],
+            later: later.includes(value),
+        }));
+    }
+
+    get chosen() {
+        const value = this.props.record.data[this.props.name];
+        return value && this.ways.find((way) => way.value === value);
+    }
+
+    get texts() {
+        return {
+            browser: _t("For tools that open a login page themselves, such as claude.ai and ChatGPT."),
+            api_key: _t("For tools that send a fixed key with each request, such as Claude Code, Cursor and scripts."),
+            oauth_client: _t("For your own applications with a callback URL, such as Power Automate."),
+        };
+    }
+
+    choose(value) {
+        this.props.record.update({ [this.props.name]: value });
+    }
+}
+
+registry.category("fields").add("mcp_ways", {
+    component: WaysField,
+    displayName: _t("Ways to Connect"),
+    supportedTypes: ["selection"],
+    extractProps: ({ options }) => ({ later: options.later }),
+});
