@@ -12,7 +12,7 @@ use super::check::Check;
 use super::coerce::coerce;
 use super::faults::{Doing, Seen, Wanted, explain, wanted};
 use super::plan::{Arguments, Draft, Got, Plan, READ_DEADLINE_MS, Refusal, Site, Tool, WRITE_DEADLINE_MS};
-use super::{Annotations, Reply, ToolSpec, UnknownTool, registry};
+use super::{Annotations, Category, Reply, ToolSpec, UnknownTool, registry};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::{Client, Error};
@@ -100,9 +100,11 @@ impl Entry {
         Some(Self { spec: Arc::new(spec), check, tool })
     }
 
-    /// A connection that may only read neither sees nor reaches what writes or runs.
+    /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
+    /// no methods see what runs them.
     pub fn open_to(&self, principal: &Principal) -> bool {
         (principal.scope == Scope::Full || self.spec.annotations.read_only)
+            && (principal.allow_methods || self.spec.category != Category::Execute)
             && principal.admits(self.spec.name)
     }
 
