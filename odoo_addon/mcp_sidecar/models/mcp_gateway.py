@@ -1,6 +1,6 @@
 from odoo import models
 
-from ..gateway import faults, identity, logs, replicas, requests, schema, service
+from ..gateway import confinement, faults, identity, logs, replicas, requests, schema, service
 from ..gateway.door import door
 
 logs.keep_arguments_out()
@@ -49,6 +49,7 @@ class McpGateway(models.AbstractModel):
             who = identity.resolve(self.env, request["proof"])
             context = {"lang": request["lang"]} if request["lang"] else {}
             person = identity.become(self.env, who, context)
-            if request["models"] is None:
-                return {"models": schema.models(person)}
-            return {"fields": schema.fields(person, request["models"])}
+            with confinement.confined(self.env.cr, who.allowed_models):
+                if request["models"] is None:
+                    return {"models": schema.models(person)}
+                return {"fields": schema.fields(person, request["models"])}

@@ -21,3 +21,7 @@ from . import test_changes
 from . import test_wake
 from . import test_contract
 from . import test_ways_out
+from . import test_allowed_models
+from . import test_allowed_models_bearers
+from . import test_allowed_models_reads
+from . import test_allowed_models_writes
