@@ -3,7 +3,7 @@
 import json
 import logging
 
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 
 class GatewayError(UserError):
@@ -22,3 +22,11 @@ class GatewayError(UserError):
         self.data = data
         # ASCII only: some of what JSON may hold, XML may not
         super().__init__(json.dumps({"code": code, "message": self.message, "data": data}, default=str))
+
+
+class ModelDenied(AccessError):
+    """Code that ran for a call came to a model that its connection may not use."""
+
+    def __init__(self, model):
+        self.model = model
+        super().__init__(f"This connection may not use the model {model}.")

@@ -91,6 +91,8 @@ pub(super) mod fixture {
             scope: crate::vocab::Scope::Full,
             user,
             allowed_tools: Vec::new(),
+            allowed_models: Vec::new(),
+            allow_methods: true,
             limits: RateLimits::default(),
             addresses: AddressRules::default(),
             schema_key: "key".into(),

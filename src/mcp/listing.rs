@@ -31,6 +31,7 @@ const MOST: u64 = 1024;
 pub struct Rights {
     scope: Scope,
     allowed_tools: Vec<String>,
+    allow_methods: bool,
 }
 
 /// A request that an earlier answer fits.
@@ -105,7 +106,11 @@ impl Plain {
         let meta: Meta<'_> = object(object::<Params<'_>>(asked.params)?.meta)?;
         let plain = asked.jsonrpc == "2.0" && asked.method == METHOD && meta.version == VERSION;
         plain.then(|| Self {
-            rights: Rights { scope: principal.scope, allowed_tools: principal.allowed_tools.clone() },
+            rights: Rights {
+                scope: principal.scope,
+                allowed_tools: principal.allowed_tools.clone(),
+                allow_methods: principal.allow_methods,
+            },
             id: asked.id.get().to_owned(),
         })
     }

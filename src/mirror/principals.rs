@@ -225,6 +225,8 @@ fn live(answer: AuthenticateAnswer, proof: &Proof, asked: Epoch, at_ms: u64) -> 
         scope: connection.scope,
         user: User { id: user.id, login: user.login, name: user.name, lang: user.lang, tz: user.tz },
         allowed_tools: connection.allowed_tools,
+        allowed_models: connection.allowed_models,
+        allow_methods: connection.allow_methods,
         limits: RateLimits { minute: connection.rate_limit_minute, day: connection.rate_limit_day },
         addresses: AddressRules { allowed: connection.allowed_ips, blocked: connection.blocked_ips },
         schema_key,

@@ -92,6 +92,12 @@ pub struct ConnectionDocument {
     pub scope: Scope,
     #[serde(default)]
     pub allowed_tools: Vec<String>,
+    /// Empty: all models.
+    #[serde(default)]
+    pub allowed_models: Vec<String>,
+    /// Denied where the addon does not say.
+    #[serde(default)]
+    pub allow_methods: bool,
     /// None: the default of the settings. 0: no limit.
     #[serde(default)]
     pub rate_limit_minute: Option<u32>,
@@ -429,6 +435,7 @@ pub enum FaultCode {
     ToolDenied,
     MethodDenied,
     AccessDenied,
+    ModelDenied,
     NotFound,
     UnknownModel,
     UnknownField,

@@ -41,7 +41,7 @@ pub(super) struct Seen<'a> {
 pub(super) fn wanted(error: &Error) -> Wanted {
     let Error::Fault(fault) = error else { return Wanted::Nothing };
     match fault.code {
-        FaultCode::UnknownModel => Wanted::Models,
+        FaultCode::UnknownModel | FaultCode::ModelDenied => Wanted::Models,
         FaultCode::UnknownField | FaultCode::InvalidValue => Wanted::Fields(text(fault, "model").to_owned()),
         _ => Wanted::Nothing,
     }
@@ -89,6 +89,7 @@ fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
         }
         FaultCode::Invalid => format!("Odoo refuses this: {said}"),
         FaultCode::AccessDenied => access_denied(fault, &said),
+        FaultCode::ModelDenied => model_denied(seen, &said),
         FaultCode::NotFound => not_found(text(fault, "model"), &ids(fault)),
         FaultCode::ReadOnly => "This connection may only read; an administrator of Odoo can change that.".to_owned(),
         FaultCode::ToolDenied => format!(
@@ -198,6 +199,17 @@ fn access_denied(fault: &Fault, said: &str) -> String {
     format!(
         "{said} Repeating the call does not help; access rights are for an administrator of Odoo to decide."
     )
+}
+
+/// What may be used instead: the mirror shows a connection with allowed models no others.
+fn model_denied(seen: Seen<'_>, said: &str) -> String {
+    let few: Vec<&str> = seen.models.iter().take(20).map(|known| known.model.as_str()).collect();
+    let instead = match seen.models.len() {
+        0 => String::new(),
+        1..=20 => format!(" It may use {}.", few.join(", ")),
+        all => format!(" It may use {} and {} more: list_models tells.", few.join(", "), all - 20),
+    };
+    format!("{said}{instead} The list of models is for an administrator of Odoo to change.")
 }
 
 /// No such record, or none that this user may see: Odoo does not tell which.

@@ -255,6 +255,8 @@ fn principal(scope: Scope, allowed_tools: &[&str]) -> Principal {
         scope,
         user: User { id: UserId(2), login: "admin".into(), name: "Admin".into(), lang: None, tz: None },
         allowed_tools: allowed_tools.iter().map(|&name| name.to_owned()).collect(),
+        allowed_models: Vec::new(),
+        allow_methods: true,
         limits: RateLimits::default(),
         addresses: AddressRules::default(),
         schema_key: "k".into(),
@@ -288,4 +290,14 @@ fn the_list_of_the_administrator_narrows_and_never_widens() {
         ["search_read", "delete_record"]
     );
     assert_eq!(seen(&principal(Scope::ReadOnly, &["search_read", "delete_record"])), ["search_read"]);
+}
+
+#[test]
+fn a_connection_without_methods_sees_all_but_the_tool_that_calls_them() {
+    let all = seen(&principal(Scope::Full, &[]));
+    let without = Principal { allow_methods: false, ..principal(Scope::Full, &[]) };
+    let left: Vec<_> = all.into_iter().filter(|&name| name != "execute_method").collect();
+    assert_eq!(seen(&without), left);
+    let named = Principal { allow_methods: false, ..principal(Scope::Full, &["execute_method"]) };
+    assert!(seen(&named).is_empty());
 }

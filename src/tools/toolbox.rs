@@ -12,7 +12,7 @@ use super::check::Check;
 use super::coerce::coerce;
 use super::faults::{Doing, Seen, Wanted, explain, wanted};
 use super::plan::{Arguments, Draft, Got, Plan, READ_DEADLINE_MS, Refusal, Site, Tool, WRITE_DEADLINE_MS};
-use super::{Annotations, NotCalled, Reply, ToolSpec, UnknownTool, registry, touched};
+use super::{Annotations, Category, NotCalled, Reply, ToolSpec, UnknownTool, registry, touched};
 use crate::audit::{self, Deed, Outcome, Verdict};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
@@ -138,9 +138,11 @@ impl Entry {
         Some(Self { spec: Arc::new(spec), check, tool })
     }
 
-    /// A connection that may only read neither sees nor reaches what writes or runs.
+    /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
+    /// no methods see what runs them.
     pub fn open_to(&self, principal: &Principal) -> bool {
         (principal.scope == Scope::Full || self.spec.annotations.read_only)
+            && (principal.allow_methods || self.spec.category != Category::Execute)
             && principal.admits(self.spec.name)
     }
 

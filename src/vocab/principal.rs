@@ -22,6 +22,10 @@ pub struct Principal {
     pub user: User,
     /// Tool names that the administrator left in; empty means all.
     pub allowed_tools: Vec<String>,
+    /// Models that the administrator left in; empty means all. Odoo enforces them, and shows no others.
+    pub allowed_models: Vec<String>,
+    /// Whether methods may be called: they could reach past the allowed models.
+    pub allow_methods: bool,
     pub limits: RateLimits,
     pub addresses: AddressRules,
     /// Users with the same key see the same models and fields, so they share cached schemas.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use odoo_mcp_sidecar::audit::Document;
 use odoo_mcp_sidecar::odoo::audit::AppendAuditRequest;
 use odoo_mcp_sidecar::odoo::gateway::{
-    Answer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest, FaultCode, HelloRequest,
-    SchemaRequest, Step,
+    Answer, AuthenticateAnswer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest,
+    FaultCode, HelloRequest, SchemaRequest, Step,
 };
 use odoo_mcp_sidecar::odoo::sessions::{SessionDocument, SyncSessionsRequest};
 use odoo_mcp_sidecar::odoo::{Client, Deadline, Error};
@@ -87,7 +87,7 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
             let answer = client
                 .authenticate(&AuthenticateRequest { proof: proof(), ip: text(&request["ip"]) })
                 .await?;
-            json!({"id": answer.connection.id, "login": answer.user.login, "scope": answer.connection.scope})
+            vouched_for(answer)
         }
         "execute" => {
             let call = call_of(request);
@@ -158,6 +158,14 @@ async fn send_own(client: &std::sync::Arc<Client>, method: &str, request: &Value
     })
 }
 
+fn vouched_for(answer: AuthenticateAnswer) -> Value {
+    let connection = answer.connection;
+    json!({
+        "id": connection.id, "login": answer.user.login, "scope": connection.scope,
+        "allowed_models": connection.allowed_models, "allow_methods": connection.allow_methods,
+    })
+}
+
 fn results_of(answer: Answer) -> Value {
     serde_json::from_str(&serde_json::to_string(&answer.results).unwrap()).unwrap()
 }
@@ -170,6 +178,8 @@ fn expected(method: &str, answer: &Value) -> Value {
         }
         "authenticate" => json!({
             "id": answer["connection"]["id"], "login": answer["user"]["login"], "scope": answer["connection"]["scope"],
+            "allowed_models": answer["connection"]["allowed_models"],
+            "allow_methods": answer["connection"]["allow_methods"],
         }),
         "execute" => answer["results"].clone(),
         "execute_batch" => {

@@ -34,11 +34,15 @@ async fn a_kept_list_is_rmcps_own() {
 async fn other_rights_get_another_list() {
     let server = Server::start().await;
     server.odoo.add_key(&Proof::of(&key(9)).to_hex(), 9, "read_only");
+    server.odoo.add_key_for_models(&Proof::of(&key(8)).to_hex(), 8, &["res.partner"]);
     let body = modern_body("tools/list", Value::Null);
     for _ in 0..2 {
         let full = list(&server, 1, &body).await.text;
         let read_only = list(&server, 9, &body).await.text;
+        let confined = list(&server, 8, &body).await.text;
         assert!(full.contains("\"delete_record\"") && !read_only.contains("\"delete_record\""));
+        assert!(full.contains("\"execute_method\"") && !confined.contains("\"execute_method\""));
+        assert!(confined.contains("\"delete_record\""));
     }
 }
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from odoo.orm.domains import CONDITION_OPERATORS, INTERNAL_CONDITION_OPERATORS
 from odoo.orm.utils import READ_GROUP_NUMBER_GRANULARITY
 
-from . import faults
+from . import confinement, exits, faults
 
 _SYNONYMS = {"<>": "!=", "==": "="}
 OPERATORS = frozenset(CONDITION_OPERATORS) - INTERNAL_CONDITION_OPERATORS - set(_SYNONYMS)
@@ -50,10 +50,17 @@ def _checked_condition(model, item, depth):
         raise faults.invalid_domain(model._name, item, "A condition begins with the name of a field.")
     operator = _checked_operator(model, item, operator)
     field, rest = follow(model, path)
+    if field.relational and not rest and _is_by_name(operator, value):
+        # the comodel's records are searched by name
+        exits.require(model.env[field.comodel_name], "display_name")
     if not field._description_searchable:
         message = f"The field {field.name} of {field.model_name} can't be searched."
         raise faults.invalid_domain(field.model_name, item, message)
     return path, operator, _checked_value(model, item, operator, value, field, rest, depth)
+
+
+def _is_by_name(operator, value):
+    return "like" in operator or any(isinstance(part, str) for part in (value if isinstance(value, list) else [value]))
 
 
 def _checked_operator(model, item, operator):
@@ -124,17 +131,34 @@ def follow(model, path):
         if not rest or not field.relational:
             break
         model = comodel_of(env, field)
-    _check_rest(field, rest)
+    _check_rest(env, field, rest)
     return field, ".".join(rest)
 
 
-def _check_rest(field, rest):
-    if not rest or (field.type == "properties" and len(rest) == 1):
+def _check_rest(env, field, rest):
+    if not rest:
+        return
+    if field.type == "properties" and len(rest) == 1:
+        check_property(env[field.model_name], f"{field.name}.{rest[0]}")
         return
     is_date_part = field.type in ("date", "datetime") and rest[0] in READ_GROUP_NUMBER_GRANULARITY
     if not is_date_part or len(rest) > 1:
         message = f"The field {field.name} of {field.model_name} has no part {'.'.join(rest)}."
         raise faults.unknown_field(field.model_name, ".".join([field.name, *rest]), message)
+
+
+def check_property(model, path):
+    """Refuses a property that refers to records of a model that is not allowed."""
+    if not confinement.active(model.env.cr):
+        return
+    try:
+        # sudo: the record that defines a property need not be readable for those that have it
+        comodel = model.sudo().get_property_definition(path).get("comodel")
+    except ValueError as exc:
+        raise faults.unknown_field(model._name, path) from exc
+    if comodel:
+        confinement.require(model.env.cr, comodel)
+        exits.require(model.env[comodel], "display_name")
 
 
 def readable_field(model, name):
@@ -144,12 +168,14 @@ def readable_field(model, name):
         raise faults.unknown_field(model._name, name)
     if not model._has_field_access(field, "read"):
         raise faults.field_denied(model._name, name, "read")
+    exits.require(model, name)
     return field
 
 
 def comodel_of(env, field):
     """The model that a relation leads to, provided that the user may read it."""
     comodel = env[field.comodel_name]
+    confinement.require(env.cr, comodel._name)
     if not comodel.has_access("read"):
         raise faults.access_denied(comodel._name, "read")
     return comodel
@@ -177,5 +203,7 @@ def _check_sortable(model, path):
     if rest and not (field.type == "properties" or (field.type == "many2one" and rest == "id")):
         message = f"Records of {model._name} can't be ordered by {path}: only its own fields order them."
         raise faults.unknown_field(model._name, path, message)
+    if rest and field.type == "properties":
+        check_property(model, path)
     if not field._description_sortable(model.env):
         raise faults.bad_request("order", f"Records of {model._name} can't be ordered by {name}.")

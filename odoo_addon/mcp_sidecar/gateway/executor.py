@@ -1,6 +1,6 @@
 """Runs the steps of a compiled call as the person it is made for."""
 
-from . import calls, faults, groups, policy, reads, session, traverse, writes
+from . import calls, confinement, faults, groups, policy, reads, session, traverse, writes
 
 _OPERATIONS = {
     "search_read": reads.search_read,
@@ -21,11 +21,14 @@ def run(env, who, request, deadline):
     policy.check_call(who, request)
     for step in request["steps"]:
         policy.check_step(step, request["mode"])
-    results = []
+    with confinement.confined(env.cr, who.allowed_models):
+        return list(_results(env, who, request, deadline))
+
+
+def _results(env, who, request, deadline):
     for index, step in enumerate(request["steps"]):
-        results.append(_step(env, who, step, index, deadline))
+        yield _step(env, who, step, index, deadline)
         deadline.check()
-    return results
 
 
 def _step(env, who, step, index, deadline):

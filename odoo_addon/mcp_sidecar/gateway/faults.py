@@ -14,7 +14,7 @@ from psycopg2 import errors
 from odoo.exceptions import AccessDenied, AccessError, ConcurrencyError, RedirectWarning, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..exceptions import GatewayError
+from ..exceptions import GatewayError, ModelDenied
 
 _logger = logging.getLogger(__name__)
 
@@ -71,6 +71,11 @@ def access_denied(model, operation, message=None, **data):
 def field_denied(model, field, operation):
     message = f"You may not {_VERBS[operation]} the field {field} of {model}."
     return access_denied(model, operation, message, field=field)
+
+
+def model_denied(model, message=None):
+    # the same for a model that doesn't exist
+    return GatewayError("model_denied", message or f"This connection may not use the model {model}.", model=model)
 
 
 def not_found(model, ids):
@@ -139,11 +144,20 @@ def translate(exc, env, place=Place()):  # noqa: B008, it is immutable
     if isinstance(exc, CommitRefused):
         message = f"{place.method} of {place.model} ends the transaction by itself, which a call may not do."
         return method_denied(place.model, place.method, message)
+    if isinstance(exc, AccessError) and (denied := _denied_model(exc)):
+        return model_denied(denied)
     if isinstance(exc, (AccessError, AccessDenied)):
         return access_denied(place.model, place.operation, _text(exc))
     if isinstance(exc, (UserError, RedirectWarning)):
         return invalid(_text(exc))
     return internal(exc)
+
+
+def _denied_model(exc):
+    """The model that was not allowed; Odoo words some refusals anew."""
+    while exc is not None and not isinstance(exc, ModelDenied):
+        exc = exc.__cause__ or exc.__context__
+    return exc and exc.model
 
 
 def internal(exc):

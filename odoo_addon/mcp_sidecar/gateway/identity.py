@@ -96,6 +96,8 @@ def document(env, who):
             "kind": who.kind,
             "scope": who.scope,
             "allowed_tools": list(who.allowed_tools),
+            "allowed_models": sorted(who.allowed_models),
+            "allow_methods": who.allow_methods,
             "rate_limit_minute": _limit(who.rate_limit_minute),
             "rate_limit_day": _limit(who.rate_limit_day),
             "allowed_ips": [str(network) for network in who.allowed_ips],
@@ -119,6 +121,6 @@ def _limit(value):
 
 
 def schema_key(env, who):
-    """The same for users who see the same schema: it depends on their groups and, for labels, their language."""
+    """The same for those who see the same schema: it depends on groups, allowed models and, for labels, language."""
     groups = sorted(env["res.users"].browse(who.user_id)._get_group_ids())
-    return hashlib.sha256(repr((groups, who.lang)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((groups, who.lang, sorted(who.allowed_models))).encode()).hexdigest()[:16]

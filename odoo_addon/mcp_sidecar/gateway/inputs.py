@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
 
-from . import faults
+from . import bearers, confinement, domains, exits, faults
 from .commands import checked_commands
 
 _MAX_INTEGER = 2**31 - 1
@@ -24,6 +24,7 @@ def checked_values(model, given, creating):
     checked = {}
     for name, value in given.items():
         field = _writable_field(model, name, value)
+        _check_bearer(model, name, value)
         checked[name] = _checked_value(model, field, value, creating)
     return checked
 
@@ -36,10 +37,17 @@ def _writable_field(model, name, value):
         raise faults.invalid_value(model._name, name, value, f"Odoo itself sets {name}.")
     if not model._has_field_access(field, "write"):
         raise faults.field_denied(model._name, name, "write")
+    exits.require(model, name)
     if field.compute and not field.store and not field.inverse:
         message = f"{name} of {model._name} is computed and can't be written."
         raise faults.invalid_value(model._name, name, value, message)
     return field
+
+
+def _check_bearer(model, name, value):
+    """Refuses to hang a row, such as an attachment, on a record of a model that is not allowed."""
+    if confinement.active(model.env.cr) and isinstance(value, str) and name in bearers.naming_fields(model):
+        confinement.require(model.env.cr, value)
 
 
 def _checked_value(model, field, value, creating):
@@ -138,6 +146,8 @@ def _reference(model, field, value):
     if isinstance(value, dict):
         value = f"{value.get('model')},{value.get('id')}"
     match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    if match:
+        confinement.require(model.env.cr, match[1])
     if not match or match[1] not in model.env.registry:
         raise _refuse(model, field, value, '{"model": model, "id": id}')
     return value
@@ -148,6 +158,18 @@ def _binary(model, field, value):
         base64.b64decode(value, validate=True)
     except (TypeError, ValueError, binascii.Error) as exc:
         raise _refuse(model, field, value, "content in base64") from exc
+    return value
+
+
+def _properties(model, field, value):
+    if confinement.active(model.env.cr):
+        for item in value if isinstance(value, (list, dict)) else ():
+            # by name, or together with the definition
+            name, comodel = (item.get("name"), item.get("comodel")) if isinstance(item, dict) else (item, None)
+            if comodel:
+                confinement.require(model.env.cr, comodel)
+            if isinstance(name, str):
+                domains.check_property(model, f"{field.name}.{name}")
     return value
 
 
@@ -165,5 +187,6 @@ _CHECKS = {
     "selection": _selection,
     "many2one": _many2one,
     "reference": _reference,
+    "properties": _properties,
     "binary": _binary,
 }

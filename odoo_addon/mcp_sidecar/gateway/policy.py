@@ -5,7 +5,7 @@ import inspect
 from odoo.exceptions import AccessError
 from odoo.service.model import get_public_method
 
-from . import faults, transaction
+from . import confinement, faults, transaction
 
 READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
 WRITE_OPS = READ_OPS | {"create", "write", "unlink"}
@@ -87,6 +87,20 @@ def check_call(who, request):
         raise faults.read_only()
     if who.allowed_tools and request["tool"] not in who.allowed_tools:
         raise faults.tool_denied(request["tool"])
+    if who.allowed_models:
+        _check_models(who, request)
+
+
+def _check_models(who, request):
+    """Refuses what leads past the allowed models before anything runs, or is repeated from an earlier call."""
+    if request["mode"] == "run" and not who.allow_methods:
+        raise faults.tool_denied(request["tool"])
+    for step in request["steps"]:
+        if step["op"] != "session" and step["model"] not in who.allowed_models:
+            raise faults.model_denied(step["model"])
+        if step["op"] == "call" and not who.allow_methods:
+            message = "This connection may use some models only, and no methods of these."
+            raise faults.method_denied(step["model"], step["method"], message)
 
 
 def check_step(step, mode):
@@ -105,6 +119,7 @@ def check_step(step, mode):
 
 def model_of(env, name, operation=None):
     """The model with that name, provided that the user may do the operation on it."""
+    confinement.require(env.cr, name)
     model = _known(env, name)
     if operation and not model.has_access(operation):
         raise faults.access_denied(name, operation)
@@ -158,4 +173,8 @@ def public_method(model, name):
         raise faults.method_denied(model._name, name, f"The model {model._name} has no method {name}.") from exc
     if not inspect.isfunction(method):
         raise faults.method_denied(model._name, name)
+    if confinement.active(model.env.cr) and hasattr(model.env.registry["base"], name):
+        # Odoo's own ones name what is behind a relation with sudo; the operations of a step check where they lead
+        message = f"A connection with allowed models reads and writes with its other tools, not by calling {name}."
+        raise faults.method_denied(model._name, name, message)
     return method

@@ -54,7 +54,7 @@ def ranked(model):
 def defaults(model, readable):
     """What to read where no fields are named: relevant and cheap ones."""
     chosen = [name for name in readable if _is_cheap(model, model._fields[name])]
-    return chosen[:DEFAULT_FIELDS] or ["display_name"]
+    return chosen[:DEFAULT_FIELDS] or [name for name in readable if name == "display_name"]
 
 
 def _is_cheap(model, field):

@@ -2,7 +2,7 @@
 
 import psycopg2
 
-from . import domains, faults, policy, ranking, values
+from . import confinement, domains, exits, faults, policy, ranking, values
 
 # Record rules read a field or two of companies and users; each time Odoo would load all columns of these.
 _NO_PREFETCH = {"prefetch_fields": False}
@@ -14,7 +14,8 @@ def search_read(env, step):
     order = domains.checked_order(model, step["order"])
     names, skipped = chosen_fields(model, step["fields"])
     records, has_more = fetch(model, domain, names, step["limit"], step["offset"], order)
-    answer = {"records": values.rows(for_reading(records), names), "has_more": has_more, "skipped_fields": skipped}
+    rows, skipped = answered(records, names, skipped)
+    answer = {"records": rows, "has_more": has_more, "skipped_fields": skipped}
     if step["total"]:
         answer["total"] = _total(model, domain, step, len(records), has_more)
     return answer
@@ -29,10 +30,14 @@ def _total(model, domain, step, found, has_more):
 
 def name_search(env, step):
     model = policy.model_of(env, step["model"], "read")
+    exits.require(model, "display_name")
     domain = domains.checked_domain(model, step["domain"])
     limit = step["limit"]
     found = _searched(model, domain, lambda: model.name_search(step["name"], domain, limit=limit + 1))
-    records = [{"id": record_id, "display_name": name or None} for record_id, name in found[:limit]]
+    names = dict(found[:limit])
+    if confinement.active(env.cr):
+        names = values.names(model, list(names))
+    records = [{"id": record_id, "display_name": name or None} for record_id, name in names.items()]
     return {"records": records, "has_more": len(found) > limit}
 
 
@@ -46,7 +51,7 @@ def read(env, step):
     model = policy.model_of(env, step["model"], "read")
     names, skipped = chosen_fields(model, step["fields"])
     found = visible(model, step["ids"], names)
-    rows = values.rows(for_reading(found), names)
+    rows, skipped = answered(found, names, skipped)
     present = {row["id"] for row in rows}
     missing = [record_id for record_id in step["ids"] if record_id not in present]
     return {"records": rows, "missing": missing, "skipped_fields": skipped}
@@ -58,19 +63,19 @@ def read(env, step):
 def chosen_fields(model, asked):
     """The names to read and those that the user may not: the latter are named, not refused."""
     if asked is None:
-        readable = [name for name in ranking.ranked(model) if _readable(model, model._fields[name])]
+        readable = [name for name in ranking.ranked(model) if _readable(model, name)]
         return ranking.defaults(model, readable), []
     names, skipped = [], []
     for name in dict.fromkeys(asked):
-        field = model._fields.get(name)
-        if field is None:
+        if name not in model._fields:
             raise faults.unknown_field(model._name, name)
-        (names if _readable(model, field) else skipped).append(name)
+        (names if _readable(model, name) else skipped).append(name)
     return names, skipped
 
 
-def _readable(model, field):
-    if not model._has_field_access(field, "read"):
+def _readable(model, name):
+    field = model._fields[name]
+    if not model._has_field_access(field, "read") or name in exits.of(model):
         return False
     if field.type not in ("one2many", "many2many") or field.bypass_search_access:
         return True
@@ -105,6 +110,13 @@ def require_visible(model, ids):
         present = set(records._ids)
         raise faults.not_found(model._name, [record_id for record_id in ids if record_id not in present])
     return records
+
+
+def answered(records, names, skipped):
+    """The records as rows, and the fields that are not in them."""
+    records = for_reading(records)
+    met = exits.met(records, names)
+    return values.rows(records, [name for name in names if name not in met]), [*skipped, *met]
 
 
 def for_reading(records):

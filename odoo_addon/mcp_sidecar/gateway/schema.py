@@ -2,7 +2,7 @@
 
 from odoo.tools import SQL
 
-from . import faults, ranking
+from . import confinement, exits, faults, ranking
 
 VERBS = ("read", "create", "write", "unlink")
 
@@ -27,7 +27,8 @@ _ATTRIBUTES = (
 def models(env):
     """The models that the user may read, by name."""
     access = {verb: env["ir.model.access"]._get_allowed_models(verb) for verb in VERBS}
-    names = sorted(name for name in access["read"] if name in env.registry and not env.registry[name]._abstract)
+    reachable = (name for name in access["read"] if confinement.permits(env.cr, name) and name in env.registry)
+    names = sorted(name for name in reachable if not env.registry[name]._abstract)
     labels = _labels(env, names)
     return [
         {
@@ -56,11 +57,15 @@ def fields(env, names):
 
 
 def _fields(env, name):
+    confinement.require(env.cr, name)
     if not _reachable(env, name):
         raise faults.unknown_model(name)
     model = env[name]
-    described = model.fields_get(attributes=_ATTRIBUTES)
-    return [_field(field, described[field]) for field in ranking.ranked(model) if field in described]
+    leading_out = exits.of(model)
+    names = [field for field in ranking.ranked(model) if field not in leading_out]
+    # an empty list would mean all fields
+    described = model.fields_get(names or ["id"], attributes=_ATTRIBUTES)
+    return [_field(env, field, described[field]) for field in names if field in described]
 
 
 def _reachable(env, name):
@@ -69,7 +74,7 @@ def _reachable(env, name):
     return any(name in env["ir.model.access"]._get_allowed_models(verb) for verb in VERBS)
 
 
-def _field(name, description):
+def _field(env, name, description):
     field = {"name": name, "type": description["type"], "label": str(description["string"] or name)}
     field.update({flag: True for flag, key in _FLAGS.items() if description.get(key)})
     if not description["store"]:
@@ -78,7 +83,13 @@ def _field(name, description):
             field["searchable"] = True
     field.update({text: str(description[key]) for text, key in _TEXTS.items() if description.get(key)})
     if "selection" in description:
-        field["selection"] = [[value, str(label)] for value, label in description["selection"]]
+        field["selection"] = [[value, str(label)] for value, label in _selection(env, description)]
     if description.get("company_dependent"):
         field["company_dependent"] = True
     return field
+
+
+def _selection(env, description):
+    if description["type"] != "reference":
+        return description["selection"]
+    return [option for option in description["selection"] if confinement.permits(env.cr, option[0])]

@@ -98,7 +98,7 @@ class _Batch:
         return [answers[index] for index in range(len(self._requests))]
 
     def _ordered(self, answers):
-        """The calls whose proof is good, those of one person and context beside each other."""
+        """The calls whose proof is good, those of one person, allowed models and context beside each other."""
         calls = []
         for index, request in enumerate(self._requests):
             try:
@@ -106,7 +106,8 @@ class _Batch:
             except faults.GatewayError as refusal:
                 answers[index] = _refused(request, refusal)
             else:
-                calls.append(((who.user_id, json.dumps(request["context"], sort_keys=True)), index, who))
+                context = json.dumps(request["context"], sort_keys=True)
+                calls.append(((who.user_id, sorted(who.allowed_models), context), index, who))
         return sorted(calls, key=lambda call: call[:2])
 
     def _let_in(self, proof, ip):
@@ -130,7 +131,7 @@ class _Batch:
             return _refused(request, refusal)
 
     def _become(self, who, request):
-        key = (who.user_id, request["context"])
+        key = (who.user_id, who.allowed_models, request["context"])
         if key != self._last:
             # The cache belongs to the transaction: the next person would read what the last one was allowed to.
             self._env.cr.flush()

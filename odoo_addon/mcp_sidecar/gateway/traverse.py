@@ -1,6 +1,6 @@
 """Following relations from some records to others, with the user's rights at every step."""
 
-from . import domains, faults, policy, reads, values
+from . import domains, faults, policy, reads
 
 
 def traverse(env, step):
@@ -32,5 +32,5 @@ def _page(records, step):
     page, has_more = reads.fetch(
         model.with_context(active_test=False), [("id", "in", records.ids), *asked], names, step["limit"]
     )
-    rows = values.rows(reads.for_reading(page.with_env(model.env)), names)
+    rows, skipped = reads.answered(page.with_env(model.env), names, skipped)
     return {"records": rows, "has_more": has_more, "skipped_fields": skipped}

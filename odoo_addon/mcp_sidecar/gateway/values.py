@@ -7,7 +7,7 @@ from datetime import date, datetime
 from odoo.exceptions import AccessError, MissingError
 from odoo.models import BaseModel
 
-from . import binaries
+from . import binaries, confinement, exits
 
 EMPTY = None
 
@@ -54,21 +54,39 @@ def _cache(records, field):
 def _add_names(pairs, records, field):
     """Many2one: each referred record is named once, however often it is referred to."""
     found = [(row, value.id if isinstance(value, BaseModel) else value) for row, value in _found(pairs, records, field)]
-    names = _names(records.env[field.comodel_name], {referred for _row, referred in found if referred})
+    referred_names = names(records.env[field.comodel_name], {referred for _row, referred in found if referred})
     for row, referred in found:
-        row[field.name] = {"id": referred, "name": names[referred] or EMPTY} if referred in names else EMPTY
+        name = referred_names.get(referred, _MISSING)
+        row[field.name] = EMPTY if name is _MISSING else {"id": referred, "name": name or EMPTY}
 
 
-def _names(comodel, ids):
+def names(comodel, ids):
+    """What the records are called, by id; those that are not there are missing."""
+    if confinement.active(comodel.env.cr):
+        return _names_for_confined(comodel, ids)
     # sudo: who may read a record may know what it refers to, see `Many2one.convert_to_read`
     referred = comodel.sudo().browse(ids)
     # what the names are made of, and no more: left to itself, Odoo would load every column
     referred.fetch(["display_name"])
-    names = {}
+    found = {}
     for record in referred:
         with contextlib.suppress(MissingError):
-            names[record.id] = record.display_name
-    return names
+            found[record.id] = record.display_name
+    return found
+
+
+def _names_for_confined(comodel, ids):
+    """Names as the user themselves may read them: with sudo they could be made of models that are not allowed."""
+    found = dict.fromkeys(ids)
+    if "display_name" in exits.of(comodel):
+        return found
+    visible = comodel.browse(ids).exists()._filtered_access("read")
+    # with sudo Odoo may have computed them before
+    visible.invalidate_recordset(["display_name"], flush=False)
+    for record in visible:
+        with contextlib.suppress(AccessError):
+            found[record.id] = record.display_name
+    return found
 
 
 def _add_sizes(pairs, records, field):
@@ -83,7 +101,14 @@ def _add_properties(pairs, records, field):
     values = field.convert_to_read_multi([record[field.name] for record in records], records)
     for (_record, row), value in zip(pairs, values, strict=True):
         if row:
-            row[field.name] = plain(value)
+            row[field.name] = plain(_permitted(records.env.cr, value))
+
+
+def _permitted(cr, properties):
+    """Without those that refer to a model that is not allowed."""
+    if not confinement.active(cr) or not properties:
+        return properties
+    return [item for item in properties if not item.get("comodel") or confinement.permits(cr, item["comodel"])]
 
 
 # === One kind of value each ===
@@ -104,7 +129,7 @@ def _number(value):
 
 
 def _reference(value):
-    if not value:
+    if not value or not confinement.permits(value.env.cr, value._name):
         return EMPTY
     try:
         # without sudo: Odoo's read answers no name here, so the user's own right to it counts

@@ -2,7 +2,7 @@
 
 from odoo.exceptions import AccessError
 
-from . import inputs, policy, reads
+from . import exits, inputs, policy, reads
 
 
 def create(env, step):
@@ -30,6 +30,8 @@ def _named(records):
 
 
 def _name(record):
+    if "display_name" in exits.of(record):
+        return None
     try:
         return record.display_name or None
     except AccessError:

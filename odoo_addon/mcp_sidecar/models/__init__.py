@@ -1,3 +1,7 @@
+from . import base
+from . import ir_model_access
+from . import ir_rule
+from . import ir_ui_menu
 from . import mcp_own
 from . import mcp_sealed
 from . import mcp_event

@@ -58,6 +58,18 @@ class McpConnection(models.Model):
     allowed_tools = fields.Text(
         help="Names of the tools this connection may use, one a line. Empty: all tools of its scope.",
     )
+    allowed_models = fields.Text(
+        help="Technical names of the models this connection may use, one a line, such as res.partner. It then reaches "
+        "no other model, neither through a relation nor through what is computed from it; a field that leads to "
+        "another model is left out. What a model takes from the one it is built on, as a product variant does from "
+        "its product, is there only where that model is listed too. Empty: all models of its user.",
+    )
+    allow_execute_method = fields.Boolean(
+        string="Allow Calling Methods",
+        help="Let a connection with allowed models call methods of these models, such as confirming an order. Careful: "
+        "a method may read and change any other model on the way, and nothing confines it to the allowed ones. "
+        "Without allowed models methods may be called anyway, if the scope is Full Access.",
+    )
     credential_ids = fields.One2many(
         "mcp.credential",
         "connection_id",
@@ -91,7 +103,7 @@ class McpConnection(models.Model):
     @api.constrains("allowed_tools")
     def _check_allowed_tools(self):
         for connection in self:
-            for name in self._tool_names(connection.allowed_tools):
+            for name in self._names(connection.allowed_tools):
                 if not _TOOL_NAME.fullmatch(name):
                     raise ValidationError(
                         self.env._(
@@ -100,8 +112,24 @@ class McpConnection(models.Model):
                         )
                     )
 
+    @api.constrains("allowed_models")
+    def _check_allowed_models(self):
+        for connection in self:
+            for number, line in enumerate((connection.allowed_models or "").splitlines(), start=1):
+                name = line.strip()
+                # an abstract model has no records that could be used
+                if name and (name not in self.env.registry or self.env.registry[name]._abstract):
+                    raise ValidationError(
+                        self.env._(
+                            "Allowed Models, line %(number)s: there is no model “%(name)s”. Write one technical name a "
+                            "line, such as res.partner.",
+                            number=number,
+                            name=name,
+                        )
+                    )
+
     @api.model
-    def _tool_names(self, text):
+    def _names(self, text):
         return [line.strip() for line in (text or "").splitlines() if line.strip()]
 
     # === Write, delete ===

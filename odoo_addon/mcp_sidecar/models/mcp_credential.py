@@ -8,7 +8,7 @@ from ..gateway import addresses, credential_text
 Resolved = namedtuple(
     "Resolved",
     "credential_id connection_id user_id kind scope allowed_tools connection_name expires_at login user_name lang tz "
-    "rate_limit_minute rate_limit_day allowed_ips blocked_ips",
+    "rate_limit_minute rate_limit_day allowed_ips blocked_ips allowed_models allow_methods",
 )
 
 # A function, since PostgreSQL keeps the plans of its queries: planning the join took longer than all the rest, and it
@@ -19,7 +19,8 @@ _DEFINE_RESOLVE = """
     RETURNS TABLE (
         o_credential integer, o_connection integer, o_user integer, o_kind text, o_scope text, o_tools text,
         o_name text, o_expires timestamp, o_login text, o_user_name text, o_lang text, o_tz text,
-        o_minute integer, o_day integer, o_allowed_ips text, o_blocked_ips text, o_active boolean, o_usable boolean
+        o_minute integer, o_day integer, o_allowed_ips text, o_blocked_ips text, o_models text, o_methods boolean,
+        o_active boolean, o_usable boolean
     )
     LANGUAGE plpgsql STABLE AS $$
     BEGIN
@@ -29,6 +30,7 @@ _DEFINE_RESOLVE = """
                users.login::text, partner.name::text, partner.lang::text, partner.tz::text,
                connection.rate_limit_minute, connection.rate_limit_day,
                connection.allowed_ips::text, connection.blocked_ips::text,
+               connection.allowed_models::text, connection.allow_execute_method,
                connection.active,
                users.active AND NOT users.share AND users.id != superuser
                    AND NOT EXISTS (
@@ -118,9 +120,12 @@ class McpCredential(models.Model):
             raise GatewayError("unauthenticated", "This credential has expired.", reason="expired")
         if not user_usable:
             raise GatewayError("unauthenticated", "The connection's user may not be used.", reason="user")
-        names = self.env["mcp.connection"]._tool_names(found.allowed_tools)
+        names = self.env["mcp.connection"]._names
+        models = frozenset(names(found.allowed_models))
         return found._replace(
-            allowed_tools=names,
+            allowed_tools=names(found.allowed_tools),
+            allowed_models=models,
+            allow_methods=not models or bool(found.allow_methods),
             allowed_ips=addresses.networks(found.allowed_ips),
             blocked_ips=addresses.networks(found.blocked_ips),
         )

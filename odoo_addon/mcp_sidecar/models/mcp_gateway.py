@@ -1,6 +1,17 @@
 from odoo import models
 
-from ..gateway import audit, faults, identity, logs, replicas, requests, schema, service, sessions
+from ..gateway import (
+    audit,
+    confinement,
+    faults,
+    identity,
+    logs,
+    replicas,
+    requests,
+    schema,
+    service,
+    sessions,
+)
 from ..gateway.door import door
 
 logs.keep_arguments_out()
@@ -59,6 +70,7 @@ class McpGateway(models.AbstractModel):
             who = identity.resolve(self.env, request["proof"])
             context = {"lang": request["lang"]} if request["lang"] else {}
             person = identity.become(self.env, who, context)
-            if request["models"] is None:
-                return {"models": schema.models(person)}
-            return {"fields": schema.fields(person, request["models"])}
+            with confinement.confined(self.env.cr, who.allowed_models):
+                if request["models"] is None:
+                    return {"models": schema.models(person)}
+                return {"fields": schema.fields(person, request["models"])}

@@ -28,3 +28,7 @@ from . import test_ways_out
 from . import test_audit
 from . import test_audit_log
 from . import test_sessions
+from . import test_allowed_models
+from . import test_allowed_models_bearers
+from . import test_allowed_models_reads
+from . import test_allowed_models_writes

@@ -201,6 +201,7 @@ class TestContractAnswers(GatewayCase):
         answer = self.ask("authenticate", {"proof": credential_text.proof(key), "ip": "203.0.113.9"})
         self.assert_answer(name, answer, "authenticate")
         self.assertEqual({**answer["connection"], "id": agreed["id"], "name": agreed["name"]}, agreed)
+        self._assert_confined()
         refused = {"proof": credential_text.proof(key), "ip": agreed["blocked_ips"][0].partition("/")[0]}
         for method, asked in (
             ("authenticate", refused),
@@ -214,6 +215,23 @@ class TestContractAnswers(GatewayCase):
             fault = self.refused(lambda proof=proof: self.ask("authenticate", {"proof": proof, "ip": None}))
             self.assert_agreed_fault(name, fault, "authenticate")
             self.assertEqual(fault.data, self.agreed(name, "authenticate")["fault"]["data"])
+
+    def _assert_confined(self):
+        """A connection that may use some models only; the sample's second one need not be installed here."""
+        name = "a live key for two models"
+        agreed = self.agreed(name, "authenticate")["answer"]["connection"]
+        confined, key = self.connect(self.settings_admin)
+        models = ["res.country", "res.partner"]
+        confined.allowed_models = "\n".join(models)
+        proof = credential_text.proof(key)
+        answer = self.ask("authenticate", {"proof": proof, "ip": "203.0.113.9"})
+        self.assert_answer(name, answer, "authenticate")
+        ours = {**answer["connection"], "id": agreed["id"], "name": agreed["name"]}
+        self.assertEqual(ours, {**agreed, "allowed_models": models})
+        self.assertEqual(len(agreed["allowed_models"]), 2)
+        fault = self.refused(lambda: self._asked("a model that is not allowed", proof))
+        agreed = self.agreed("a model that is not allowed")["fault"]
+        self.assertEqual({"code": fault.code, "message": fault.message, "data": fault.data}, agreed)
 
     def test_hello(self):
         asked = self.agreed("registers a replica", "hello")["request"]

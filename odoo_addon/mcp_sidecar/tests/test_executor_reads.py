@@ -330,7 +330,7 @@ class TestExecutorValues(ReadsCase):
         # as those of account.root
         row, field = {"id": 1}, self.env["res.partner"]._fields["country_id"]
         self.patch(values, "_found", lambda *args: [(row, "40")])
-        self.patch(values, "_names", lambda comodel, ids: dict.fromkeys(ids, "Forty"))
+        self.patch(values, "names", lambda comodel, ids: dict.fromkeys(ids, "Forty"))
         values._add_names([], self.env["res.partner"], field)
         self.assertEqual(row["country_id"], {"id": "40", "name": "Forty"})
 

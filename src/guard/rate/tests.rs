@@ -17,6 +17,8 @@ fn principal(connection: i64, minute: Option<u32>, day: Option<u32>) -> Principa
         scope: Scope::Full,
         user: User { id: UserId(2), login: "admin".into(), name: "Admin".into(), lang: None, tz: None },
         allowed_tools: Vec::new(),
+        allowed_models: Vec::new(),
+        allow_methods: true,
         limits: RateLimits { minute, day },
         addresses: AddressRules::default(),
         schema_key: "k".into(),

@@ -126,6 +126,12 @@ fn every_fault_teaches() {
             "Odoo does not let this user use res.partner so. Repeating the call does not help; access rights are for an administrator of Odoo to decide.",
         ),
         (
+            "model_denied",
+            json!({"model": "account.move"}),
+            "This connection may not use the model account.move.",
+            "This connection may not use the model account.move. It may use res.partner, sale.order. The list of models is for an administrator of Odoo to change.",
+        ),
+        (
             "not_found",
             partner(json!({"ids": [999999]})),
             "x",
@@ -194,6 +200,22 @@ fn every_fault_teaches() {
     for code in ["contract", "not_service"] {
         assert!(told(&fault(code, "x", json!({}))).contains("do not fit together"));
     }
+}
+
+#[test]
+fn of_many_allowed_models_a_few_are_named() {
+    let many: Vec<ModelDocument> = (10..35)
+        .map(|number| {
+            serde_json::from_value(json!({"model": format!("x.m{number}"), "label": "M", "access": []}))
+                .unwrap()
+        })
+        .collect();
+    let denied = fault("model_denied", "Not x.", json!({"model": "x"}));
+    let told = explain(&denied, Doing::default(), Seen { models: &many, fields: &[] });
+    assert!(told.contains("x.m10, ") && told.contains("x.m29 and 5 more: list_models tells."), "{told}");
+    assert!(!told.contains("x.m30"), "{told}");
+    let unseen = explain(&denied, Doing::default(), Seen::default());
+    assert_eq!(unseen, "Not x. The list of models is for an administrator of Odoo to change.");
 }
 
 #[test]

@@ -250,14 +250,25 @@ impl FakeOdoo {
     /// Makes a credential known. `connection` is its id, `scope` is `full` or `read_only`. It has no limits and
     /// no address rules.
     pub fn add_key(&self, proof: &str, connection: i64, scope: &str) {
-        let document = json!({
+        self.set_key(proof, Self::document(connection, scope));
+    }
+
+    /// The same, with allowed models and hence without methods.
+    pub fn add_key_for_models(&self, proof: &str, connection: i64, models: &[&str]) {
+        let mut document = Self::document(connection, "full");
+        document["connection"]["allowed_models"] = json!(models);
+        document["connection"]["allow_methods"] = json!(false);
+        self.set_key(proof, document);
+    }
+
+    fn document(connection: i64, scope: &str) -> Value {
+        json!({
             "connection": {"id": connection, "name": format!("Connection {connection}"), "kind": "api_key",
-                           "scope": scope, "allowed_tools": [], "rate_limit_minute": 0, "rate_limit_day": 0,
-                           "allowed_ips": [], "blocked_ips": []},
+                           "scope": scope, "allowed_tools": [], "allowed_models": [], "allow_methods": true,
+                           "rate_limit_minute": 0, "rate_limit_day": 0, "allowed_ips": [], "blocked_ips": []},
             "user": {"id": 2, "login": "admin", "name": "Mitchell Admin", "lang": "en_US", "tz": "UTC"},
             "schema_key": "5f2b9c0d1e3a4b5c", "expires_at": null,
-        });
-        self.set_key(proof, document);
+        })
     }
 
     /// Makes a credential known with a whole answer of `authenticate`.
