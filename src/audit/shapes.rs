@@ -1,7 +1,8 @@
 //! Secrets in running text, known by their shape or by the name before them.
 //!
 //! Each rule finds where secrets begin and how far they reach. They may find the same place: what is found is
-//! joined before it is replaced. Too much hidden is better than too little.
+//! joined before it is replaced. Too much hidden is better than too little. No rule reads a stretch of text more
+//! than a few times, since a client chooses what stands there.
 
 use std::ops::Range;
 
@@ -115,7 +116,11 @@ fn starts_word(text: &str, at: usize) -> bool {
 }
 
 fn pem(text: &str, found: &mut Found) {
+    let mut past = 0;
     for (start, _) in text.match_indices(PEM_BEGIN) {
+        if start < past {
+            continue;
+        }
         let rest = text.get(start..).unwrap_or_default();
         let kind = rest.get(PEM_BEGIN.len()..).and_then(|kind| kind.split("-----").next());
         if kind.is_some_and(|kind| kind.contains(PEM_KEY)) {
@@ -123,7 +128,8 @@ fn pem(text: &str, found: &mut Found) {
                 let close = end + PEM_END.len();
                 rest.get(close..)?.find("-----").map(|dashes| close + dashes + 5)
             });
-            found.push(start..start + end.unwrap_or(rest.len()));
+            past = start + end.unwrap_or(rest.len());
+            found.push(start..past);
         }
     }
 }
@@ -139,11 +145,15 @@ fn own(text: &str, found: &mut Found) {
 
 fn beginnings(text: &str, found: &mut Found) {
     for beginning in BEGINNINGS {
+        let mut past = 0;
         for (start, _) in text.match_indices(beginning) {
+            if start < past || !starts_word(text, start) {
+                continue;
+            }
             let from = start + beginning.len();
-            let rest = length(text, from, is_of_token);
-            if rest >= LEAST && starts_word(text, start) {
-                found.push(start..from + rest);
+            past = from + length(text, from, is_of_token);
+            if past >= from + LEAST {
+                found.push(start..past);
             }
         }
     }
@@ -180,6 +190,7 @@ fn userinfo(text: &str, found: &mut Found) {
 
 /// `password=...`, `"token": "..."`, `X-Api-Key: ...`.
 fn named(text: &str, found: &mut Found) {
+    let mut past = 0;
     for (at, c) in text.char_indices() {
         if !matches!(c, '=' | ':') {
             continue;
@@ -195,15 +206,20 @@ fn named(text: &str, found: &mut Found) {
         let quote = text.get(from..).and_then(|rest| rest.chars().next()).filter(|c| matches!(c, '"' | '\''));
         let (from, rest) = match quote {
             Some(quote) => (from + 1, length(text, from + 1, |c| c != quote)),
-            None => (
-                from,
-                length(text, from, |c| !c.is_whitespace() && !matches!(c, '&' | ',' | ';' | '"' | '\'')),
-            ),
+            // Inside of another secret it ends where that one does.
+            None if at < past => continue,
+            None => (from, length(text, from, is_of_value)),
         };
+        past = past.max(from + rest);
         if rest > 0 {
             found.push(from..from + rest);
         }
     }
+}
+
+/// What a value without quotes is made of.
+fn is_of_value(c: char) -> bool {
+    !c.is_whitespace() && !matches!(c, '&' | ',' | ';' | '"' | '\'')
 }
 
 fn first_length(text: &str) -> usize {

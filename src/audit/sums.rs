@@ -155,8 +155,8 @@ impl Sums {
         took_ms: Option<u64>,
         error: impl FnOnce() -> Option<String>,
     ) -> bool {
-        let mut shard = self.shard(&key);
         let hash = self.hasher.hash_one(key);
+        let mut shard = self.shard(hash);
         let sums = shard.entry(hash).or_default();
         let running = sums.iter_mut().find(|sum| sum.is(&key) && now_ms < sum.end_ms);
         if let Some(sum) = running {
@@ -202,9 +202,7 @@ impl Sums {
         taken
     }
 
-    fn shard(&self, key: &Key<'_>) -> MutexGuard<'_, Shard> {
-        // By what costs little to hash.
-        let hash = self.hasher.hash_one((key.connection, key.ip));
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         let at = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         let shard = self.shards.get(at).unwrap_or(&self.shards[0]);
         shard.lock().unwrap_or_else(PoisonError::into_inner)

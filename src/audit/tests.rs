@@ -1,17 +1,18 @@
 //! Rows and sums by themselves: exact in number, whatever happens at the same time.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::sums::{Key, Sums};
 use super::*;
-use crate::state::{Handled, Pending};
+use crate::state::{Handled, Kept, Pending};
 use crate::vocab::{CallId, ConnectionId, UserId};
 
 const NOON_MS: u64 = 1_795_435_200_000;
 
-/// A spool that remembers what it was given, and a receipt that is settled.
+/// A spool that remembers what it was given, unless it is told to fail.
 #[derive(Debug, Default)]
-struct Paper(Mutex<Vec<(Stage, Document)>>);
+struct Paper(Mutex<Vec<(Stage, Document)>>, AtomicBool);
 
 impl Paper {
     fn told(&self) -> Vec<(Stage, Document)> {
@@ -21,6 +22,9 @@ impl Paper {
 
 impl Spool for Paper {
     fn keep(&self, entry: Kept, stage: Stage) -> Receipt {
+        if self.1.load(Ordering::SeqCst) {
+            return Receipt::lost();
+        }
         self.0.lock().unwrap().push((stage, serde_json::from_str(&entry.body).unwrap()));
         Receipt::settled()
     }
@@ -46,11 +50,9 @@ impl Spool for Paper {
     }
 
     fn works(&self) -> bool {
-        true
+        !self.1.load(Ordering::SeqCst)
     }
 }
-
-use crate::state::Kept;
 
 fn trail() -> (Arc<Audit>, Arc<Paper>, Clock) {
     let (paper, clock) = (Arc::new(Paper::default()), Clock::still_at(NOON_MS));
@@ -113,6 +115,23 @@ async fn a_row_that_nobody_closes_was_abandoned() {
     assert_eq!((read.status, read.reason.as_deref()), (Status::Abandoned, Some("client_left")));
     assert_eq!((change.status, change.reason.as_deref()), (Status::Abandoned, Some("unknown")));
     assert!(change.call_id.is_some());
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_kept_is_no_row() {
+    let (audit, paper, _) = trail();
+    // One byte was allowed, and none is used yet.
+    assert!(audit.has_room());
+    paper.1.store(true, Ordering::SeqCst);
+    assert!(!audit.has_room());
+    let entry = known(&audit, "tools/call");
+    assert!(entry.row(Deed::default()).unwrap().kept().await.is_none());
+    paper.1.store(false, Ordering::SeqCst);
+    entry.end(Verdict::refused("audit_full", "It cannot be written."));
+    drop(entry);
+    audit.close();
+    let [(_, told)] = &paper.told()[..] else { panic!("{:?}", paper.told()) };
+    assert_eq!((told.status, told.reason.as_deref(), told.count), (Status::Refused, Some("audit_full"), 1));
 }
 
 #[test]

@@ -19,6 +19,9 @@ const REST: Duration = Duration::from_millis(100);
 /// How long the writer waits before it tries again what it could not write.
 const BREATH: Duration = Duration::from_secs(1);
 
+/// How long nothing must have come for it to count as quiet.
+const QUIET: Duration = Duration::from_secs(2);
+
 #[derive(Debug)]
 pub(super) struct Desk {
     inner: Mutex<Inner>,
@@ -95,6 +98,12 @@ impl Receipt {
     /// The receipt of a request for whose count nobody has to wait.
     pub fn settled() -> Self {
         Self(Promise::Settled)
+    }
+
+    /// The receipt of what nobody will write.
+    #[cfg(test)]
+    pub fn lost() -> Self {
+        Self(Promise::Lost)
     }
 
     /// Comes back when a kill of the process would not lose it any more; false where it could not be written.
@@ -196,17 +205,22 @@ impl Desk {
         (std::mem::take(&mut inner.pile), inner.last)
     }
 
-    /// For the thread: waits until there is something to do, or to do again.
-    pub(super) fn wait(&self, again: bool) {
-        let mut inner = self.inner();
+    /// For the thread: waits until there is something to do; `again`: or to do again; `untended`: or until it
+    /// was quiet for a while.
+    pub(super) fn wait(&self, again: bool, untended: bool) {
+        let inner = self.inner();
         if again {
             // A disk that is full will not have room a moment later.
             let open = |inner: &mut Inner| !inner.closed;
             let _ = self.bell.wait_timeout_while(inner, BREATH, open);
             return;
         }
-        while inner.is_empty() && !inner.rung && !inner.closed {
-            inner = self.bell.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        let idle = |inner: &mut Inner| inner.is_empty() && !inner.rung && !inner.closed;
+        let most = if untended { QUIET } else { Duration::MAX };
+        let (mut inner, _) =
+            self.bell.wait_timeout_while(inner, most, idle).unwrap_or_else(PoisonError::into_inner);
+        if idle(&mut inner) {
+            return;
         }
         let _ = self.bell.wait_timeout_while(inner, REST, |inner| !inner.rung && !inner.closed);
     }
@@ -221,11 +235,6 @@ impl Desk {
             last: inner.last,
             closed: inner.closed,
         }
-    }
-
-    /// Whether nothing waits for being written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.inner().is_empty()
     }
 
     pub(super) fn close(&self) {

@@ -93,8 +93,7 @@ impl Embedded {
         match self.pen.try_lock() {
             Ok(mut pen) => {
                 let (pile, last) = self.desk.take();
-                pen.write(pile, last);
-                if pen.wants_care() {
+                if pen.write(pile, last) {
                     self.desk.ring();
                 }
             }
@@ -186,10 +185,12 @@ impl Drop for Embedded {
     }
 }
 
-/// The thread that writes what nobody waits for, and all that comes while somebody else has the pen.
+/// The thread that writes what nobody waits for, and all that comes while somebody else has the pen. It also
+/// looks after the file.
 fn write(desk: &Desk, pen: &Mutex<Pen>, health: &Health) {
+    let (mut seen, mut untended) = (0, false);
     loop {
-        desk.wait(!health.works());
+        desk.wait(!health.works(), untended);
         let mut pen = pen.lock().unwrap_or_else(PoisonError::into_inner);
         let work = desk.take_all();
         pen.write(work.pile, work.last);
@@ -197,8 +198,9 @@ fn write(desk: &Desk, pen: &Mutex<Pen>, health: &Health) {
         if work.closed {
             return pen.put_down();
         }
-        // Waits for the disk, but nobody waits for the pen: what comes meanwhile is left on the desk.
-        pen.look_after(desk);
+        let quiet = untended && work.last == seen;
+        pen.look_after(quiet);
+        (seen, untended) = (work.last, pen.wants_care());
     }
 }
 

@@ -34,7 +34,7 @@ const SCHEMA: &str = "
 
 /// Pages of the log of changes after which SQLite takes them over by itself, in the middle of a write. The writer
 /// does it before, when nobody waits.
-const MOST_LOG_PAGES: i64 = 16_384;
+const MOST_LOG_PAGES: i64 = 32_768;
 
 const WRITE: &str = "INSERT OR REPLACE INTO counter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 
 use super::Kept;
-use super::desk::{Desk, Job, Pile, Question, Written};
+use super::desk::{Job, Pile, Question, Written};
 use super::embedded::{Tallies, Tally};
 use super::file::File;
 use crate::vocab::ConnectionId;
@@ -15,9 +15,11 @@ use crate::vocab::ConnectionId;
 /// How often counts of past days are forgotten, in seconds.
 const TIDY: i64 = 3600;
 
-/// Changed rows after which the file is measured, and after which it is looked after.
+/// Changed rows after which the file is measured; after which it is looked after as soon as nobody is there who
+/// would wait meanwhile; and after which it is looked after all the same.
 const FEW: usize = 64;
 const SOME: usize = 1024;
+const MANY: usize = 8192;
 
 /// What is known of the file without asking it.
 #[derive(Debug, Default)]
@@ -73,16 +75,19 @@ impl Pen {
         })
     }
 
-    /// Writes all of it, and what is left from before, or nothing; announces it as note number `last`.
-    pub(super) fn write(&mut self, pile: Pile, last: u64) {
+    /// Writes all of it, and what is left from before, or nothing; announces it as note number `last`. Tells
+    /// where the file is to be looked after from now on.
+    pub(super) fn write(&mut self, pile: Pile, last: u64) -> bool {
+        let tended = !self.wants_care();
         self.owners.extend(pile.owners);
         self.left.extend(pile.jobs);
-        let Some(mut file) = self.file.take() else { return };
+        let Some(mut file) = self.file.take() else { return false };
         let outcome = self.put_down_all(&mut file);
         self.file = Some(file);
         let failed = outcome.is_err();
         self.tell(outcome);
         self.written.send_replace(Written { number: last, failed });
+        tended && self.wants_care()
     }
 
     fn put_down_all(&mut self, file: &mut File) -> rusqlite::Result<()> {
@@ -127,9 +132,9 @@ impl Pen {
         self.untended >= SOME
     }
 
-    /// After many changes, and better while nobody waits: this waits for the disk.
-    pub(super) fn look_after(&mut self, desk: &Desk) {
-        if self.untended < SOME || (self.untended < 16 * SOME && !desk.is_empty()) {
+    /// Waits for the disk, and whoever comes meanwhile waits too: so better when it is `quiet`.
+    pub(super) fn look_after(&mut self, quiet: bool) {
+        if self.untended < if quiet { SOME } else { MANY } {
             return;
         }
         self.untended = 0;

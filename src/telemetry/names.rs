@@ -34,6 +34,8 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("column", "the same"),
     ("code", "the code of a fault outside the contract; never its text"),
     ("length", "how long that text is"),
+    ("entry", "the id of an entry of the audit log"),
+    ("what", "which member of it Odoo refused; never what stands there"),
     // === everywhere ===
     ("error", "what went wrong; never a traceback of Odoo, a credential or a row of data"),
 ];
