@@ -29,9 +29,9 @@ class McpConnectionStatistics(models.AbstractModel):
 
     def _compute_requests_today(self):
         today = self._own_logs() & Domain("create_date", ">=", self._midnight())
-        requests = dict(self.env["mcp.audit.log"]._read_group(today, ["connection_id"], ["count:sum"]))
+        counts = dict(self.env["mcp.audit.log"]._read_group(today, ["connection_id"], ["count:sum"]))
         for connection in self:
-            connection.requests_today = requests.get(connection.id, 0)
+            connection.requests_today = counts.get(connection.id, 0)
 
     def _midnight(self):
         """When today began where the company is."""
