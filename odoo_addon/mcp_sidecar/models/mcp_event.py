@@ -1,9 +1,10 @@
 from odoo import api, fields, models
-from odoo.tools.sql import table_exists
+from odoo.tools.sql import table_columns
 
 from ..gateway import changes, wake
 
 _NOTED = "mcp_sidecar.events"
+_COLUMNS = {"kind", "ref", "created"}
 
 _SOURCE = """
     SELECT (SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'),
@@ -58,8 +59,8 @@ class McpEvent(models.Model):
 
     def _write_noted(self):
         noted = self.env.cr.precommit.data.pop(_NOTED, {})
-        if ("schema", None) in noted and not table_exists(self.env.cr, self._table):
-            return  # this addon is being uninstalled
+        if ("schema", None) in noted and not table_columns(self.env.cr, self._table).keys() >= _COLUMNS:
+            return  # this addon is being uninstalled, column by column
         self.env.cr.execute_values(
             "INSERT INTO mcp_event (kind, ref, created) VALUES %s",
             [(kind, ref) for kind, ref in noted],
