@@ -35,7 +35,7 @@ class McpAuditLog(models.Model):
     """What AI tools asked for and what became of it: added to by the sidecars, changed by nobody."""
 
     _name = "mcp.audit.log"
-    _inherit = ["mcp.sealed"]
+    _inherit = ["mcp.own", "mcp.sealed"]
     _description = "MCP Audit Log"
     _log_access = False
     _order = "create_date desc, id desc"

@@ -6,7 +6,6 @@ class McpSealed(models.AbstractModel):
     """Records that the addon writes by SQL: the ORM changes none of them, neither for administrators nor with sudo."""
 
     _name = "mcp.sealed"
-    _inherit = ["mcp.own"]
     _description = "Sealed Record of the MCP Server"
 
     @api.model_create_multi

@@ -163,10 +163,13 @@ class McpSession(models.Model):
             self.env["mcp.event"]._note("session", session.id)
 
     @api.model
-    def _end_of_refused_users(self):
-        """Ends the sessions of all who may no longer be acted as."""
+    def _end_of_refused(self, users=None):
+        """Ends the sessions of those users, else of all, who may no longer be acted as."""
+        domain = Domain("active", "=", True)
+        if users is not None:
+            domain &= Domain("user_id", "in", users.ids)
         # sudo: whoever changes users and groups need not see sessions
-        sessions = self.sudo().search([("active", "=", True)])
+        sessions = self.sudo().search(domain)
         sessions.filtered(lambda session: not session.user_id._mcp_may_be_acted_as())._end()
 
     @api.model

@@ -10,7 +10,7 @@ class ResGroups(models.Model):
         result = super().write(vals)
         if NOTED_FIELDS & vals.keys():
             self._mcp_note_connections()
-            self.env["mcp.session"]._end_of_refused_users()
+            self.env["mcp.session"]._end_of_refused()
         return result
 
     def unlink(self):

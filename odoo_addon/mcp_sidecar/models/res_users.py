@@ -66,7 +66,7 @@ class ResUsers(models.Model):
         result = super().write(vals)
         if NOTED_FIELDS & vals.keys():
             self._mcp_note_connections()
-            self.env["mcp.session"]._end_of_refused_users()
+            self.env["mcp.session"]._end_of_refused(self)
         return result
 
     def unlink(self):

@@ -117,3 +117,44 @@ class TestGatewayShapes(BaseCase):
         text = door.encode(["\x00\x1f\ufffe\uffff"])
         self.assertEqual(json.loads(text), ["\x00\x1f\ufffe\uffff"])
         self.assertTrue(text.isascii() and text.isprintable())
+
+
+@tagged("-at_install", "post_install")
+class TestLenientShapes(BaseCase):
+    """What a sidecar has in its spool would be sent again for ever, so that it is mended rather than refused."""
+
+    def decoded(self, **value):
+        shape = shapes.lenient(shapes.record(text=shapes.cut(3), number=shapes.clamped(1, 9)))
+        return shapes.decode(shape, json.dumps({"text": "", "number": 5, **value}))
+
+    def test_texts_are_cut_and_what_can_not_be_stored_is_replaced(self):
+        for text, stored in (("abcd", "abc"), ("a\0b", "a\ufffdb"), ("\ud800", "\ufffd"), ("\\u0000", "\\u0")):
+            self.assertEqual(self.decoded(text=text)["text"], stored)
+
+    def test_numbers_are_brought_into_their_bounds(self):
+        self.assertEqual([self.decoded(number=number)["number"] for number in (-5, 0, 1, 9, 10**30)], [1, 1, 1, 9, 9])
+
+    def test_types_and_members_are_checked_all_the_same(self):
+        for value in ({"text": 1}, {"text": None}, {"number": "1"}, {"number": True}, {"other": 1}, {"a\0": 1}):
+            with self.assertRaises(GatewayError) as caught:
+                self.decoded(**value)
+            self.assertEqual(caught.exception.code, "bad_request")
+
+    def test_other_requests_are_still_refused(self):
+        with self.assertRaises(GatewayError):
+            shapes.decode(shapes.record(text=shapes.cut(3)), json.dumps({"text": "\0"}))
+
+    def test_instants(self):
+        for good in ("2026-11-22T13:30:00Z", "2024-02-29T23:59:59.125Z", "2026-11-22T13:30:00.123456Z"):
+            self.assertEqual(shapes.instant(good, "time"), good)
+        for bad in (
+            "2026-11-22",
+            "2026-11-22T13:30:00",
+            "2026-11-22T13:30:00+01:00",
+            "2026-02-29T00:00:00Z",
+            5,
+            None,
+            "",
+        ):
+            with self.subTest(bad), self.assertRaises(GatewayError):
+                shapes.instant(bad, "time")

@@ -13,9 +13,7 @@ class McpAuditVerifyLine(models.TransientModel):
     )
     replica = fields.Char(string="Sidecar", readonly=True, help="The id of the sidecar.")
     entry_count = fields.Integer(string="Entries", readonly=True, help="How many entries there are of it.")
-    deleted_count = fields.Integer(
-        string="Deleted", readonly=True, help="How many entries the retention has deleted."
-    )
+    deleted_count = fields.Integer(string="Deleted", readonly=True, help="How many entries the retention has deleted.")
     kind = fields.Selection(
         [("changed", "Changed"), ("missing", "Missing"), ("extra", "Inserted")],
         readonly=True,
