@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from .mcp_audit_log import LAST_WEEK
+from .mcp_replica import ENDPOINT_STATES
 
 LIVE_SESSIONS = [("live", "=", True)]
 
@@ -167,6 +168,11 @@ class McpServerSettings(models.Model):
         compute="_compute_sidecars",
         help="The URL to enter in an AI tool. It is the public address that the sidecar announces.",
     )
+    endpoint_state = fields.Selection(
+        ENDPOINT_STATES,
+        compute="_compute_sidecars",
+        help="Whether a sidecar has announced that URL, and whether it can be reached now.",
+    )
 
     _one_record = models.Constraint(
         "UNIQUE (singleton)",
@@ -203,7 +209,7 @@ class McpServerSettings(models.Model):
             state = "alive" if any(replicas.mapped("alive")) else "lost"
         self.replica_ids = replicas
         self.sidecar_state = state
-        self.endpoint_url = self.env["mcp.replica"]._endpoint()[0]
+        self.endpoint_url, self.endpoint_state = self.env["mcp.replica"]._endpoint()
 
     @api.constrains(*BOUNDS)
     def _check_bounds(self):

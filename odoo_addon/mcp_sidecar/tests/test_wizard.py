@@ -85,6 +85,9 @@ class TestWizard(McpCase):
         self.assertIn(state, dict(ENDPOINT_STATES))
         wizard = Form(self.env["mcp.connect.wizard"].with_user(self.admin))
         self.assertEqual((wizard.endpoint_url, wizard.endpoint_state), (url, state))
+        settings = self.settings.with_user(self.admin)
+        settings.invalidate_recordset()
+        self.assertEqual((settings.endpoint_url, settings.endpoint_state), (url, state))
         page = self.last_page(*self.connect(self.admin))
         self.assertEqual((page.endpoint_url, page.endpoint_state), (url or snippets.EXAMPLE_URL, state))
 
