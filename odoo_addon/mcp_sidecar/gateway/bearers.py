@@ -24,8 +24,11 @@ _NAMED_BY = {
     "ir.model.fields": "model",
     "ir.model.fields.selection": "field_id.model",
     "ir.rule": "model_id.model",
+    "mail.compose.message": "model",
     "mail.message.reaction": "message_id.model",
     "mail.notification": "mail_message_id.model",
+    "mail.scheduled.message": "model",
+    "mail.template": "model",
     "mail.tracking.value": "mail_message_id.model",
 }
 
@@ -35,11 +38,11 @@ def naming_fields(model):
     paths = {
         field.model_field
         for field in model._fields.values()
-        if field.type == "many2one_reference" and field.model_field and _searchable(model, field.model_field)
+        if field.type == "many2one_reference" and field.model_field
     }
-    if model._name in _NAMED_BY:
-        paths.add(_NAMED_BY[model._name])
-    return paths
+    # what most of Odoo's models call it
+    paths |= {"res_model", _NAMED_BY.get(model._name, "res_model")}
+    return {path for path in paths if _searchable(model, path.partition(".")[0])}
 
 
 def _searchable(model, name):

@@ -62,20 +62,21 @@ def read(env, step):
 
 def chosen_fields(model, asked):
     """The names to read and those that the user may not: the latter are named, not refused."""
+    leading_out = exits.of(model)
     if asked is None:
-        readable = [name for name in ranking.ranked(model) if _readable(model, name)]
+        readable = [name for name in ranking.ranked(model) if _readable(model, name, leading_out)]
         return ranking.defaults(model, readable), []
     names, skipped = [], []
     for name in dict.fromkeys(asked):
         if name not in model._fields:
             raise faults.unknown_field(model._name, name)
-        (names if _readable(model, name) else skipped).append(name)
+        (names if _readable(model, name, leading_out) else skipped).append(name)
     return names, skipped
 
 
-def _readable(model, name):
+def _readable(model, name, leading_out):
     field = model._fields[name]
-    if not model._has_field_access(field, "read") or name in exits.of(model):
+    if not model._has_field_access(field, "read") or name in leading_out:
         return False
     if field.type not in ("one2many", "many2many") or field.bypass_search_access:
         return True

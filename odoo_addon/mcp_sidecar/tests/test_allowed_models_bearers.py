@@ -89,6 +89,20 @@ class TestAllowedModelsBearers(BearersCase):
                 if "resource" in refused or model == "ir.filters":
                     self.assert_denied("res.country", create(model, refused), proof=proof, mode="write")
 
+    def test_whatever_names_its_model_as_most_of_odoo_does(self):
+        actions = self.env["ir.actions.act_window"].create(
+            [{"name": "mcp", "res_model": "res.country"}, {"name": "mcp", "res_model": "res.partner"}]
+        )
+        proof = self.assert_hidden(actions[0], actions[1], "res.partner", fields=["name"], name="mcp-renamed")
+        step = self.change(actions[1], res_model="res.country")
+        self.assert_denied("res.country", step, proof=proof, mode="write")
+
+    def test_a_wizard_that_would_write_of_another_model(self):
+        self._mail("mail.compose.message")
+        proof = self.proof_for("mail.compose.message", "mail.template", "res.partner")
+        step = create("mail.compose.message", {"model": "res.users", "res_ids": str(self.user.ids), "body": "x"})
+        self.assert_denied("res.users", step, proof=proof, mode="write")
+
     def test_a_name_that_only_a_hidden_row_has(self):
         """A rule of an allowed model refers to the model's own row, which is shown where the rule is."""
         rule = self.env["ir.rule"].create({"name": "mcp", "model_id": self.env["ir.model"]._get_id("res.partner")})

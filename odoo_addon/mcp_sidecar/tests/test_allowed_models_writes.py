@@ -107,6 +107,7 @@ class TestAllowedModelsCalls(ConfinedCase):
             for method in ("search_read", "default_get", "onchange", "address_get"):
                 fault = self.fault(call("res.partner", method), proof=self.confined, mode=mode)
                 self.assert_fault(fault, "method_denied", model="res.partner", method=method)
+                self.assertIn("no methods", fault.message)
 
     def test_the_administrator_may_turn_them_on(self):
         proof = self.proof_for("res.partner", allow_execute_method=True)
