@@ -146,6 +146,15 @@ class TestAllowedModelsCalls(ConfinedCase):
                 fault = self.fault(step, proof=proof, mode=mode)
                 self.assert_fault(fault, "method_denied", model="res.partner", method=method)
 
+    def test_server_code_is_confined_as_far_as_it_runs_as_the_user(self):
+        proof = self.proof_for("ir.actions.server", "res.partner", allow_execute_method=True)
+        values = {"name": "mcp", "model_id": self.env["ir.model"]._get_id("res.partner"), "state": "code"}
+        action = self.env["ir.actions.server"].create({**values, "code": "env['res.country'].search([]).name"})
+        step = call("ir.actions.server", "run", action.ids)
+        self.assert_denied("res.country", step, proof=proof, mode="run")
+        action.code = "env['res.partner'].search([], limit=1).name"
+        self.execute(step, proof=proof, mode="run")
+
     def test_a_method_is_confined_as_far_as_it_runs_as_the_user(self):
         def address_get(partners, adr_pref=None):
             return partners.country_id.name
