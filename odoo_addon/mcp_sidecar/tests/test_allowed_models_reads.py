@@ -171,13 +171,12 @@ class TestAllowedModelsReads(ConfinedCase):
         self.assertEqual(skipped, [])
 
     def test_a_stored_copy_of_another_model(self):
-        action = self.env["ir.actions.server"].create(
-            {"name": "mcp", "model_id": self.env["ir.model"]._get_id("res.partner"), "state": "code"}
-        )
-        _row, skipped = self.read_one(action, ["model_name"], self.proof_for("ir.actions.server"))
-        self.assertEqual(skipped, ["model_name"])
-        row, _skipped = self.read_one(action, ["model_name"], self.proof_for("ir.actions.server", "ir.model"))
-        self.assertIn("model_name", row)
+        """A company keeps the name and the address of its partner."""
+        company = self.env.company
+        self.assertTrue(company._fields["name"].store and company._fields["name"].related)
+        self.assertEqual(self.read_one(company, ["name", "email"], self.proof_for("res.company"))[1], ["name", "email"])
+        row, skipped = self.read_one(company, ["name"], self.proof_for("res.company", "res.partner"))
+        self.assertEqual((row["name"], skipped), (company.name, []))
 
     def test_a_computed_field_that_comes_to_another_model_is_left_out(self):
         def compute(partners):
