@@ -3,6 +3,9 @@
 A relation leads out where its comodel is not allowed. A related field leads out where its path does, stored or not, and
 so does one that a record takes from the one that it is built on (``_inherits``). A computed field leads out where it is
 made of such fields, or doesn't say what it is made of. What is computed and stored is the record's own, as a total is.
+
+A computed field that reads more than it declares is refused by Odoo where it reads as the user, see `met`. Where it
+does so with sudo, nothing can tell.
 """
 
 from odoo.exceptions import AccessError, MissingError
@@ -34,7 +37,7 @@ def require(model, name):
 
 
 def met(records, names):
-    """Those of these fields whose computing code comes to a model that is not allowed."""
+    """Those of these fields whose computing code comes to a model that is not allowed: they are left out as well."""
     if not confinement.active(records.env.cr):
         return []
     computed = [name for name in names if not records._fields[name].store]
@@ -85,7 +88,7 @@ def _name_exit(env, allowed, field, seen):
     """A record's name is also searched by, and what that compares has to be allowed as well."""
     model = env[field.model_name]
     for path in {model._rec_name, *(model._rec_names_search or ())} - {None}:
-        target = _along(env, allowed, field.model_name, path, seen)
+        target = _along(env, allowed, field.model_name, path, seen, named=True)
         if target is not None:
             return target
     return _computed_exit(env, allowed, field, seen) if model._rec_name or _depends(env, field) else None
@@ -93,7 +96,7 @@ def _name_exit(env, allowed, field, seen):
 
 def _computed_exit(env, allowed, field, seen):
     paths = _depends(env, field)
-    if not paths and not env.registry.field_depends_context[field]:
+    if not paths:
         return UNKNOWN
     for path in paths:
         target = _along(env, allowed, field.model_name, path, seen, computed_by=field)
@@ -106,7 +109,8 @@ def _depends(env, field):
     return env.registry.field_depends[field]
 
 
-def _along(env, allowed, model_name, path, seen, computed_by=None):
+def _along(env, allowed, model_name, path, seen, computed_by=None, named=False):
+    """Where a path leads out; `named`: together with the name of the record that it leads to."""
     names = path.split(".")
     for position, name in enumerate(names):
         field = env[model_name]._fields.get(name)
@@ -118,7 +122,7 @@ def _along(env, allowed, model_name, path, seen, computed_by=None):
         if target is not None or not field.relational:
             return target
         model_name = field.comodel_name
-    return None
+    return _exit(env, allowed, env[model_name]._fields["display_name"], seen) if named else None
 
 
 def _is_checked_later(field, computed_by):

@@ -117,6 +117,10 @@ class TestAllowedModelsBearers(BearersCase):
         proof = self.proof_for("ir.model.fields", "ir.model", "res.partner")
         row, _skipped = self.read_one(field, ["model_id"], proof)
         self.assertIsNone(row["model_id"]["name"])
+        # Odoo has named the groups with sudo before
+        group = {"op": "read_group", "model": "ir.model.fields", "domain": [["id", "=", field.id]]}
+        group |= {"groupby": ["model_id"], "aggregates": [], "having": [], "limit": 9, "offset": 0, "order": None}
+        self.assertIsNone(self.run_one(group, proof=proof)["groups"][0]["model_id"]["name"])
 
     def _mail(self, name):
         if name not in self.env:
@@ -137,6 +141,22 @@ class TestAllowedModelsBearers(BearersCase):
             [{"mail_message_id": message.id, "res_partner_id": self.partner.id} for message in messages]
         )
         self.assert_hidden(notification[0], notification[1], "res.partner", fields=["notification_type"])
+
+    def test_hidden_rows_are_not_linked(self):
+        hidden = self.env["ir.attachment"].create(
+            {"name": "a-secret", "res_model": "res.country", "res_id": self.belgium.id, "raw": b"x"}
+        )
+        values = {"model": "res.partner", "res_id": self.partner.id, "body": "mcp"}
+        message = self._mail("mail.message").create(values)
+        proof = self.proof_for("mail.message", "ir.attachment", "res.partner")
+        for command in ([4, hidden.id], [1, hidden.id, {"name": "x"}], [2, hidden.id], [6, 0, hidden.ids]):
+            with self.subTest(command):
+                step = self.change(message, attachment_ids=[command])
+                fault = self.fault(step, proof=proof, mode="write")
+                self.assertEqual(fault.code, "access_denied")
+                self.assertNotIn("a-secret", fault.message)
+        self.assertFalse(message.attachment_ids)
+        self.assertEqual(hidden.exists().name, "a-secret")
 
     def test_a_message_that_one_has_written_oneself(self):
         """Odoo shows it to its author wherever it is."""

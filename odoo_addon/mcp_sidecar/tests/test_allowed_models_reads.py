@@ -113,6 +113,15 @@ class TestAllowedModelsReads(ConfinedCase):
             self.read_one(self.belgium, ["create_uid"], complete)[0]["create_uid"]["name"], "mcp_test_user"
         )
 
+    def test_names_that_are_names_of_others(self):
+        """Settings are called as their user, who is called as the partner."""
+        settings = self.env["res.users.settings"]._find_or_create_for_user(self.settings_admin)
+        for models, name in ((["res.users"], None), (["res.users", "res.partner"], "mcp_test_settings")):
+            proof = self.proof_for("res.users.settings", *models)
+            row, skipped = self.read_one(settings, ["display_name", "user_id"], proof)
+            self.assertEqual((row.get("display_name"), row["user_id"]["name"]), (name, name))
+            self.assertEqual(skipped, [] if name else ["display_name"])
+
     def test_an_order_that_nobody_asked_for(self):
         """Users are ordered by name where nothing else is said, and by their login where that would tell the name."""
         names = ["mcp-c", "mcp-b", "mcp-a"]
@@ -162,13 +171,12 @@ class TestAllowedModelsReads(ConfinedCase):
         self.assertEqual(skipped, [])
 
     def test_a_stored_copy_of_another_model(self):
-        action = self.env["ir.actions.server"].create(
-            {"name": "mcp", "model_id": self.env["ir.model"]._get_id("res.partner"), "state": "code"}
-        )
-        _row, skipped = self.read_one(action, ["model_name"], self.proof_for("ir.actions.server"))
-        self.assertEqual(skipped, ["model_name"])
-        row, _skipped = self.read_one(action, ["model_name"], self.proof_for("ir.actions.server", "ir.model"))
-        self.assertIn("model_name", row)
+        """A company keeps the name and the address of its partner."""
+        company = self.env.company
+        self.assertTrue(company._fields["name"].store and company._fields["name"].related)
+        self.assertEqual(self.read_one(company, ["name", "email"], self.proof_for("res.company"))[1], ["name", "email"])
+        row, skipped = self.read_one(company, ["name"], self.proof_for("res.company", "res.partner"))
+        self.assertEqual((row["name"], skipped), (company.name, []))
 
     def test_a_computed_field_that_comes_to_another_model_is_left_out(self):
         def compute(partners):

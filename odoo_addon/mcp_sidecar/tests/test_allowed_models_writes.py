@@ -1,5 +1,6 @@
 """Writing and calling with a list of allowed models."""
 
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from .confined_common import ConfinedCase
@@ -63,6 +64,21 @@ class TestAllowedModelsWrites(ConfinedCase):
         steps += [create("res.users", {"login": "mcp_new", "name": "x"})]
         self.assert_each_denied("res.partner", steps, proof=proof, mode="write")
         self.assertEqual(self.user.name, "mcp_test_user")
+
+    def test_a_name_that_is_made_of_another_model_is_not_answered(self):
+        proof = self.proof_for("res.users", user=self.system)
+        result = self.run_one(self.change(self.user, signature="x"), proof=proof, mode="write")
+        self.assertEqual(result["records"], [{"id": self.user.id, "display_name": None}])
+
+    def test_a_refusal_that_odoo_words_anew(self):
+        def write(partners, vals):
+            try:
+                partners.env["res.country"].check_access("read")
+            except AccessError as exc:
+                raise AccessError(str(exc))  # noqa: B904, as Odoo does
+
+        self.patch(self.env.registry["res.partner"], "write", write)
+        self.assert_denied("res.country", self.change(self.partner, name="x"), mode="write")
 
     def test_code_that_writes_as_the_user(self):
         """What the steps don't show, Odoo's access check does."""
@@ -145,6 +161,15 @@ class TestAllowedModelsCalls(ConfinedCase):
             for mode in ("read", "run"):
                 fault = self.fault(step, proof=proof, mode=mode)
                 self.assert_fault(fault, "method_denied", model="res.partner", method=method)
+
+    def test_server_code_is_confined_as_far_as_it_runs_as_the_user(self):
+        proof = self.proof_for("ir.actions.server", "res.partner", allow_execute_method=True)
+        values = {"name": "mcp", "model_id": self.env["ir.model"]._get_id("res.partner"), "state": "code"}
+        action = self.env["ir.actions.server"].create({**values, "code": "env['res.country'].search([]).name"})
+        step = call("ir.actions.server", "run", action.ids)
+        self.assert_denied("res.country", step, proof=proof, mode="run")
+        action.code = "env['res.partner'].search([], limit=1).name"
+        self.execute(step, proof=proof, mode="run")
 
     def test_a_method_is_confined_as_far_as_it_runs_as_the_user(self):
         def address_get(partners, adr_pref=None):
