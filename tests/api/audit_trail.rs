@@ -315,7 +315,7 @@ async fn an_entry_that_odoo_refuses_is_set_aside_and_holds_up_nobody() {
 
 #[tokio::test]
 async fn a_full_spool_refuses_tool_calls_and_says_so() {
-    let server = Server::with(|config| config.audit.spool_max_bytes = 200_000).await;
+    let server = Server::with(|config| config.audit.spool_max_bytes = 500_000).await;
     server.odoo.on("append_audit", |_| Reply::Raised { code: 1, text: "no room".into() });
     let mut made = 0;
     let refused = loop {
