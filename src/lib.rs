@@ -15,6 +15,7 @@
 //!  9 outcome -> audit entry closed -> reply                                            audit, web
 //! audit: entries and sums -> spool -> sender -> odoo                                     audit -> state
 //! changes: odoo.changes -> mirror (invalidate) -> streams end where they must
+//! sessions: mcp -> app -> odoo.sync_sessions; those that an administrator ends: odoo -> mirror -> mcp
 //! ```
 //!
 //! # Layout

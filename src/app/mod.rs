@@ -8,6 +8,7 @@ mod books;
 mod error;
 mod replica;
 mod running;
+mod sessions;
 mod signals;
 mod tasks;
 
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use rmcp::ServerHandler;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use crate::audit::{Audit, Sink};
 use crate::config::Config;
@@ -94,6 +96,7 @@ impl App {
         let life = Life::default();
         let mut tasks = Tasks::default();
         self.follow(&mut tasks, identity);
+        self.tell(&mut tasks, replica);
         let books = books::Books { client: Arc::clone(&self.client), replica };
         account(&mut tasks, &audit, Arc::new(books));
         let parts = Parts {
@@ -150,6 +153,17 @@ impl App {
         tasks.keep("sessions", move |cancel| Arc::clone(&sessions).keep(cancel));
         let addresses = Arc::clone(&self.addresses);
         tasks.keep("addresses", move |cancel| Arc::clone(&addresses).keep(cancel));
+    }
+
+    /// Odoo hears of the sessions, and says which of them to end.
+    fn tell(&self, tasks: &mut Tasks, replica: Uuid) {
+        let (ledger, mirror) = (Arc::clone(self.endpoint.ledger()), Arc::clone(&self.mirror));
+        let ender = Arc::clone(&ledger);
+        mirror.on_session_end(move |session| ender.end(session));
+        let client = Arc::clone(&self.client);
+        tasks.keep("register", move |cancel| {
+            sessions::tell(Arc::clone(&ledger), Arc::clone(&mirror), Arc::clone(&client), replica, cancel)
+        });
     }
 }
 

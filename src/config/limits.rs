@@ -33,7 +33,8 @@ pub struct Limits {
     pub sessions_per_connection: usize,
     /// Legacy MCP sessions in all.
     pub sessions: usize,
-    /// How long a legacy session may rest, without a request and without an open stream.
+    /// How long a session may rest, without a request and without an open stream: one of the legacy era is
+    /// closed then, a client of the modern era no longer counts as live.
     #[serde(deserialize_with = "value::span")]
     pub session_idle: Duration,
     /// Requests of one connection at the same time.

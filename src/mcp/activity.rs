@@ -57,10 +57,11 @@ pub struct Ticket(Arc<Activity>);
 /// words, so they are bounded and cannot break out of the line.
 pub fn client_text(name: &str, version: &str) -> Option<String> {
     let words = [name.trim(), " ", version.trim()];
-    let text: String =
-        words.into_iter().flat_map(str::chars).filter(|c| !c.is_control()).take(LONGEST_CLIENT).collect();
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    let letters = words.into_iter().flat_map(str::chars).filter(|c| !c.is_control()).take(LONGEST_CLIENT);
+    let mut text = String::with_capacity(LONGEST_CLIENT);
+    text.extend(letters);
+    text.truncate(text.trim_end().len());
+    (!text.is_empty()).then_some(text)
 }
 
 // === impl Activity ===

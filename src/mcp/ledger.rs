@@ -118,7 +118,7 @@ impl Ledger {
         let shared = pairs.is_full();
         let client = if shared { Some(OTHERS) } else { client };
         let pair = Arc::new(Activity::new(&self.clock, caller, era, client));
-        pair.name(self.id_of(key, shared, client));
+        pair.name(self.id_of(&pair, shared));
         if shared {
             pairs.others = Some(Arc::clone(&pair));
         } else {
@@ -130,11 +130,13 @@ impl Ledger {
     }
 
     /// The id of a pair: the same whenever the client comes back.
-    fn id_of(&self, (connection, era): (ConnectionId, Era), shared: bool, client: Option<&str>) -> Arc<str> {
-        let kind = [u8::from(era == Era::Modern), u8::from(shared), u8::from(client.is_some())];
+    fn id_of(&self, pair: &Activity, shared: bool) -> Arc<str> {
+        let client = pair.client();
+        let kind = [u8::from(pair.era() == Era::Modern), u8::from(shared), u8::from(client.is_some())];
         let mut hash = Sha256::new();
         hash.update(self.replica.get().copied().unwrap_or_default());
-        hash.update(connection.0.to_be_bytes());
+        hash.update(pair.connection().0.to_be_bytes());
+        hash.update(pair.user().0.to_be_bytes());
         hash.update(kind);
         hash.update(client.unwrap_or_default());
         let digest: [u8; 32] = hash.finalize().into();
@@ -146,9 +148,34 @@ impl Ledger {
     /// Ends the session that has this id now, if there is one.
     pub fn end(&self, id: &str) {
         if let Some(activity) = self.live.get(id) {
-            activity.end();
-            self.over.notify_one();
+            self.end_life(&activity);
         }
+    }
+
+    pub(super) fn end_life(&self, activity: &Activity) {
+        activity.end();
+        self.over.notify_one();
+    }
+
+    pub(super) fn end_all(&self) {
+        for activity in &self.live {
+            activity.end();
+        }
+        self.reap();
+    }
+
+    /// The sessions that are live, or were a moment ago.
+    pub(super) fn live(&self) -> Vec<Arc<Activity>> {
+        self.live.iter().map(|activity| Arc::clone(activity.value())).collect()
+    }
+
+    pub(super) fn is_live(&self, id: &str) -> bool {
+        self.live.contains_key(id)
+    }
+
+    /// Those that have ended since this was asked last.
+    pub(super) fn take_gone(&self) -> VecDeque<Arc<Activity>> {
+        std::mem::take(&mut self.gone.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Ends the pairs that were idle for too long, and puts all that has ended aside.

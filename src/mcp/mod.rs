@@ -1,7 +1,8 @@
 //! MCP towards the tools of an AI client, both eras, with rmcp as the engine.
 //!
 //! `Handler` is the product's `ServerHandler`; `Endpoint` mounts any such handler, so that the conformance
-//! server runs the very same code. `Sessions` bounds and binds the sessions of the legacy era. This room
+//! server runs the very same code. `Sessions` bounds and binds the sessions of the legacy era, `Ledger` knows
+//! those of both eras and tells of them. This room
 //! knows requests and answers as `http` types but no framework: `web` calls it with a request whose caller
 //! is already known, and decides everything that needs an HTTP status of its own.
 //!
@@ -20,6 +21,7 @@ mod info;
 mod ledger;
 mod listing;
 mod sessions;
+mod teller;
 
 pub use activity::{Activity, Era, Ticket, client_text};
 pub use caller::Caller;
@@ -27,6 +29,7 @@ pub use endpoint::{Endpoint, Lane, Visit};
 pub use handler::{Handler, UNACCOUNTED};
 pub use ledger::Ledger;
 pub use sessions::Sessions;
+pub use teller::{Register, Row, Unheard};
 
 /// A body as rmcp makes it.
 pub type Body = http_body_util::combinators::BoxBody<bytes::Bytes, std::convert::Infallible>;

@@ -165,6 +165,9 @@ impl Mirror {
         for connection in &answer.connections {
             self.lives.end(*connection);
         }
+        for session in &answer.sessions {
+            self.endings.tell(session);
+        }
         if answer.schema {
             self.schema.forget();
         }

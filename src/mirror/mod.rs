@@ -2,10 +2,11 @@
 //!
 //! May be lost at any time; Odoo stays the authority, and everything here fails closed with age. Knows no
 //! MCP and no HTTP server. Each file keeps one thing: `switch` the settings and the gate, `lives` when a
-//! connection last changed, `principals` who stands behind a credential, `budget` how often Odoo may be
+//! connection last changed, `endings` who hears of ended sessions, `principals` who stands behind a credential, `budget` how often Odoo may be
 //! asked about unknown ones, `schema` models and fields, `wake` which messages are believed.
 
 mod budget;
+mod endings;
 mod feed;
 mod lives;
 mod principals;
@@ -28,6 +29,7 @@ use crate::config::mirror::Mirror as Options;
 use crate::odoo::gateway::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
 use crate::odoo::{Client, Error};
 use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, Principal};
+use endings::Endings;
 use lives::Lives;
 use principals::Principals;
 use schema::Schema;
@@ -71,6 +73,7 @@ pub struct Mirror {
     options: Options,
     switch: Switch,
     lives: Arc<Lives>,
+    endings: Endings,
     principals: Principals,
     schema: Schema,
     doorbell: Doorbell,
@@ -119,6 +122,7 @@ impl Mirror {
             principals: Principals::new(Arc::clone(&client), &options, clock.clone(), Arc::clone(&lives)),
             schema: Schema::new(Arc::clone(&client), &options),
             switch: Switch::new(clock.clone()),
+            endings: Endings::default(),
             doorbell: Doorbell::new(clock),
             lives,
             client,
@@ -182,6 +186,11 @@ impl Mirror {
     /// To be asked for after `principal`; one that ended in between is answered already cancelled.
     pub fn lifetime(&self, connection: ConnectionId) -> CancellationToken {
         self.lives.token(connection)
+    }
+
+    /// What is to be done with each session that an administrator has ended; said once, before `follow`.
+    pub fn on_session_end(&self, act: impl Fn(&str) + Send + Sync + 'static) {
+        self.endings.heed_with(Box::new(act));
     }
 
     /// Tells the mirror what Odoo said of a call, so that a refused connection is looked at again at once.

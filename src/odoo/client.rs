@@ -17,6 +17,7 @@ use super::gateway::{
     CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest, Fault, FieldsAnswer, HelloAnswer,
     HelloRequest, ModelsAnswer, SchemaRequest,
 };
+use super::sessions::{SyncSessionsAnswer, SyncSessionsRequest};
 use super::transport::{Text, Transport};
 use super::{Error, Options, encode};
 
@@ -131,6 +132,11 @@ impl Client {
     /// Everything after a cursor.
     pub async fn changes(&self, request: &ChangesRequest) -> Result<ChangesAnswer, Error> {
         self.ask(Lane::Control, "changes", request, self.options.control_timeout()).await
+    }
+
+    /// Tells of sessions; answers those that an administrator has ended.
+    pub async fn sync_sessions(&self, request: &SyncSessionsRequest) -> Result<SyncSessionsAnswer, Error> {
+        self.ask(Lane::Control, "sync_sessions", request, self.options.control_timeout()).await
     }
 
     async fn ask<Q, A>(&self, lane: Lane, method: &str, request: &Q, timeout: Duration) -> Result<A, Error>

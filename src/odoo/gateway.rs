@@ -382,6 +382,9 @@ pub struct ChangesAnswer {
     pub reset: bool,
     pub settings: Option<SettingsDocument>,
     pub connections: Vec<ConnectionId>,
+    /// Ids of sessions that an administrator has ended.
+    #[serde(default)]
+    pub sessions: Vec<String>,
     pub schema: bool,
 }
 

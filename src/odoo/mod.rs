@@ -17,6 +17,7 @@ mod failure;
 mod fault;
 pub mod gateway;
 mod http;
+pub mod sessions;
 mod transport;
 mod write;
 

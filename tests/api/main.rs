@@ -13,6 +13,7 @@ mod odoo_writes;
 mod support;
 mod tools_calls;
 mod tools_refusals;
+mod web_activity;
 mod web_addresses;
 mod web_eras;
 mod web_limits;

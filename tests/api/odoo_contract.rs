@@ -9,6 +9,7 @@ use odoo_mcp_sidecar::odoo::gateway::{
     Answer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest, FaultCode, HelloRequest,
     SchemaRequest, Step,
 };
+use odoo_mcp_sidecar::odoo::sessions::{SessionDocument, SyncSessionsRequest};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use odoo_mcp_sidecar::vocab::{CallId, Proof};
 use serde_json::value::to_raw_value;
@@ -63,13 +64,24 @@ fn hello_of(request: &Value) -> HelloRequest {
     }
 }
 
+fn session_of(row: &Value) -> SessionDocument {
+    SessionDocument {
+        session: text(&row["session"]),
+        connection: serde_json::from_value(row["connection"].clone()).unwrap(),
+        user: serde_json::from_value(row["user"].clone()).unwrap(),
+        client: optional(&row["client"]),
+        ip: optional(&row["ip"]),
+        era: if row["era"] == "modern" { "modern" } else { "legacy" },
+        created: text(&row["created"]),
+        last_activity: text(&row["last_activity"]),
+        requests: row["requests"].as_u64().unwrap(),
+        live: row["live"].as_bool().unwrap(),
+    }
+}
+
 /// Sends the request of a sample through the real client; what the client made of the answer, as JSON.
 async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) -> Result<Value, Error> {
     Ok(match method {
-        "hello" => {
-            let answer = client.hello(&hello_of(request)).await?;
-            json!({"cursor": answer.cursor, "version": answer.settings.version, "wake": answer.wake})
-        }
         "authenticate" => {
             let answer = client
                 .authenticate(&AuthenticateRequest { proof: proof(), ip: text(&request["ip"]) })
@@ -108,7 +120,18 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
                 json!(client.fields(&schema).await?.fields)
             }
         }
+        own => send_own(client, own, request).await?,
+    })
+}
+
+/// The same of what the sidecar says for itself, in nobody's name.
+async fn send_own(client: &Client, method: &str, request: &Value) -> Result<Value, Error> {
+    Ok(match method {
         "append_audit" => append(client, request).await?,
+        "hello" => {
+            let answer = client.hello(&hello_of(request)).await?;
+            json!({"cursor": answer.cursor, "version": answer.settings.version, "wake": answer.wake})
+        }
         "changes" => {
             let replica = text(&request["replica"]).parse().unwrap();
             let answer =
@@ -118,8 +141,15 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
                 answer.reset,
                 answer.settings.map(|s| s.version),
                 answer.connections,
+                answer.sessions,
                 answer.schema
             ])
+        }
+        "sync_sessions" => {
+            let sessions = request["sessions"].as_array().unwrap().iter().map(session_of).collect();
+            let replica = text(&request["replica"]).parse().unwrap();
+            let complete = request["complete"].as_bool().unwrap();
+            json!(client.sync_sessions(&SyncSessionsRequest { replica, complete, sessions }).await?.ended)
         }
         other => panic!("no such method: {other}"),
     })
@@ -146,18 +176,20 @@ fn expected(method: &str, answer: &Value) -> Value {
         "call_status" => answer["answer"].get("call_id").cloned().unwrap_or_default(),
         "append_audit" => answer.clone(),
         "schema" => answer.get("models").or(answer.get("fields")).unwrap().clone(),
+        "sync_sessions" => answer["ended"].clone(),
         _ => json!([
             answer["cursor"],
             answer["reset"],
             answer["settings"].get("version"),
             answer["connections"],
+            answer["sessions"],
             answer["schema"]
         ]),
     }
 }
 
 /// What was answered to entries that were read into our own type and written anew.
-async fn append(client: &std::sync::Arc<Client>, request: &Value) -> Result<Value, Error> {
+async fn append(client: &Client, request: &Value) -> Result<Value, Error> {
     let entries = request["entries"].as_array().unwrap().iter();
     let entries = entries.map(|entry| {
         let document: Document = serde_json::from_value(entry.clone()).unwrap();
@@ -204,6 +236,7 @@ async fn every_sample_holds() {
         "schema",
         "changes",
         "append_audit",
+        "sync_sessions",
     ] {
         for case in samples(method) {
             let name = format!("{method}: {}", case["name"]);

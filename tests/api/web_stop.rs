@@ -75,7 +75,8 @@ async fn a_second_signal_ends_the_process_at_once() {
     let arguments =
         ["--listen", &listen, "--admin-listen", "127.0.0.1:0", "--data-dir", &data, "--odoo-url", &url];
     let mut child = sidecar(&arguments, &SOUND).spawn().unwrap();
-    until("it says hello", || async { odoo.count("hello") > 0 }).await;
+    // Asked when the answer to hello has been read, and with it that the switch is on.
+    until("it asks for changes", || async { odoo.count("changes") > 0 }).await;
     // A request whose body never ends keeps the drain waiting.
     let mut slow = tokio::net::TcpStream::connect(port).await.unwrap();
     let head = format!(

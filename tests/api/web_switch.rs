@@ -3,30 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use crate::support::server::{Server, request, until};
 
 fn list() -> Value {
     request("tools/list", json!({}))
-}
-
-/// Posts a wake-up as the addon does, signed with what hello said.
-async fn wake(server: &Server, enabled: bool, version: u64) -> u16 {
-    let hello = server.odoo.requests("hello").pop().unwrap();
-    let secret = hello["wake_secret"].as_str().unwrap().to_owned();
-    let url = hello["wake_url"].as_str().unwrap().to_owned();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-    let body =
-        json!({"seq": version, "time": now, "enabled": enabled, "settings_version": version, "revoked": []});
-    let body = body.to_string();
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(body.as_bytes());
-    let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
-    let post = server.http.post(url).header("x-mcp-signature", signature).body(body);
-    post.send().await.unwrap().status().as_u16()
 }
 
 #[tokio::test]
@@ -66,7 +48,7 @@ async fn a_wake_up_acts_before_it_is_answered() {
     let session = server.session(1).await;
     let stream = server.stream(1, &session).send().await.unwrap();
     server.odoo.settings(|settings| settings["enabled"] = json!(false));
-    assert_eq!(wake(&server, false, 8).await, 204);
+    assert_eq!(server.wake(false, 8).await, 204);
     assert_eq!(server.ask(server.modern(1, "tools/list", Value::Null)).await.status, 503);
     tokio::time::timeout(Duration::from_secs(1), stream.bytes()).await.expect("within a second").unwrap();
 }

@@ -7,7 +7,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -101,10 +101,20 @@ struct Shared {
     /// The audit log, in the order in which entries came.
     audit: Mutex<Vec<Value>>,
     done: Mutex<HashMap<String, Value>>,
+    sessions: Mutex<Sessions>,
     keep_alive: AtomicBool,
     uid: AtomicI64,
     cursor: AtomicI64,
     connections: AtomicUsize,
+}
+
+/// What `sync_sessions` told, by id, and which sessions an administrator has ended.
+#[derive(Default)]
+struct Sessions {
+    rows: BTreeMap<String, Value>,
+    ended: HashSet<String>,
+    /// Of these, the ones that `changes` will tell.
+    news: Vec<String>,
 }
 
 /// The server; gone when dropped.
@@ -133,6 +143,7 @@ impl FakeOdoo {
             news: Mutex::default(),
             audit: Mutex::default(),
             done: Mutex::default(),
+            sessions: Mutex::default(),
             keep_alive: AtomicBool::new(true),
             uid: AtomicI64::new(7),
             cursor: AtomicI64::new(1),
@@ -294,6 +305,21 @@ impl FakeOdoo {
     /// Lets `changes` answer `reset`.
     pub fn reset(&self) {
         self.shared.news.lock().unwrap().3 = true;
+    }
+
+    /// The sessions that it was told of, those that have ended included.
+    pub fn sessions(&self) -> Vec<Value> {
+        self.shared.sessions.lock().unwrap().rows.values().cloned().collect()
+    }
+
+    /// Ends a session as an administrator does; `changes` tells it, or only the answer to the next
+    /// `sync_sessions` that tells of it as live.
+    pub fn end_session(&self, id: &str, told_by_changes: bool) {
+        let mut sessions = self.shared.sessions.lock().unwrap();
+        sessions.ended.insert(id.to_owned());
+        if told_by_changes {
+            sessions.news.push(id.to_owned());
+        }
     }
 
     fn accept(&self, listener: TcpListener) {
@@ -522,6 +548,7 @@ impl Shared {
                 None => json!({"state": "unknown", "answer": null}).into(),
             },
             "schema" => schema(&request),
+            "sync_sessions" => self.sync_sessions(&request),
             other => Reply::Raised { code: 1, text: format!("no method {other}") },
         }
     }
@@ -557,9 +584,11 @@ impl Shared {
         let (connections, settings, schema, reset) = std::mem::take(&mut *self.news.lock().unwrap());
         let cursor = self.cursor.fetch_add(1, Ordering::SeqCst) + 1;
         let settings = (settings || reset).then(|| self.settings.lock().unwrap().clone());
+        let sessions = std::mem::take(&mut self.sessions.lock().unwrap().news);
         json!({
             "cursor": format!("1:{cursor}"), "reset": reset, "settings": settings,
-            "connections": connections, "schema": schema || reset, "now": "2026-11-22T13:30:05Z",
+            "connections": connections, "sessions": sessions, "schema": schema || reset,
+            "now": "2026-11-22T13:30:05Z",
         })
         .into()
     }
@@ -582,6 +611,23 @@ impl Shared {
             }
         }
         json!({"stored": stored, "pending": []}).into()
+    }
+
+    fn sync_sessions(&self, request: &Value) -> Reply {
+        let mut sessions = self.sessions.lock().unwrap();
+        if request["complete"] == true {
+            sessions.rows.values_mut().for_each(|row| row["live"] = json!(false));
+        }
+        let mut ended = Vec::new();
+        for row in request["sessions"].as_array().unwrap() {
+            let id = row["session"].as_str().unwrap().to_owned();
+            // Told once: a pair of connection and client may begin anew.
+            if row["live"] == true && sessions.ended.remove(&id) {
+                ended.push(id.clone());
+            }
+            sessions.rows.insert(id, row.clone());
+        }
+        json!({"ended": ended}).into()
     }
 
     fn execute(&self, request: &Value) -> Reply {

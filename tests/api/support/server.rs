@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hmac::{Hmac, Mac};
 use odoo_mcp_sidecar::app::{App, Running};
 use odoo_mcp_sidecar::config::Config;
 use odoo_mcp_sidecar::config::odoo::Odoo;
@@ -13,6 +14,7 @@ use odoo_mcp_sidecar::vocab::{Clock, Proof, Secret};
 use reqwest::header::HeaderMap;
 use rmcp::ServerHandler;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::fake_odoo::FakeOdoo;
 use super::waiting::{Bell, Waiting};
@@ -135,8 +137,7 @@ impl Server {
 
     /// The same, without waiting for Odoo.
     pub async fn restart(self, clock: Clock) -> Self {
-        let Self { odoo, running, data, .. } = self;
-        running.stop().await;
+        let (odoo, data) = self.stop().await;
         Self::build(odoo, data, Some(clock), |_| {}, |handler| handler).await
     }
 
@@ -147,6 +148,12 @@ impl Server {
         let odoo = FakeOdoo::start().await;
         known(&odoo);
         Self::build(odoo, tempfile::tempdir().unwrap(), None, change, wrap).await
+    }
+
+    /// Stops the sidecar; its Odoo and its data stay.
+    pub async fn stop(self) -> (FakeOdoo, tempfile::TempDir) {
+        self.running.stop().await;
+        (self.odoo, self.data)
     }
 
     async fn build<H>(
@@ -199,6 +206,21 @@ impl Server {
     /// Asks the admin listener.
     pub async fn get(&self, path: &str) -> Answer {
         Answer::of(self.http.get(self.admin(path)).send().await.unwrap()).await
+    }
+
+    /// Posts a wake-up as the addon does, signed with what hello said.
+    pub async fn wake(&self, enabled: bool, version: u64) -> u16 {
+        let hello = self.odoo.requests("hello").pop().unwrap();
+        let secret = hello["wake_secret"].as_str().unwrap().to_owned();
+        let url = hello["wake_url"].as_str().unwrap().to_owned();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+        let body = json!({"seq": version, "time": now, "enabled": enabled, "settings_version": version, "revoked": []});
+        let body = body.to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(body.as_bytes());
+        let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+        let post = self.http.post(url).header("x-mcp-signature", signature).body(body);
+        post.send().await.unwrap().status().as_u16()
     }
 
     /// A POST as a client with this key makes it.
