@@ -23,7 +23,7 @@ class Unauthorized(Failure):
 
 
 class Unavailable(Failure):
-    """The sidecar answers nobody now: switched off, or without Odoo."""
+    """The sidecar answers nobody now, or can't do what was asked: switched off, or Odoo is only coming back."""
 
 
 def call_tool(url: str, key: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -62,18 +62,19 @@ def _request(url: str, key: str, method: str, params: dict[str, Any], headers: d
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            reply = _send(request, f"{method} at {url}")
-            break
+            return _result(_send(request, f"{method} at {url}"), f"{method} at {url}")
         except Unavailable:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
+
+
+def _result(reply: dict[str, Any], what: str) -> dict[str, Any]:
     if "error" in reply:
-        raise Failure(f"{method} at {url} answers {reply['error']}")
-    result = reply["result"]
-    if result.get("isError"):
-        raise Failure(f"{method} at {url} answers {result['content']}")
-    return result
+        raise Failure(f"{what} answers {reply['error']}")
+    if reply["result"].get("isError"):
+        raise Unavailable(f"{what} answers {reply['result']['content']}")
+    return reply["result"]
 
 
 def _send(request: urllib.request.Request, what: str) -> dict[str, Any]:

@@ -139,33 +139,33 @@ impl Sender {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    /// What became of the entries, and what stood in the way of the rest.
+    /// What became of the entries, and what stood in the way of the rest. A batch that is refused is divided until
+    /// the entries are found that it was refused for.
     async fn batch(&self, entries: &[Kept]) -> (Handled, Option<Untaken>) {
-        match self.sink.append(entries).await {
-            Ok(taken) => (handled(entries, taken), None),
-            Err(Untaken::Malformed(_) | Untaken::Failed) => self.one_by_one(entries).await,
-            Err(untaken) => (Handled::default(), Some(untaken)),
-        }
-    }
-
-    /// Finds the entries that a batch was refused for.
-    async fn one_by_one(&self, entries: &[Kept]) -> (Handled, Option<Untaken>) {
         let (mut all, mut failures) = (Handled::default(), 0);
-        for entry in entries {
-            match self.sink.append(std::slice::from_ref(entry)).await {
+        let mut parts = vec![entries];
+        while let Some(part) = parts.pop() {
+            match self.sink.append(part).await {
                 Ok(taken) => {
                     failures = 0;
-                    let Handled { taken, put_off, .. } = handled(std::slice::from_ref(entry), taken);
+                    let (put_off, taken): (Vec<_>, Vec<_>) =
+                        part.iter().map(|entry| entry.id).partition(|id| taken.pending.contains(id));
                     all.taken.extend(taken);
                     all.put_off.extend(put_off);
                 }
+                Err(Untaken::Malformed(_) | Untaken::Failed) if part.len() > 1 => {
+                    let (older, newer) = part.split_at(part.len() / 2);
+                    parts.extend([newer, older]);
+                }
                 Err(Untaken::Malformed(what)) => {
-                    tracing::error!(entry = %entry.id, %what, "an audit entry was refused and is set aside");
-                    all.set_aside.push((entry.id, what));
+                    for Kept { id, .. } in part {
+                        tracing::error!(entry = %id, %what, "an audit entry was refused and is set aside");
+                        all.set_aside.push((*id, what.clone()));
+                    }
                 }
                 Err(Untaken::Failed) => {
                     failures += 1;
-                    all.put_off.push(entry.id);
+                    all.put_off.extend(part.iter().map(|entry| entry.id));
                     if failures >= MOST_FAILURES {
                         return (all, Some(Untaken::Failed));
                     }
@@ -175,12 +175,6 @@ impl Sender {
         }
         (all, None)
     }
-}
-
-fn handled(entries: &[Kept], taken: Taken) -> Handled {
-    let ids = entries.iter().map(|entry| entry.id);
-    let (put_off, taken) = ids.partition(|id| taken.pending.contains(id));
-    Handled { taken, put_off, set_aside: Vec::new() }
 }
 
 /// Leaves out what would make a batch too large; at least one stays.

@@ -1,7 +1,5 @@
 //! Entries of the audit log on their way to the addon.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -27,10 +25,7 @@ pub struct AppendAuditAnswer {
 impl Client {
     /// Hands entries on, once. Whoever calls tries again by himself, and calls of people must not fail because
     /// this did: so the breaker is heeded, but hears nothing of it.
-    pub async fn append_audit(
-        self: &Arc<Self>,
-        request: &AppendAuditRequest,
-    ) -> Result<AppendAuditAnswer, Error> {
+    pub async fn append_audit(&self, request: &AppendAuditRequest) -> Result<AppendAuditAnswer, Error> {
         let deadline = Deadline::within(self.options.control_timeout());
         let json = || encode::json(request);
         let text = self.aside("append_audit", json, deadline).await.map_err(|failure| failure.of_read())?;

@@ -4,7 +4,7 @@
 //! many requests share a transaction, and none waits for a timer.
 
 use std::collections::HashSet;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -42,8 +42,12 @@ struct Inner {
     questions: Vec<Question>,
     /// The number of the last note.
     last: u64,
+    /// Somebody waits for a count.
+    urgent: bool,
     /// The thread is to come at once.
     rung: bool,
+    /// The thread sleeps until it is woken.
+    asleep: bool,
     closed: bool,
 }
 
@@ -91,7 +95,7 @@ enum Promise {
     Settled,
     /// There is no writer any more.
     Lost,
-    Awaited(u64, watch::Receiver<Written>),
+    Awaited(u64, watch::Receiver<Written>, Arc<Desk>),
 }
 
 impl Receipt {
@@ -108,14 +112,26 @@ impl Receipt {
 
     /// Comes back when a kill of the process would not lose it any more; false where it could not be written.
     pub async fn kept(self) -> bool {
+        self.hurry();
         match self.0 {
             Promise::Settled => true,
             Promise::Lost => false,
-            Promise::Awaited(number, mut written) => {
+            Promise::Awaited(number, mut written, _) => {
                 // An error says that there is no writer any more. What failed is tried again with all that comes
                 // after it, so a later success counts for this one too.
                 written.wait_for(|done| done.number >= number).await.is_ok_and(|done| !done.failed)
             }
+        }
+    }
+}
+
+impl Receipt {
+    /// Calls for somebody to write it now, where nobody is expected to do so anyway.
+    pub fn hurry(&self) {
+        if let Promise::Awaited(number, written, desk) = &self.0
+            && written.borrow().number < *number
+        {
+            desk.ring();
         }
     }
 }
@@ -151,34 +167,36 @@ impl Desk {
         (Self { inner: Mutex::default(), bell: Condvar::new(), written }, sender)
     }
 
-    /// Notes that a count changed; to be called after the change.
-    pub(super) fn note(&self, owner: ConnectionId, urgent: bool) -> Receipt {
+    /// Notes that a count changed; to be called after the change. Where it is urgent, the receipt tells when it is
+    /// kept; it is written with the next entry, or soon, or when somebody waits for it.
+    pub(super) fn note(self: &Arc<Self>, owner: ConnectionId, urgent: bool) -> Receipt {
         let mut inner = self.inner();
         if inner.closed {
             return Receipt::settled();
         }
-        let first = inner.is_empty();
         inner.pile.owners.insert(owner);
         inner.last += 1;
+        inner.urgent |= urgent;
         let number = inner.last;
-        let ring = first || (urgent && !inner.rung);
-        inner.rung |= urgent;
+        let wake = std::mem::take(&mut inner.asleep);
         drop(inner);
-        if ring {
+        if wake {
             self.bell.notify_one();
         }
         if urgent { self.receipt(number) } else { Receipt::settled() }
     }
 
     /// Puts work on the spool down; somebody has to see to it that it is written.
-    pub(super) fn put(&self, job: Job) -> Receipt {
+    pub(super) fn put(self: &Arc<Self>, job: Job) -> Receipt {
         let mut inner = self.inner();
         if inner.closed {
             return Receipt(Promise::Lost);
         }
         inner.pile.jobs.push(job);
         inner.last += 1;
-        self.receipt(inner.last)
+        let number = inner.last;
+        drop(inner);
+        self.receipt(number)
     }
 
     /// Asks what the spool holds; an answer that never comes says that nobody writes any more.
@@ -199,16 +217,20 @@ impl Desk {
         self.bell.notify_one();
     }
 
-    /// What is to be written, and the number of the last note in it.
+    /// What is to be written at once, and the number of the last note in it.
     pub(super) fn take(&self) -> (Pile, u64) {
         let mut inner = self.inner();
-        (std::mem::take(&mut inner.pile), inner.last)
+        let jobs = std::mem::take(&mut inner.pile.jobs);
+        // Counts that nobody waits for stay for the thread, which writes many of them at a time.
+        let urgent = std::mem::take(&mut inner.urgent);
+        let owners = if urgent { std::mem::take(&mut inner.pile.owners) } else { HashSet::new() };
+        (Pile { owners, jobs }, inner.last)
     }
 
     /// For the thread: waits until there is something to do; `again`: or to do again; `untended`: or until it
     /// was quiet for a while.
     pub(super) fn wait(&self, again: bool, untended: bool) {
-        let inner = self.inner();
+        let mut inner = self.inner();
         if again {
             // A disk that is full will not have room a moment later.
             let open = |inner: &mut Inner| !inner.closed;
@@ -217,8 +239,10 @@ impl Desk {
         }
         let idle = |inner: &mut Inner| inner.is_empty() && !inner.rung && !inner.closed;
         let most = if untended { QUIET } else { Duration::MAX };
+        inner.asleep = true;
         let (mut inner, _) =
             self.bell.wait_timeout_while(inner, most, idle).unwrap_or_else(PoisonError::into_inner);
+        inner.asleep = false;
         if idle(&mut inner) {
             return;
         }
@@ -229,6 +253,7 @@ impl Desk {
     pub(super) fn take_all(&self) -> Work {
         let mut inner = self.inner();
         inner.rung = false;
+        inner.urgent = false;
         Work {
             pile: std::mem::take(&mut inner.pile),
             questions: std::mem::take(&mut inner.questions),
@@ -242,8 +267,8 @@ impl Desk {
         self.bell.notify_one();
     }
 
-    fn receipt(&self, number: u64) -> Receipt {
-        Receipt(Promise::Awaited(number, self.written.clone()))
+    fn receipt(self: &Arc<Self>, number: u64) -> Receipt {
+        Receipt(Promise::Awaited(number, self.written.clone(), Arc::clone(self)))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

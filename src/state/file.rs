@@ -79,18 +79,36 @@ impl File {
 
     /// Writes all of them or none.
     pub(super) fn write(&mut self, tallies: &[(ConnectionId, Tally)], jobs: &[Job]) -> rusqlite::Result<()> {
-        let transaction = self.0.transaction()?;
-        for job in jobs {
-            rows::apply(&transaction, job)?;
+        if let ([], [job @ Job::Keep(..)]) = (tallies, jobs) {
+            // The commonest case, one statement, is a transaction by itself.
+            return rows::apply(&self.0, job);
         }
-        {
-            let mut statement = transaction.prepare_cached(WRITE)?;
-            for (owner, Tally { minute, day }) in tallies {
-                let row = [owner.0, minute.start, minute.end, minute.count, day.start, day.end, day.count];
-                statement.execute(row)?;
+        self.say("BEGIN")?;
+        match self.write_all(tallies, jobs).and_then(|()| self.say("COMMIT")) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // Fails where the error has ended the transaction already.
+                let _ = self.say("ROLLBACK");
+                Err(error)
             }
         }
-        transaction.commit()
+    }
+
+    fn write_all(&self, tallies: &[(ConnectionId, Tally)], jobs: &[Job]) -> rusqlite::Result<()> {
+        for job in jobs {
+            rows::apply(&self.0, job)?;
+        }
+        let mut statement = self.0.prepare_cached(WRITE)?;
+        for (owner, Tally { minute, day }) in tallies {
+            let row = [owner.0, minute.start, minute.end, minute.count, day.start, day.end, day.count];
+            statement.execute(row)?;
+        }
+        Ok(())
+    }
+
+    /// Parsed once: two of these stand round every call.
+    fn say(&self, statement: &str) -> rusqlite::Result<()> {
+        self.0.prepare_cached(statement)?.execute([]).map(drop)
     }
 
     /// The oldest entries of the spool that can be handed on.

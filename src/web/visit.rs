@@ -52,6 +52,10 @@ pub async fn post(
     let listens = message.is("subscriptions/listen");
     let permit = permit(edge, connection, &message).map_err(with_id)?.map(Arc::new);
     let receipt = count(edge, &caller.principal, &message).await.map_err(with_id)?;
+    if !message.is("tools/call") {
+        // A call is written down soon, and its count with it.
+        receipt.hurry();
+    }
     let Road { lane, reservation } =
         lane::post(&edge.endpoint, &message, &mut headers, &caller).map_err(with_id)?;
     let ticket = caller.activity.as_ref().map(|activity| {

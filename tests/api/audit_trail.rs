@@ -48,22 +48,22 @@ async fn settled(server: &Server, clock: &Clock, total: u64) -> Vec<Value> {
     server.odoo.audit()
 }
 
-#[tokio::test]
-async fn every_outcome_is_told_once() {
-    let clock = Clock::still_at(NOW_MS);
-    let server = Server::at(clock.clone()).await;
-    // Tool calls: one that reads, one that writes, one that Odoo refuses, one that it denies, and two that never
-    // come as far.
-    server.ask(read(&server, 1)).await;
+/// Tool calls: one that reads, one that writes, one that Odoo refuses, one that it denies, and two that never come
+/// as far.
+async fn tools(server: &Server) {
+    server.ask(read(server, 1)).await;
     let values = json!({"model": "res.partner", "values": {"name": "x"}});
-    server.ask(call(&server, 1, "create_record", values)).await;
+    server.ask(call(server, 1, "create_record", values)).await;
     server.odoo.on("execute", |_| Reply::fault("not_found", json!({"model": "res.partner", "ids": [14]})));
-    server.ask(read(&server, 1)).await;
+    server.ask(read(server, 1)).await;
     server.odoo.on("execute", |_| Reply::fault("access_denied", json!({"model": "res.partner"})));
-    server.ask(read(&server, 1)).await;
-    server.ask(call(&server, 1, "get_record", json!({"model": 7, "nonsense": 1}))).await;
-    server.ask(call(&server, 1, "no_such_tool", json!({}))).await;
-    // What never reaches Odoo.
+    server.ask(read(server, 1)).await;
+    server.ask(call(server, 1, "get_record", json!({"model": 7, "nonsense": 1}))).await;
+    server.ask(call(server, 1, "no_such_tool", json!({}))).await;
+}
+
+/// What never reaches Odoo, and strangers.
+async fn others(server: &Server) {
     for _ in 0..3 {
         server.ask(server.modern(1, "tools/list", Value::Null)).await;
     }
@@ -71,7 +71,6 @@ async fn every_outcome_is_told_once() {
     server.ask(server.modern(1, "no/such/method", Value::Null)).await;
     server.ask(server.post(1, &json!("no message")).body("{")).await;
     server.ask(server.post(1, &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))).await;
-    // Strangers.
     for number in [98, 99] {
         server.ask(server.modern(number, "tools/list", Value::Null)).await;
     }
@@ -80,7 +79,14 @@ async fn every_outcome_is_told_once() {
     server.ask(server.http.post(server.url()).header("origin", "https://evil.example")).await;
     server.ask(server.http.get(format!("{}/x", server.url()))).await;
     server.ask(server.http.put(server.url())).await;
+}
 
+#[tokio::test]
+async fn every_outcome_is_told_once() {
+    let clock = Clock::still_at(NOW_MS);
+    let server = Server::at(clock.clone()).await;
+    tools(&server).await;
+    others(&server).await;
     let entries = settled(&server, &clock, 19).await;
     assert_eq!(
         told(&entries),
@@ -315,7 +321,7 @@ async fn an_entry_that_odoo_refuses_is_set_aside_and_holds_up_nobody() {
 
 #[tokio::test]
 async fn a_full_spool_refuses_tool_calls_and_says_so() {
-    let server = Server::with(|config| config.audit.spool_max_bytes = 200_000).await;
+    let server = Server::with(|config| config.audit.spool_max_bytes = 500_000).await;
     server.odoo.on("append_audit", |_| Reply::Raised { code: 1, text: "no room".into() });
     let mut made = 0;
     let refused = loop {

@@ -130,11 +130,11 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
 /// The same of what the sidecar says for itself, in nobody's name.
 async fn send_own(client: &std::sync::Arc<Client>, method: &str, request: &Value) -> Result<Value, Error> {
     Ok(match method {
+        "append_audit" => append(client, request).await?,
         "hello" => {
             let answer = client.hello(&hello_of(request)).await?;
             json!({"cursor": answer.cursor, "version": answer.settings.version, "wake": answer.wake})
         }
-        "append_audit" => append(client, request).await?,
         "changes" => {
             let replica = text(&request["replica"]).parse().unwrap();
             let answer =
@@ -202,7 +202,7 @@ fn expected(method: &str, answer: &Value) -> Value {
 }
 
 /// What was answered to entries that were read into our own type and written anew.
-async fn append(client: &std::sync::Arc<Client>, request: &Value) -> Result<Value, Error> {
+async fn append(client: &Client, request: &Value) -> Result<Value, Error> {
     let entries = request["entries"].as_array().unwrap().iter();
     let entries = entries.map(|entry| {
         let document: Document = serde_json::from_value(entry.clone()).unwrap();
@@ -248,8 +248,8 @@ async fn every_sample_holds() {
         "call_status",
         "schema",
         "changes",
-        "sync_sessions",
         "append_audit",
+        "sync_sessions",
     ] {
         for case in samples(method) {
             let name = format!("{method}: {}", case["name"]);

@@ -19,10 +19,10 @@ def confined(odoo: Odoo, connect: Callable) -> Wire:
     return connection.wire
 
 
-def refused(wire: Wire, tool: str, model: str, **arguments: object) -> None:
+def refused(wire: Wire, tool: str, named: str, **arguments: object) -> None:
     """The refusal names the model that is not allowed, and tells nothing of its content."""
     complaint = wire.call(tool, **arguments).complaint
-    assert model in complaint, complaint
+    assert named in complaint, complaint
 
 
 def test_the_model_itself(confined: Wire) -> None:
@@ -83,12 +83,12 @@ def test_methods_are_off_until_turned_on(odoo: Odoo, connect: Callable) -> None:
     odoo.call("mcp.connection", "write", [connection.id], {"allowed_models": ALLOWED})
     names = lambda: {tool["name"] for tool in connection.wire.tools()}  # noqa: E731
     until(lambda: "execute_method" not in names(), "execute_method is gone")
-    arguments = {"model": "res.partner", "method": "default_get", "args": [["name"]]}
+    arguments = {"model": "res.partner", "method": "address_get", "ids": odoo.search("res.partner", [])[:1]}
     assert "error" in connection.wire.call("execute_method", **arguments).message
     odoo.call("mcp.connection", "write", [connection.id], {"allow_execute_method": True})
     until(lambda: "execute_method" in names(), "execute_method is back")
     assert not connection.wire.call("execute_method", **arguments).failed
-    refused(connection.wire, "execute_method", "res.country", **{**arguments, "model": "res.country"})
+    refused(connection.wire, "execute_method", "res.country", model="res.country", method="get_address_fields", ids=[1])
 
 
 def test_a_narrowed_connection_is_narrow_within_a_moment(odoo: Odoo, connect: Callable) -> None:
