@@ -50,11 +50,8 @@ struct Waiting {
     reply: oneshot::Sender<Result<Answer, Error>>,
 }
 
-/// Whether a call may leave.
-enum Turn {
-    Now(Call),
-    Later(oneshot::Receiver<Result<Answer, Error>>),
-}
+/// Where a call that has to wait gets its answer.
+type Later = oneshot::Receiver<Result<Answer, Error>>;
 
 /// A request on its way. Dropped, it lets those go who wait.
 struct Lane(Arc<Client>);
@@ -77,15 +74,16 @@ impl Batcher {
         self.most > 1 && is_small(call)
     }
 
-    fn join(&self, call: Call, deadline: Deadline) -> Turn {
+    /// The call itself where it may leave now: it has a lane then.
+    fn join(&self, call: Call, deadline: Deadline) -> Result<Call, Later> {
         let mut line = self.line();
         if line.busy < line.lanes {
             line.busy += 1;
-            return Turn::Now(call);
+            return Ok(call);
         }
         let (reply, answer) = oneshot::channel();
         line.waiting.push_back(Waiting { call, deadline, reply });
-        Turn::Later(answer)
+        Err(answer)
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -125,11 +123,11 @@ impl Client {
             return self.read_within(&call, deadline).await;
         }
         match self.batcher.join(call, deadline) {
-            Turn::Now(call) => {
+            Ok(call) => {
                 let _lane = Lane(Arc::clone(self));
                 self.read_within(&call, deadline).await
             }
-            Turn::Later(answer) => match timeout_at(deadline.http, answer).await {
+            Err(answer) => match timeout_at(deadline.http, answer).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(_)) => Err(Error::Unreachable),
                 Err(_) => Err(Error::TimedOut),
