@@ -5,11 +5,14 @@ contract is refused: a deleted connection or user is none, and a text that is to
 """
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from odoo import fields
 
 from . import chain
+
+# How long after its request a write that nobody knows of may still be carried out: longer than its deadline.
+_UNDER_WAY = timedelta(seconds=60)
 
 
 def append(env, asked):
@@ -57,6 +60,9 @@ def _state(env, entry):
     if not entry["call_id"] or not entry["connection"]:
         return None
     state, _results = env["mcp.call"]._state(entry["connection"], entry["call_id"])
+    if state == "unknown" and fields.Datetime.now() - moment(entry["time"]) < _UNDER_WAY:
+        # it may lie in Odoo's queue, or sleep between two tries
+        return "running"
     return state
 
 

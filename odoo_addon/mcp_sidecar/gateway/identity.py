@@ -11,18 +11,26 @@ from . import addresses, faults
 CONTEXT_KEYS = ("lang", "tz", "allowed_company_ids", "active_test")
 
 
+def question(env, proof):
+    """What to ask the database along with something else, for `let_in`."""
+    return env["mcp.credential"]._question(proof)
+
+
 def resolve(env, proof):
     """Who a proof stands for right now."""
-    who = env["mcp.credential"]._resolve(proof)
+    return _usable(env["mcp.credential"]._resolve(proof))
+
+
+def _usable(who):
     if who.user_id == SUPERUSER_ID:
         # Odoo gives this user all rights, so no credential may ever lead to it
         raise faults.GatewayError("unauthenticated", "The connection's user may not be used.", reason="user")
     return who
 
 
-def let_in(env, proof, ip):
+def let_in(env, proof, ip, answer=None):
     """Who a proof stands for, if its connection may be used from that address."""
-    who = resolve(env, proof)
+    who = resolve(env, proof) if answer is None else _usable(env["mcp.credential"]._resolved(answer))
     if not addresses.admits(who.allowed_ips, who.blocked_ips, ip):
         raise faults.address_denied()
     return who

@@ -23,16 +23,14 @@ def execute(env, request):
 
 
 def _read(env, request, deadline):
-    with _translated(env), guarded(env, deadline, read_only=True):
-        who = identity.let_in(env, request["proof"], request["ip"])
+    with _translated(env), _guarded_for(env, request, deadline) as who:
         results = executor.run(identity.become(env, who, request["context"]), who, request, deadline)
     _end_dry_run(request, results)
     return _answer(request, results)
 
 
 def _write(env, request, deadline):
-    with _translated(env), guarded(env, deadline, read_only=False):
-        who = identity.let_in(env, request["proof"], request["ip"])
+    with _translated(env), _guarded_for(env, request, deadline) as who:
         # before anything stored is answered: the connection may do less today
         policy.check_call(who, request)
         stored = None
@@ -44,6 +42,14 @@ def _write(env, request, deadline):
         _end_dry_run(request, results)
         env["mcp.call"]._finish(who.connection_id, request["call_id"], results)
     return _answer(request, results)
+
+
+@contextlib.contextmanager
+def _guarded_for(env, request, deadline):
+    """The guard of a call, and whom it is made for."""
+    question = identity.question(env, request["proof"])
+    with guarded(env, deadline, request["mode"] == "read", question) as guard:
+        yield identity.let_in(env, request["proof"], request["ip"], guard.answer)
 
 
 def _end_dry_run(request, results):

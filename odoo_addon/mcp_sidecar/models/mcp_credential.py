@@ -44,7 +44,8 @@ _DEFINE_RESOLVE = """
          WHERE credential.digest = shown;
     END $$
 """
-_RESOLVE = "SELECT * FROM mcp_sidecar_resolve(%s, %s, %s)"
+_RESOLVED = "mcp_sidecar_resolve(%s, %s, %s)"
+_RESOLVE = "SELECT * FROM " + _RESOLVED
 
 
 class McpCredential(models.Model):
@@ -107,10 +108,21 @@ class McpCredential(models.Model):
 
     @api.model
     def _resolve(self, proof):
-        """Who a proof stands for right now, as a ``Resolved``. It runs on each call, so it is one query."""
-        digest = credential_text.digest(proof)
-        row = digest and self._fetch(digest)
-        if not row:
+        """Who a proof stands for right now, as a ``Resolved``."""
+        _source, arguments = self._question(proof)
+        self.env.cr.execute(_RESOLVE, arguments)
+        return self._resolved(self.env.cr.fetchone())
+
+    @api.model
+    def _question(self, proof):
+        """What to ask the database for whom a proof stands for. It is asked with each call, so it is one query."""
+        self.env.flush_all()
+        return _RESOLVED, [credential_text.digest(proof) or None, SUPERUSER_ID, self._service_group_ids()]
+
+    @api.model
+    def _resolved(self, row):
+        """Who the answer to that question names, provided that it may be let in."""
+        if not row or row[0] is None:
             raise GatewayError("unauthenticated", "This credential is not known.", reason="unknown")
         *values, connection_active, user_usable = row
         found = Resolved(*values)
@@ -129,11 +141,6 @@ class McpCredential(models.Model):
             allowed_ips=addresses.networks(found.allowed_ips),
             blocked_ips=addresses.networks(found.blocked_ips),
         )
-
-    def _fetch(self, digest):
-        self.env.flush_all()
-        self.env.cr.execute(_RESOLVE, [digest, SUPERUSER_ID, self._service_group_ids()])
-        return self.env.cr.fetchone()
 
     @tools.ormcache(cache="groups")
     def _service_group_ids(self):

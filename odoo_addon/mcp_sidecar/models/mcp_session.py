@@ -134,11 +134,11 @@ class McpSession(models.Model):
         return {session_id for (session_id,) in self.env.cr.fetchall()}
 
     def _ended_of(self, row_ids):
-        """The sessions, of those rows, that were ended in Odoo."""
+        """The sessions of those rows. One that was used since has begun anew; what it was at the click has ended."""
         if not row_ids:
             return []
         self.env.cr.execute(
-            "SELECT session_id FROM mcp_session WHERE ended_at IS NOT NULL AND id = ANY(%s) ORDER BY session_id",
+            "SELECT session_id FROM mcp_session WHERE id = ANY(%s) ORDER BY session_id",
             [row_ids],
         )
         return [session_id for (session_id,) in self.env.cr.fetchall()]

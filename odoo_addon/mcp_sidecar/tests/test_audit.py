@@ -2,7 +2,7 @@
 
 import json
 import threading
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 from odoo import api, fields
@@ -218,6 +218,17 @@ class TestAppendCommitted(AuditAsking, CommittedCase):
             self.assertEqual(logs.mapped("status"), ["success", "abandoned"])
             self.assertEqual(logs.mapped("reason"), [False, "unknown"])
             self.assertEqual(logs.mapped("error"), [False, "The sidecar was stopped before Odoo answered."])
+            cr.rollback()
+
+    def test_a_lost_write_may_still_be_in_the_queue(self):
+        unknown = {"call_id": "0b7e9c1e-6f7a-4f0e-9c55-1f2f6a1b2c3d"}
+        young, old = self.lost(unknown), self.lost(unknown)
+        now = datetime.now(UTC)
+        young["time"] = f"{now - timedelta(seconds=50):%Y-%m-%dT%H:%M:%S}.000Z"
+        old["time"] = f"{now - timedelta(seconds=70):%Y-%m-%dT%H:%M:%S}.000Z"
+        with self.cursor() as cr:
+            answer = self.append(young, old, env=self.env(cr=cr))
+            self.assertEqual(answer, {"stored": 1, "pending": [young["id"]]})
             cr.rollback()
 
     def _delete(self):

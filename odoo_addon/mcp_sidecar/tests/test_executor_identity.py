@@ -46,7 +46,7 @@ class TestExecutorIdentity(GatewayCase):
 
     def test_nobody_becomes_the_superuser(self):
         who = self.env["mcp.credential"]._resolve(self.proof)._replace(user_id=SUPERUSER_ID)
-        with patch.object(type(self.env["mcp.credential"]), "_resolve", lambda *args: who):
+        with patch.object(type(self.env["mcp.credential"]), "_resolved", lambda *args: who):
             fault = self.fault(search("res.partner"))
         self.assert_fault(fault, "unauthenticated", reason="user")
 
