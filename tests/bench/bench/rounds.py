@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.generator import load
@@ -20,11 +20,18 @@ class Effort:
     rounds: int
     seconds: float
     flips: int
+    # Two figures that are nearly the same are told apart by many short rounds, not by few long ones.
+    fine_rounds: int
     clients: tuple[int, ...] = (1, 4, 16)
 
+    def fine(self) -> Effort:
+        """The same, in many short rounds."""
+        return replace(self, rounds=self.fine_rounds, seconds=FINE_SECONDS)
 
-FULL = Effort(rounds=5, seconds=2.0, flips=100)
-QUICK = Effort(rounds=1, seconds=0.7, flips=5)
+
+FINE_SECONDS = 1.0
+FULL = Effort(rounds=5, seconds=2.0, flips=100, fine_rounds=30)
+QUICK = Effort(rounds=1, seconds=0.7, flips=5, fine_rounds=2)
 # Bounds a runaway: no target answers so many in the time.
 MAX_CALLS = 400_000
 

@@ -54,6 +54,8 @@ class Suite:
             everyone = [base, ours, *others]
             for clients in self._effort.clients:
                 found = self._measure(question.title, everyone, clients)
+                if question is SMALL and clients == 1:
+                    found |= measure(f"{question.title}, closely", [base, ours], clients, self._effort.fine())
                 self._call_lines(question, clients, found)
             self._sizes(question, everyone, found)
             if question is SMALL:
