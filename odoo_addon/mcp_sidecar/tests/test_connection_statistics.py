@@ -1,13 +1,11 @@
-import uuid
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from odoo import fields
 from odoo.tests import tagged
 
+from .audit_common import REPLICA, entry, session
 from .gateway_common import GatewayCase
-
-REPLICA = "5d1c2a34-9e8b-4c6d-8f10-2b3c4d5e6f70"
 
 
 def instant(moment):
@@ -26,44 +24,13 @@ class TestConnectionStatistics(GatewayCase):
         cls.other = cls.env["mcp.connection"].create({"name": "Other", "user_id": cls.admin.id})
 
     def log(self, connection, when=None, **changes):
-        entry = {
-            "id": str(uuid.uuid4()),
-            "time": instant(when or datetime.now(UTC)),
-            "method": "tools/call",
-            "tool": "search_read",
-            "model": "res.partner",
-            "res_ids": [],
-            "connection": connection.id,
-            "user": connection.user_id.id,
-            "session": None,
-            "client": "claude-code 2.1.0",
-            "ip": "203.0.113.9",
-            "status": "success",
-            "reason": None,
-            "error": None,
-            "duration_ms": 12,
-            "count": 1,
-            "call_id": None,
-            "request": None,
-            "response": None,
-        }
-        self.ask("append_audit", {"replica": REPLICA, "entries": [entry | changes]})
+        told = {"connection": connection.id, "user": connection.user_id.id, "time": instant(when or datetime.now(UTC))}
+        self.ask("append_audit", {"replica": REPLICA, "entries": [entry(**told | changes)]})
 
     def open_session(self, connection, live=True):
         now = instant(datetime.now(UTC))
-        session = {
-            "session": str(uuid.uuid4()),
-            "connection": connection.id,
-            "user": connection.user_id.id,
-            "client": "claude-code 2.1.0",
-            "ip": "203.0.113.9",
-            "era": "legacy",
-            "created": now,
-            "last_activity": now,
-            "requests": 1,
-            "live": live,
-        }
-        self.ask("sync_sessions", {"replica": REPLICA, "complete": False, "sessions": [session]})
+        told = session(connection, created=now, last_activity=now, live=live)
+        self.ask("sync_sessions", {"replica": REPLICA, "complete": False, "sessions": [told]})
 
     def found(self, action, person):
         return self.env[action["res_model"]].with_user(person).with_context(action["context"]).search(action["domain"])
