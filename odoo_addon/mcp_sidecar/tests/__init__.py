@@ -12,6 +12,7 @@ from . import test_settings
 from . import test_snippets
 from . import test_ui
 from . import test_wizard
+from . import test_translations
 from . import test_gateway
 from . import test_gateway_shapes
 from . import test_gateway_transaction
