@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::Failure;
 use super::{Error, Options};
+
+/// Names the database to Odoo's HTTP layer. Without it each request makes Odoo list all databases, for which
+/// it opens and closes a PostgreSQL connection, unless it was started with database names and no filter.
+const DATABASE: HeaderName = HeaderName::from_static("x-odoo-database");
 
 /// The connections to Odoo.
 #[derive(Debug)]
@@ -24,8 +28,9 @@ impl Http {
     pub(super) fn new(options: &Options, encrypted: bool) -> Result<Self, Error> {
         // Reasons: the prefork server speaks HTTP/1.0; an answer from near needs no compression; a
         // redirect would carry the key elsewhere.
+        let headers = headers(&options.database);
         let builder = || {
-            let builder = reqwest::Client::builder();
+            let builder = reqwest::Client::builder().default_headers(headers.clone());
             // The system's certificates take long to load: not for a server that is reached without TLS.
             let builder = if encrypted { builder } else { builder.tls_certs_only([]) };
             builder
@@ -57,8 +62,7 @@ impl Http {
     ) -> Result<String, Failure> {
         let client = if fresh { &self.fresh } else { &self.pooled };
         let exchange = async {
-            let request = client.post(url).header(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-            let response = request.body(body).send().await.map_err(|error| unanswered(&error))?;
+            let response = client.post(url).body(body).send().await.map_err(|error| unanswered(&error))?;
             match response.status() {
                 StatusCode::OK => self.read(response).await,
                 StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
@@ -88,6 +92,16 @@ impl Http {
         }
         String::from_utf8(body).map_err(|_| Failure::Unusable)
     }
+}
+
+/// What each request carries. Odoo reads headers as Latin-1: a name beyond ASCII would arrive as another one,
+/// and is left to the body, which names the database anyway.
+fn headers(database: &str) -> HeaderMap {
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/xml"))]);
+    if let Ok(database) = HeaderValue::from_str(database) {
+        headers.insert(DATABASE, database);
+    }
+    headers
 }
 
 fn unanswered(error: &reqwest::Error) -> Failure {

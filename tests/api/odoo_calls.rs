@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use odoo_mcp_sidecar::config::odoo::Odoo;
 use odoo_mcp_sidecar::odoo::gateway::{Answer, FaultCode};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use serde_json::{Value, json};
@@ -48,6 +49,24 @@ async fn a_request_reaches_odoo_to_the_letter() {
     let body = &odoo.calls().pop().unwrap().body;
     let forbidden = |c: char| (c < ' ' && c != '\n') || c == '\u{FFFE}' || c == '\u{FFFF}';
     assert!(!body.contains(forbidden));
+}
+
+#[tokio::test]
+async fn each_request_names_the_database_in_its_header() {
+    let odoo = FakeOdoo::start().await;
+    client(&odoo).read(&read_call()).await.unwrap();
+    let named: Vec<_> = odoo.calls().into_iter().map(|call| (call.service, call.database)).collect();
+    assert_eq!(named, [("common", Some("fake".into())), ("object", Some("fake".into()))]);
+}
+
+#[tokio::test]
+async fn a_name_that_no_header_can_carry_stays_in_the_body() {
+    let odoo = FakeOdoo::start().await;
+    let unusual = Client::new(Odoo { database: "größe\n".into(), ..options(&odoo) }).unwrap();
+    unusual.read(&read_call()).await.unwrap();
+    let call = odoo.calls().pop().unwrap();
+    assert_eq!(call.database, None);
+    assert!(call.body.contains("größe"));
 }
 
 #[tokio::test]

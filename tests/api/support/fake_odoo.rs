@@ -78,8 +78,17 @@ pub struct Recorded {
     pub service: &'static str,
     pub method: String,
     pub request: Value,
+    /// The database that the header names.
+    pub database: Option<String>,
     /// The whole XML.
     pub body: String,
+}
+
+/// A request as it came in.
+struct Request {
+    path: String,
+    database: Option<String>,
+    body: String,
 }
 
 type Handler = Arc<dyn Fn(Value) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
@@ -361,11 +370,14 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::new();
     for served in 0_usize.. {
-        let Some((path, body)) = read_request(&mut stream, &mut buffer).await else { return };
+        let Some(Request { path, database, body }) = read_request(&mut stream, &mut buffer).await else {
+            return;
+        };
         let mut values = values_of(&body).into_iter();
         let mut next = || values.next().unwrap_or_default();
         let (reply, trouble) = if path.ends_with("/common") {
-            shared.record("common", "authenticate", Value::Null, body);
+            let (method, request) = ("authenticate".to_owned(), Value::Null);
+            shared.record(Recorded { service: "common", method, request, database, body });
             let uid = shared.uid.load(Ordering::SeqCst);
             let value = if uid > 0 { format!("<int>{uid}</int>") } else { "<boolean>0</boolean>".into() };
             (answer_xml(&value), None)
@@ -380,7 +392,13 @@ async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
                 }
                 trouble = None;
             }
-            shared.record("object", &method, request.clone(), body);
+            shared.record(Recorded {
+                service: "object",
+                method: method.clone(),
+                request: request.clone(),
+                database,
+                body,
+            });
             if uid != shared.uid.load(Ordering::SeqCst).to_string() {
                 (fault_xml(3, "Access Denied"), None)
             } else {
@@ -435,8 +453,8 @@ async fn respond(shared: &Shared, stream: &mut TcpStream, xml: String, trouble: 
     written.is_ok() && keep && !cut
 }
 
-/// Path and body of the next request; none where the connection ended.
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String, String)> {
+/// The next request; none where the connection ended.
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     let end = loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             break end + 4;
@@ -446,11 +464,11 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(S
         }
     };
     let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
-    let length = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .map_or(0, |(_, value)| value.trim().parse::<usize>().expect("a length"));
+    let header = |wanted: &str| {
+        let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+        headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim().to_owned())
+    };
+    let length = header("content-length").map_or(0, |value| value.parse::<usize>().expect("a length"));
     while buffer.len() < end + length {
         if stream.read_buf(buffer).await.ok()? == 0 {
             return None;
@@ -459,7 +477,8 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(S
     let rest = buffer.split_off(end + length);
     let request = std::mem::replace(buffer, rest);
     let path = head.split(' ').nth(1)?.to_owned();
-    Some((path, String::from_utf8(request[end..].to_vec()).expect("UTF-8")))
+    let body = String::from_utf8(request[end..].to_vec()).expect("UTF-8");
+    Some(Request { path, database: header("x-odoo-database"), body })
 }
 
 // === XML-RPC ===
@@ -531,8 +550,8 @@ fn settings() -> Value {
 }
 
 impl Shared {
-    fn record(&self, service: &'static str, method: &str, request: Value, body: String) {
-        self.calls.lock().unwrap().push(Recorded { service, method: method.to_owned(), request, body });
+    fn record(&self, call: Recorded) {
+        self.calls.lock().unwrap().push(call);
     }
 
     /// The trouble that this call gets; one that needs a used connection waits for it.
