@@ -25,6 +25,8 @@ const BATCH_MS: u64 = 1_000;
 const SMALL: usize = 100;
 /// The most steps of one.
 const FEW_STEPS: usize = 3;
+/// So many leave together without waiting for another lane.
+const FEW: usize = 4;
 /// Lanes before Odoo has said how many workers it has, and where it has threads instead: they share one
 /// processor.
 const LANES: usize = 2;
@@ -92,11 +94,13 @@ impl Batcher {
 }
 
 impl Line {
-    /// The next to leave together. With several lanes each takes its share, so that none leaves empty.
+    /// The next to leave together: a few at once, as one request more would cost them more than their company;
+    /// of many each lane takes its share.
     fn next(&mut self, most: usize) -> Vec<Waiting> {
         self.waiting.retain(|waiting| !waiting.reply.is_closed());
-        let share = self.waiting.len().div_ceil(self.lanes.max(1)).min(most);
-        self.waiting.drain(..share).collect()
+        let share = self.waiting.len().div_ceil(self.lanes.max(1)).max(FEW).min(most);
+        let leaving = share.min(self.waiting.len());
+        self.waiting.drain(..leaving).collect()
     }
 }
 

@@ -66,12 +66,12 @@ async fn reads_that_find_odoo_busy_leave_together() {
     let (odoo, gate) = gated().await;
     let client = client(&odoo);
     let busy = keep_busy(&odoo, &client).await;
-    let waiting = start_many(&client, 7).await;
+    let waiting = start_many(&client, 11).await;
     assert_eq!((odoo.count("execute"), batches(&odoo)), (2, vec![]));
     gate.add_permits(1);
     // A lane takes its share: the other one will want work as well.
     until("the first batch", || async { !batches(&odoo).is_empty() }).await;
-    assert_eq!(batches(&odoo)[0], 4);
+    assert_eq!(batches(&odoo)[0], 6);
     gate.add_permits(10);
     all_answered(busy).await;
     all_answered(waiting).await;
@@ -79,6 +79,20 @@ async fn reads_that_find_odoo_busy_leave_together() {
     let before = odoo.count("execute");
     client.read_shared(read_call()).await.unwrap();
     assert_eq!(odoo.count("execute"), before + 1);
+}
+
+#[tokio::test]
+async fn a_few_do_not_wait_for_another_lane() {
+    let (odoo, gate) = gated().await;
+    let client = client(&odoo);
+    let busy = keep_busy(&odoo, &client).await;
+    let waiting = start_many(&client, 4).await;
+    gate.add_permits(1);
+    // The other lane stays shut: whoever is answered left with the first.
+    all_answered(waiting).await;
+    assert_eq!(batches(&odoo), [4]);
+    gate.add_permits(1);
+    all_answered(busy).await;
 }
 
 #[tokio::test]
@@ -119,11 +133,14 @@ async fn as_many_lanes_as_odoo_has_workers() {
     let waiting = start_many(&client, 3).await;
     odoo.set_workers(4);
     client.hello(&hello).await.unwrap();
-    // Two of those who waited go at once, on the new lanes.
-    until("four are in Odoo", || async { odoo.count("execute") + odoo.count("execute_batch") == 4 }).await;
+    // Those who waited go at once, on a new lane.
+    all_answered(waiting).await;
+    let more = start_many(&client, 3).await;
+    until("four are in Odoo", || async { odoo.count("execute") == 4 }).await;
     gate.add_permits(10);
     all_answered(busy).await;
-    all_answered(waiting).await;
+    all_answered(more).await;
+    assert_eq!((odoo.count("execute"), batches(&odoo)), (5, vec![3]));
 }
 
 #[tokio::test]
