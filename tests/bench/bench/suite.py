@@ -51,16 +51,17 @@ class Suite:
             base, rows = targets.raw(self._odoo, api_key, question)
             ours = targets.sidecar(self._stack.mcp_url, [key], question, rows)
             others = [target for peer in self._peers if (target := targets.peer(peer, question, rows))]
-            everyone = [base, ours, *others]
+            named = targets.named(base, self._odoo.database)
+            everyone = [base, named, ours, *others]
             for clients in self._effort.clients:
                 found = self._measure(question.title, everyone, clients)
                 if question is SMALL and clients == 1:
-                    found |= measure(f"{question.title}, closely", [base, ours], clients, self._effort.fine())
+                    found |= measure(f"{question.title}, closely", [base, named, ours], clients, self._effort.fine())
                 self._call_lines(question, clients, found)
             self._sizes(question, everyone, found)
             if question is SMALL:
-                self._unbatched(base, key, rows)
-                self._many_users(base, rows)
+                self._unbatched([base, named], key, rows)
+                self._many_users([base, named], rows)
 
     def _call_lines(self, question: Question, clients: int, found: dict[str, Any]) -> None:
         title = f"{question.title}, {_clients(clients)}"
@@ -72,22 +73,27 @@ class Suite:
             self._line(f"{title}, batched", "calls/s", "rps", found, "raw", at_least=3.0)
         else:
             self._line(title, "calls/s", "rps", found, "raw")
+        self._line(f"{title}, p50", "ms", "p50_ms", found, "raw, named")
+        self._line(title, "calls/s", "rps", found, "raw, named")
 
-    def _unbatched(self, base: targets.Target, key: str, rows: targets.Rows) -> None:
+    def _unbatched(self, bases: list[targets.Target], key: str, rows: targets.Rows) -> None:
         if not self._stack.sidecar_pid:
             return
         clients = max(self._effort.clients)
         with startup.unbatched(self._stack.sidecar_pid) as url:
             ours = targets.sidecar(url, [key], SMALL, rows)
-            found = self._measure(f"{SMALL.title}, unbatched", [base, ours], clients)
-        self._line(f"{SMALL.title}, {_clients(clients)}, unbatched", "calls/s", "rps", found, "raw", at_least=1.1)
+            found = self._measure(f"{SMALL.title}, unbatched", [*bases, ours], clients)
+        title = f"{SMALL.title}, {_clients(clients)}, unbatched"
+        self._line(title, "calls/s", "rps", found, "raw", at_least=1.1)
+        self._line(title, "calls/s", "rps", found, "raw, named")
 
-    def _many_users(self, base: targets.Target, rows: targets.Rows) -> None:
+    def _many_users(self, bases: list[targets.Target], rows: targets.Rows) -> None:
         with connections.users(self._odoo, USERS) as keys:
             ours = targets.sidecar(self._stack.mcp_url, keys, SMALL, rows)
-            found = self._measure(f"{SMALL.title}, {USERS} users", [base, ours], USERS)
+            found = self._measure(f"{SMALL.title}, {USERS} users", [*bases, ours], USERS)
         title = f"{SMALL.title}, {USERS} clients, as many users, batched"
         self._line(title, "calls/s", "rps", found, "raw", at_least=2.0)
+        self._line(title, "calls/s", "rps", found, "raw, named")
 
     def _sizes(self, question: Question, everyone: list[targets.Target], found: dict[str, Any]) -> None:
         ratios = {target.name: target.text_ratio for target in everyone}
