@@ -8,12 +8,13 @@
 //! what it could not do in that time, or because the batch failed as a whole, is asked again alone.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::Error;
 use super::client::{Client, Deadline};
@@ -21,6 +22,8 @@ use super::gateway::{Answer, Call, FaultCode, Step};
 
 /// The time in Odoo that a whole batch gets.
 const BATCH_MS: u64 = 1_000;
+/// How long a request has a lane for itself.
+const HELD: Duration = Duration::from_millis(BATCH_MS);
 /// The most rows or records that a small read asks for.
 const SMALL: usize = 100;
 /// The most steps of one.
@@ -57,6 +60,19 @@ type Later = oneshot::Receiver<Result<Answer, Error>>;
 
 /// A request on its way. Dropped, it lets those go who wait.
 struct Lane(Arc<Client>);
+
+impl Lane {
+    /// Holds the lane while the request is under way, but no longer than a batch may take: what is slow keeps
+    /// one worker of Odoo busy, and those who wait may find another one idle.
+    async fn hold<T>(self, request: impl Future<Output = T>) -> T {
+        let mut request = pin!(request);
+        if let Ok(done) = timeout(HELD, &mut request).await {
+            return done;
+        }
+        drop(self);
+        request.await
+    }
+}
 
 impl Drop for Lane {
     fn drop(&mut self) {
@@ -127,10 +143,7 @@ impl Client {
             return self.read_within(&call, deadline).await;
         }
         match self.batcher.join(call, deadline) {
-            Ok(call) => {
-                let _lane = Lane(Arc::clone(self));
-                self.read_within(&call, deadline).await
-            }
+            Ok(call) => Lane(Arc::clone(self)).hold(self.read_within(&call, deadline)).await,
             Err(answer) => match timeout_at(deadline.http, answer).await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(_)) => Err(Error::Unreachable),
@@ -164,7 +177,8 @@ impl Client {
         let lane = Lane(Arc::clone(self));
         // Without a runtime the process is ending; those who wait are dropped like all else.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { lane.0.carry(group).await });
+            let client = Arc::clone(self);
+            runtime.spawn(lane.hold(async move { client.carry(group).await }));
         }
     }
 

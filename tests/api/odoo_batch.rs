@@ -96,6 +96,21 @@ async fn a_few_do_not_wait_for_another_lane() {
 }
 
 #[tokio::test]
+async fn slow_reads_do_not_keep_the_others_waiting() {
+    let (odoo, gate) = gated().await;
+    let client = client(&odoo);
+    let slow = keep_busy(&odoo, &client).await;
+    // The gate stays shut: whoever is answered went past those who are slow.
+    let waiting = start_many(&client, 3).await;
+    all_answered(waiting).await;
+    let alone = start_many(&client, 2).await;
+    until("their lanes are free again", || async { odoo.count("execute") == 4 }).await;
+    gate.add_permits(4);
+    all_answered(slow).await;
+    all_answered(alone).await;
+}
+
+#[tokio::test]
 async fn a_batch_is_no_larger_than_the_settings_say_and_one_means_none() {
     let (odoo, gate) = gated().await;
     let client =
