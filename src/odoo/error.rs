@@ -28,6 +28,9 @@ pub enum Error {
     /// Odoo knows neither the service user nor its key, or the database.
     #[error("Odoo refused the service account of the sidecar")]
     ServiceLogin,
+    /// What answers at the address of Odoo is something else.
+    #[error("the address of Odoo in the settings answers with HTTP status {0}, as Odoo would not")]
+    NotOdoo(u16),
     /// The address of Odoo in the settings is not a usable URL, or no connection pool can be made of them.
     #[error("the address of Odoo in the settings is not usable")]
     Setup,
@@ -44,6 +47,7 @@ impl Error {
             Self::BadAnswer => "bad_answer".to_owned(),
             Self::Lost => "unknown".to_owned(),
             Self::ServiceLogin => "service_login".to_owned(),
+            Self::NotOdoo(_) => "not_odoo".to_owned(),
             Self::Setup => "setup".to_owned(),
         }
     }

@@ -17,6 +17,8 @@ pub(super) enum Failure {
     TimedOut,
     /// A proxy, or Odoo, answered that Odoo is away or too busy; the request may have reached Odoo.
     Overloaded,
+    /// What answers at the address refused with this status, as Odoo would not: nothing was done.
+    NotOdoo(u16),
     /// The answer broke off, was too long, or was no answer of the gateway.
     Unusable,
     /// Odoo rolled back since another transaction was in the way, or its database was.
@@ -42,6 +44,7 @@ impl Failure {
             Self::Broken => "connection broke",
             Self::TimedOut => "timed out",
             Self::Overloaded => "overloaded",
+            Self::NotOdoo(_) => "not Odoo",
             Self::Unusable => "unusable answer",
             Self::Contended => "rolled back",
             Self::LoginDenied => "login refused",
@@ -56,6 +59,7 @@ impl Failure {
             Self::Crowded | Self::Overloaded | Self::Contended => Error::Busy,
             Self::TimedOut => Error::TimedOut,
             Self::Broken | Self::Unusable => Error::BadAnswer,
+            Self::NotOdoo(status) => Error::NotOdoo(status),
             Self::LoginDenied => Error::ServiceLogin,
             Self::Refused(fault) => Error::Fault(fault),
         }

@@ -65,9 +65,11 @@ impl Http {
             let response = client.post(url).body(body).send().await.map_err(|error| unanswered(&error))?;
             match response.status() {
                 StatusCode::OK => self.read(response).await,
-                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
-                    Err(Failure::Overloaded)
-                }
+                StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT => Err(Failure::Overloaded),
+                status if is_turned_away(status) => Err(Failure::NotOdoo(status.as_u16())),
                 status => {
                     tracing::debug!(status = status.as_u16(), "Odoo answered with an unexpected status");
                     Err(Failure::Unusable)
@@ -102,6 +104,11 @@ fn headers(database: &str) -> HeaderMap {
         headers.insert(DATABASE, database);
     }
     headers
+}
+
+/// Whoever answers so has not carried out the request, and is not Odoo's XML-RPC.
+fn is_turned_away(status: StatusCode) -> bool {
+    status.is_redirection() || matches!(status.as_u16(), 401 | 403 | 404 | 405)
 }
 
 fn unanswered(error: &reqwest::Error) -> Failure {

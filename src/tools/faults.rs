@@ -53,7 +53,7 @@ pub(super) fn explain(error: &Error, doing: Doing, seen: Seen<'_>) -> String {
         Error::Fault(fault) => explain_fault(fault, seen),
         Error::Unreachable => format!("Odoo cannot be reached, so nothing was done. {TEMPORARY}"),
         Error::Busy => format!("Odoo is too busy, so nothing was done. {TEMPORARY}"),
-        Error::Setup | Error::ServiceLogin => {
+        Error::Setup | Error::ServiceLogin | Error::NotOdoo(_) => {
             "This server is not set up rightly to reach Odoo; an administrator has to put that \
                                 right, repeating the call does not help."
                 .to_owned()

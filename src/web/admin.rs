@@ -32,7 +32,8 @@ pub fn readyz(edge: &Edge) -> Response {
     match reason {
         None => reply::json(StatusCode::OK, &json!({"status": "ready"})),
         Some(reason) => {
-            reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "not_ready", "reason": reason}))
+            let answer = json!({"status": "not_ready", "reason": reason, "trouble": edge.mirror.trouble()});
+            reply::json(StatusCode::SERVICE_UNAVAILABLE, &answer)
         }
     }
 }

@@ -140,13 +140,21 @@ async fn unusable_answers_are_refused_without_harm() {
         Trouble::Body("\u{0}\u{1}garbage<<<&&&".into()),
         Trouble::Body("<!DOCTYPE x [<!ENTITY a 'b'>]><methodResponse/>".into()),
         Trouble::Http(500),
-        Trouble::Http(404),
-        Trouble::Http(302),
+        Trouble::Http(418),
     ];
     for trouble in troubles {
         let (answer, odoo) = read_with(trouble.clone()).await;
         assert!(matches!(answer, Err(Error::BadAnswer)), "{trouble:?}: {answer:?}");
         assert_eq!(odoo.count("execute"), 1, "{trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_turns_requests_away_is_not_odoo() {
+    for status in [302, 401, 403, 404, 405] {
+        let (answer, odoo) = read_with(Trouble::Http(status)).await;
+        assert!(matches!(answer, Err(Error::NotOdoo(found)) if found == status), "{answer:?}");
+        assert_eq!(odoo.count("execute"), 1, "{status}");
     }
 }
 
