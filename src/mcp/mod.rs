@@ -20,6 +20,7 @@ mod handler;
 mod info;
 mod ledger;
 mod listing;
+mod misfit;
 mod sessions;
 mod teller;
 
@@ -28,6 +29,7 @@ pub use caller::Caller;
 pub use endpoint::{Endpoint, Lane, Visit};
 pub use handler::{Handler, UNACCOUNTED};
 pub use ledger::Ledger;
+pub use misfit::misfit;
 pub use sessions::Sessions;
 pub use teller::{Register, Row, Unheard};
 

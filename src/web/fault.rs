@@ -48,6 +48,10 @@ pub enum Fault {
     Invalid {
         message: Cow<'static, str>,
     },
+    /// The parameters of the method are none that it takes.
+    Params {
+        message: Cow<'static, str>,
+    },
     /// Several messages in one body.
     Batch,
     TooLarge {
@@ -108,7 +112,7 @@ impl Fault {
             Self::Disabled => row(StatusCode::SERVICE_UNAVAILABLE, 1001, "disabled",
                 "MCP server is disabled by the administrator".into()),
             Self::Unknown => row(StatusCode::SERVICE_UNAVAILABLE, 1002, "settings_unknown",
-                "Odoo cannot be reached, so it is not known whether the MCP server is enabled; try again later".into()),
+                "Odoo does not confirm that the MCP server is enabled; try again later, and tell the administrator if it lasts".into()),
             Self::Unreachable => row(StatusCode::SERVICE_UNAVAILABLE, 1002, "odoo_unreachable",
                 "Odoo cannot be reached to check the credential; try again later".into()),
             Self::Unauthorized { reason, message, .. } =>
@@ -126,6 +130,7 @@ impl Fault {
                 "The body is not valid JSON".into()),
             Self::Invalid { message } => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "invalid_request",
                 message.clone()),
+            Self::Params { message } => row(StatusCode::BAD_REQUEST, -32602, "invalid_params", message.clone()),
             Self::Batch => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "batch",
                 "Batches are not served: send one message in each request".into()),
             Self::TooLarge { most } => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, "body_too_large",

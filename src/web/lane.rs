@@ -23,6 +23,8 @@ const MODERN: &str = "2026-07-28";
 /// Revisions of the legacy era that are served.
 const LEGACY: [&str; 2] = ["2025-06-18", "2025-11-25"];
 
+const NO_META: &str = "params._meta needs io.modelcontextprotocol/protocolVersion";
+
 /// When a session may have been given up.
 const LATER: Duration = Duration::from_secs(60);
 
@@ -77,7 +79,12 @@ pub fn post(
         }
         return road(Lane::Full, Some(reserve(endpoint, caller.principal.connection)?));
     }
+    one_version(headers)?;
     if is_modern(message, headers) {
+        if message.version.is_none() && version(headers).is_none() {
+            // Of server/discover alone rmcp would not know the era, and ask for a session.
+            return Err(Fault::Params { message: NO_META.into() });
+        }
         headers.remove(SESSION);
         return road(Lane::Full, None);
     }
@@ -96,6 +103,7 @@ pub fn session(headers: &mut HeaderMap, activity: Option<Arc<Activity>>) -> Resu
     if version(headers).is_some_and(|version| version >= MODERN) {
         return Err(Fault::Method { allow: "POST" });
     }
+    one_version(headers)?;
     check_version(headers)?;
     enter(headers, activity.as_ref())?;
     activity.ok_or_else(no_session_id)
@@ -131,6 +139,16 @@ fn is_modern(message: &Message, headers: &HeaderMap) -> bool {
 
 fn version(headers: &HeaderMap) -> Option<&str> {
     headers.get(VERSION).map(|value| value.to_str().unwrap_or(""))
+}
+
+/// Named twice and differently, one of them was not what the request is judged by.
+fn one_version(headers: &HeaderMap) -> Result<(), Fault> {
+    let mut versions = headers.get_all(VERSION).iter();
+    let first = versions.next();
+    if versions.all(|version| Some(version) == first) {
+        return Ok(());
+    }
+    Err(Fault::Invalid { message: "MCP-Protocol-Version is named twice".into() })
 }
 
 /// Without the header, 2025-03-26 would have to be assumed; clients of the revisions that are served here

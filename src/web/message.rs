@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::fault::{Fault, Refusal};
-use crate::mcp::client_text;
+use crate::mcp::{client_text, misfit};
 
 /// What sort of message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +32,15 @@ pub struct Message {
     pub version: Option<String>,
     /// Name and version of the client, where the message tells them.
     pub client: Option<String>,
+    /// Why its parameters cannot be served, where rmcp would not say it or not see it.
+    pub misfit: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
     jsonrpc: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "given")]
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     method: Option<&'a RawValue>,
@@ -88,7 +90,8 @@ impl Message {
             return Err(not_an_object(body, first).of(None));
         }
         let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| told(&error).of(None))?;
-        let id = envelope.id.map(value);
+        // An answer may have no id to name; a request with null would pass for a notification.
+        let id = envelope.id.map(value).filter(|id| envelope.method.is_some() || !id.is_null());
         let invalid = |message: &'static str, id: Option<Value>| {
             Fault::Invalid { message: message.into() }.of(id.filter(is_id))
         };
@@ -113,7 +116,8 @@ impl Message {
         let (name, version) = (params.name.and_then(text), meta.version.and_then(text));
         let client = if method.as_deref() == Some("initialize") { params.client } else { meta.client };
         let client = client.and_then(client_of);
-        Ok(Self { kind, id, method, name, version, client })
+        let misfit = method.as_deref().and_then(|method| misfit(method, envelope.params));
+        Ok(Self { kind, id, method, name, version, client, misfit })
     }
 
     pub fn is(&self, method: &str) -> bool {
@@ -136,6 +140,11 @@ fn told(error: &serde_json::Error) -> Fault {
     } else {
         Fault::Parse
     }
+}
+
+/// A member that is there, null included.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 fn is_id(id: &Value) -> bool {
@@ -209,6 +218,7 @@ mod tests {
         let kind = |body| read(body).unwrap().kind;
         assert_eq!(kind(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), Kind::Notification);
         assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Kind::Response);
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":null,"error":{}}"#), Kind::Response);
         assert_eq!(kind(r#"{"jsonrpc":"2.0","id":0,"method":"ping"}"#), Kind::Request);
     }
 
@@ -226,6 +236,7 @@ mod tests {
             r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
             r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
             r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"tools/list"}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"a","method":"b"}"#,

@@ -50,6 +50,7 @@ impl End {
 pub async fn answer<H>(
     raw: Raw<Body>,
     id: Option<&Value>,
+    asked: &Bytes,
     held: H,
     end: Option<End>,
     entry: Arc<Entry>,
@@ -73,7 +74,7 @@ where
     }
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if parts.status.as_u16() >= 400 && !is(&parts.headers, "application/json") {
-        return refuse(&fault(parts.status, &body), id, &entry);
+        return refuse(&fault(parts.status, &body, asked), id, &entry);
     }
     if verdict::of_body(&body, &entry) == Some(UNACCOUNTED.0) {
         return refuse(&Fault::AuditFull, id, &entry);
@@ -116,15 +117,13 @@ fn is(headers: &HeaderMap, media_type: &str) -> bool {
     value.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case(media_type)
 }
 
-/// rmcp refuses in plain text.
-fn fault(status: StatusCode, text: &Bytes) -> Fault {
+/// rmcp refuses in plain text. `asked` is what it was asked.
+fn fault(status: StatusCode, text: &Bytes, asked: &Bytes) -> Fault {
     let text = String::from_utf8_lossy(text);
     match status {
         StatusCode::NOT_FOUND => Fault::Session,
         // The media type was checked before: what rmcp could not read has a wrong form.
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            Fault::Invalid { message: "the message has a form that MCP does not know".into() }
-        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Fault::Invalid { message: form_of(asked).into() },
         _ => {
             if status.is_server_error() {
                 tracing::error!(error = %text, "rmcp could not serve a request");
@@ -132,5 +131,14 @@ fn fault(status: StatusCode, text: &Bytes) -> Fault {
             let message = text.strip_prefix("Bad Request: ").unwrap_or(&text).to_owned();
             Fault::Engine { status, message }
         }
+    }
+}
+
+/// What is wrong with a message that rmcp could not read. The edge looks at the outside of a message only: a
+/// half of a surrogate, a number or a depth that no tree can hold shows when all of it is read.
+fn form_of(asked: &Bytes) -> String {
+    match serde_json::from_slice::<Value>(asked) {
+        Ok(_) => "the message has a form that MCP does not know".to_owned(),
+        Err(error) => format!("the message cannot be read: {error}"),
     }
 }

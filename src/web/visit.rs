@@ -56,6 +56,9 @@ pub async fn post(
         // A call is written down soon, and its count with it.
         receipt.hurry();
     }
+    if let Some(misfit) = &message.misfit {
+        return Err(with_id(Fault::Params { message: misfit.clone().into() }));
+    }
     let Road { lane, reservation } =
         lane::post(&edge.endpoint, &message, &mut headers, &caller).map_err(with_id)?;
     let ticket = caller.activity.as_ref().map(|activity| {
@@ -76,12 +79,13 @@ pub async fn post(
         caller.permit = permit.clone();
         caller.audit = Some(Arc::clone(&entry));
     }
+    let asked = body.clone();
     let request = lane::request(method, headers, body);
     tracing::debug!(%connection, method = message.method, tool = message.name, "admitted");
     let answer = edge.endpoint.handle(Visit { caller, lane, reservation, request }).await;
     // What a client has an answer for is counted, even if this process is killed now.
     receipt.kept().await;
-    Ok(relay::answer(answer, id.as_ref(), (permit, ticket, watching), end, entry).await)
+    Ok(relay::answer(answer, id.as_ref(), &asked, (permit, ticket, watching), end, entry).await)
 }
 
 /// What the audit log tells of a message.
@@ -170,7 +174,9 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         let permit = stream_permit(edge, connection).map_err(bare)?;
         let answer = edge.endpoint.handle(visit(headers)).await;
         let watching = edge.mirror.watching();
-        return Ok(relay::answer(answer, None, (permit, ticket, watching), Some(end), entry).await);
+        return Ok(
+            relay::answer(answer, None, &Bytes::new(), (permit, ticket, watching), Some(end), entry).await
+        );
     }
     drop(ticket);
     let answer = edge.endpoint.handle(visit(headers)).await;
@@ -179,5 +185,5 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         entry.end(Verdict::SUCCESS);
         return Ok(reply::empty(StatusCode::NO_CONTENT));
     }
-    Ok(relay::answer(answer, None, (), None, entry).await)
+    Ok(relay::answer(answer, None, &Bytes::new(), (), None, entry).await)
 }

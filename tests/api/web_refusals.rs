@@ -5,8 +5,8 @@ use std::time::Duration;
 use odoo_mcp_sidecar::vocab::Proof;
 use serde_json::{Value, json};
 
-use crate::support::fake_odoo::Reply;
-use crate::support::server::{Answer, LEGACY, Server, initialize, key, request, until};
+use crate::support::fake_odoo::{FakeOdoo, Reply, Trouble};
+use crate::support::server::{Answer, LEGACY, MODERN, Server, initialize, key, modern_body, request, until};
 
 /// What every refusal has in common.
 fn is_refusal(answer: &Answer, status: u16, code: i64, reason: &str, id: Value) {
@@ -62,7 +62,95 @@ async fn unknown_settings_close_the_door() {
     let ready = server.get("/readyz").await;
     assert_eq!(ready.status, 503);
     assert_eq!(ready.json()["reason"], "no_hello");
+    assert_eq!(ready.json()["trouble"], "Odoo cannot be reached");
     assert_eq!(server.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_not_odoo_is_called_so() {
+    let odoo = FakeOdoo::start().await;
+    odoo.set_fault(Some("hello"), Trouble::Http(404), 1_000);
+    let url = odoo.url();
+    let server = Server::unready(|config| config.odoo.url = url, |handler| handler).await;
+    until("the trouble is known", || async {
+        let trouble = server.get("/readyz").await.json()["trouble"].clone();
+        trouble == "the address of Odoo in the settings answers with HTTP status 404, as Odoo would not"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_service_account_is_called_so() {
+    let odoo = FakeOdoo::start().await;
+    odoo.set_uid(0);
+    let url = odoo.url();
+    let server = Server::unready(|config| config.odoo.url = url, |handler| handler).await;
+    until("the trouble is known", || async {
+        let trouble = server.get("/readyz").await.json()["trouble"].clone();
+        trouble == "Odoo refused the service account of the sidecar"
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn parameters_that_are_none_of_the_method_are_named() {
+    let server = Server::start().await;
+    let session = server.session(1).await;
+    for cursor in [json!("abc"), json!(5)] {
+        let params = json!({"cursor": cursor});
+        for asked in [
+            server.modern(1, "tools/list", params.clone()),
+            server.in_session(1, &session, &request("tools/list", params.clone())),
+        ] {
+            let answer = server.ask(asked).await;
+            assert_eq!((answer.status, answer.code()), (400, -32602), "{answer:?}");
+        }
+    }
+    for lacking in ["protocolVersion", "capabilities", "clientInfo"] {
+        let mut opening = initialize(LEGACY);
+        opening["params"].as_object_mut().unwrap().remove(lacking);
+        let answer = server.ask(server.post(1, &opening)).await;
+        assert_eq!((answer.status, answer.code()), (400, -32602), "{answer:?}");
+        assert!(answer.text.contains(&format!("missing field `{lacking}`")), "{answer:?}");
+    }
+    let answer = server.ask(server.post(1, &request("server/discover", json!({})))).await;
+    assert_eq!((answer.status, answer.code()), (400, -32602), "{answer:?}");
+}
+
+#[tokio::test]
+async fn null_is_no_id_and_no_way_past_the_limits() {
+    let server = Server::start().await;
+    server.ask(server.modern(1, "tools/list", Value::Null)).await;
+    let mut nameless = modern_body("tools/list", Value::Null);
+    nameless["id"] = Value::Null;
+    let asked = server.modern(1, "tools/list", Value::Null).body(nameless.to_string());
+    is_refusal(&server.ask(asked).await, 400, -32600, "invalid_request", Value::Null);
+}
+
+#[tokio::test]
+async fn what_no_tree_can_hold_is_named() {
+    let server = Server::start().await;
+    for (odd, cause) in [
+        (r#""\ud83d""#.to_owned(), "hex escape"),
+        ("1e400".to_owned(), "number out of range"),
+        (format!("{}{}", "[".repeat(200), "]".repeat(200)), "recursion limit"),
+    ] {
+        let body = modern_body("tools/call", json!({"name": "get_session", "arguments": {"odd": "ODD"}}));
+        let body = body.to_string().replace("\"ODD\"", &odd);
+        let asked = server.modern(1, "tools/call", json!({"name": "get_session"})).body(body);
+        let answer = server.ask(asked).await;
+        is_refusal(&answer, 400, -32600, "invalid_request", json!(1));
+        assert!(answer.text.contains(cause), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_named_once() {
+    let server = Server::start().await;
+    let twice = |other| server.modern(1, "tools/list", Value::Null).header("mcp-protocol-version", other);
+    let answer = server.ask(twice(LEGACY)).await;
+    is_refusal(&answer, 400, -32600, "invalid_request", json!(1));
+    assert_eq!(server.ask(twice(MODERN)).await.status, 200);
 }
 
 #[tokio::test]

@@ -1,0 +1,68 @@
+//! Parameters that rmcp takes for others or refuses with a sentence about something else.
+
+use rmcp::model::InitializeRequestParams;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct Listing<'a> {
+    #[serde(borrow, default)]
+    cursor: Option<&'a RawValue>,
+}
+
+/// Why the parameters of a method cannot be served.
+pub fn misfit(method: &str, params: Option<&RawValue>) -> Option<String> {
+    match method {
+        "initialize" => opening(params),
+        // The list has one page, so no cursor was ever given out.
+        "tools/list" => {
+            let listing: Listing<'_> = serde_json::from_str(params?.get()).ok()?;
+            listing.cursor.map(|_| "there is no page at this cursor: the list has one page".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// rmcp takes an opening that it cannot read for some request outside of a session.
+fn opening(params: Option<&RawValue>) -> Option<String> {
+    let text = params.map_or("null", RawValue::get);
+    let error = serde_json::from_str::<InitializeRequestParams>(text).err()?;
+    let cause = error.to_string();
+    let cause = cause.split(" at line ").next().unwrap_or_default();
+    Some(format!(
+        "initialize needs protocolVersion, capabilities and clientInfo with name and version: {cause}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: &str, params: &str) -> Option<String> {
+        let raw = RawValue::from_string(params.to_owned()).unwrap();
+        misfit(method, Some(&raw))
+    }
+
+    #[test]
+    fn an_opening_says_what_it_lacks() {
+        let whole =
+            r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}"#;
+        assert_eq!(of("initialize", whole), None);
+        let lacking = r#"{"protocolVersion":"2025-11-25","clientInfo":{"name":"a","version":"1"}}"#;
+        assert!(of("initialize", lacking).unwrap().ends_with("missing field `capabilities`"));
+        let nameless = r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a"}}"#;
+        assert!(of("initialize", nameless).unwrap().ends_with("missing field `version`"));
+        assert!(misfit("initialize", None).is_some());
+    }
+
+    #[test]
+    fn no_cursor_was_ever_given_out() {
+        for cursor in [r#""abc""#, "5", r#""""#, "{}"] {
+            assert!(of("tools/list", &format!(r#"{{"cursor":{cursor}}}"#)).is_some(), "{cursor}");
+        }
+        for params in ["{}", r#"{"cursor":null}"#, r#"{"_meta":{}}"#, "[]"] {
+            assert_eq!(of("tools/list", params), None, "{params}");
+        }
+        assert_eq!(of("tools/call", r#"{"cursor":"abc"}"#), None);
+    }
+}
