@@ -106,6 +106,7 @@ impl ServerHandler for Handler {
         result.ttl_ms = Some(info::TTL_MS);
         // The list depends on scope and policy of the connection.
         result.cache_scope = Some(CacheScope::Private);
+        result.meta = info::signature(&context.meta);
         Ok(result)
     }
 
@@ -124,8 +125,9 @@ impl ServerHandler for Handler {
         };
         let reply = self.run(caller, &spec, request, &context).await?;
         let content = vec![ContentBlock::text(reply.text)];
-        let result =
+        let mut result =
             if reply.is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
+        result.meta = info::signature(&context.meta);
         Ok(result.into())
     }
 
@@ -142,7 +144,7 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Err(not_served::<ListPromptsRequestMethod>())
+        Err(not_served(ListPromptsRequestMethod::VALUE))
     }
 
     async fn list_resources(
@@ -150,7 +152,7 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Err(not_served::<ListResourcesRequestMethod>())
+        Err(not_served(ListResourcesRequestMethod::VALUE))
     }
 
     async fn list_resource_templates(
@@ -158,7 +160,7 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(not_served::<ListResourceTemplatesRequestMethod>())
+        Err(not_served(ListResourceTemplatesRequestMethod::VALUE))
     }
 
     async fn complete(
@@ -166,7 +168,7 @@ impl ServerHandler for Handler {
         _request: CompleteRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        Err(not_served::<CompleteRequestMethod>())
+        Err(not_served(CompleteRequestMethod::VALUE))
     }
 
     async fn on_custom_request(
@@ -180,10 +182,10 @@ impl ServerHandler for Handler {
             let message = format!("the parameters of {} have a wrong form", request.method);
             return Err(ErrorData::invalid_params(message, None));
         }
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
+        Err(not_served(&request.method))
     }
 }
 
-fn not_served<M: ConstString>() -> ErrorData {
-    ErrorData::method_not_found::<M>()
+fn not_served(method: &str) -> ErrorData {
+    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("the method {method} is not served here"), None)
 }

@@ -1,7 +1,8 @@
 //! What the server says of itself, and how a tool is told to a client.
 
 use rmcp::model::{
-    Implementation, MetaObject, ProtocolVersion, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    Implementation, MetaObject, ProtocolVersion, RequestMetaObject, ServerCapabilities, ServerConfig, Tool,
+    ToolAnnotations,
 };
 use serde_json::json;
 
@@ -13,6 +14,8 @@ pub const VERSIONS: &[ProtocolVersion] =
 
 /// How long a client may keep a list, in milliseconds.
 pub const TTL_MS: u64 = 60_000;
+
+const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 const INSTRUCTIONS: &str = "\
 These tools work on one Odoo database, with the access rights of one Odoo user.
@@ -34,10 +37,20 @@ make sure that the user wants exactly that.";
 
 /// The answer to `initialize` and `server/discover`. Only what is really delivered is declared.
 pub fn server() -> ServerConfig {
-    let identity = Implementation::new("odoo-mcp-sidecar", env!("CARGO_PKG_VERSION")).with_title("Odoo");
     ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-        .with_server_info(identity)
+        .with_server_info(identity())
         .with_instructions(INSTRUCTIONS)
+}
+
+/// Who answers: the modern era, which has no handshake, wants it with each result. Nothing for the others.
+pub fn signature(request: &RequestMetaObject) -> Option<MetaObject> {
+    request.protocol_version()?;
+    let identity = serde_json::to_value(identity()).ok()?;
+    Some(MetaObject(serde_json::Map::from_iter([(SERVER_INFO.to_owned(), identity)])))
+}
+
+fn identity() -> Implementation {
+    Implementation::new("odoo-mcp-sidecar", env!("CARGO_PKG_VERSION")).with_title("Odoo")
 }
 
 /// A tool in MCP's words.

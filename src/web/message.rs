@@ -116,7 +116,9 @@ impl Message {
         let (name, version) = (params.name.and_then(text), meta.version.and_then(text));
         let client = if method.as_deref() == Some("initialize") { params.client } else { meta.client };
         let client = client.and_then(client_of);
-        let misfit = method.as_deref().and_then(|method| misfit(method, envelope.params));
+        // The modern era has no `initialize`, whatever its parameters are.
+        let judged = method.as_deref().filter(|method| version.is_none() || *method != "initialize");
+        let misfit = judged.and_then(|method| misfit(method, envelope.params));
         Ok(Self { kind, id, method, name, version, client, misfit })
     }
 

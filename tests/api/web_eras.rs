@@ -22,6 +22,7 @@ async fn a_modern_client_discovers_and_lists() {
     let result = &answer.json()["result"];
     assert_eq!(result["cacheScope"], "private");
     assert_eq!(result["ttlMs"], 60000);
+    assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "odoo-mcp-sidecar");
     assert_eq!(result["resultType"], "complete");
 }
 

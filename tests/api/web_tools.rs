@@ -67,6 +67,10 @@ async fn an_answer_comes_once_and_as_text() {
     assert_eq!(result["content"].as_array().unwrap().len(), 1);
     let text: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
     assert!(text["records"].is_array(), "{text}");
+    assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "odoo-mcp-sidecar");
+    let session = server.session(1).await;
+    let legacy = server.ask(server.in_session(1, &session, &request("tools/call", search()))).await;
+    assert!(legacy.json()["result"].get("_meta").is_none(), "{legacy:?}");
     assert_eq!(server.odoo.requests("execute")[0]["ip"], "127.0.0.1");
 }
 
