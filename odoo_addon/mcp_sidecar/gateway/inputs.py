@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
 
-from . import bearers, confinement, domains, exits, faults
+from . import bearers, confinement, exits, faults, properties
 from .commands import checked_commands
 
 _MAX_INTEGER = 2**31 - 1
@@ -21,15 +21,20 @@ _REFERENCE = re.compile(r"([a-z0-9_.]+),(\d+)")
 
 def checked_values(model, given, creating):
     """The values as Odoo takes them; what doesn't fit is refused with the field and the value."""
-    checked = {}
+    checked, later = {}, {}
     for name, value in given.items():
-        field = _writable_field(model, name, value)
+        field = writable_field(model, name, value)
         _check_bearer(model, name, value)
-        checked[name] = _checked_value(model, field, value, creating)
+        if field.type == "properties" and value is not None:
+            later[field] = value
+        else:
+            checked[name] = _checked_value(model, field, value, creating)
+    for field, value in later.items():
+        checked[field.name] = _checked_properties(model, field, value, checked, creating)
     return checked
 
 
-def _writable_field(model, name, value):
+def writable_field(model, name, value):
     field = model._fields.get(name)
     if field is None:
         raise faults.unknown_field(model._name, name)
@@ -42,6 +47,18 @@ def _writable_field(model, name, value):
         message = f"{name} of {model._name} is computed and can't be written."
         raise faults.invalid_value(model._name, name, value, message)
     return field
+
+
+def _checked_properties(model, field, value, checked, creating):
+    """Properties, once it is known which record defines them."""
+    if not creating:
+        message = f"{field.name} of {model._name} are not set through another record: change the record itself."
+        raise faults.invalid_value(model._name, field.name, value, message)
+    return properties.of_new(model, field, value, checked, checked_property)
+
+
+def checked_property(model, field, value):
+    return _CHECKS[field.type](model, field, value)
 
 
 def _check_bearer(model, name, value):
@@ -161,18 +178,6 @@ def _binary(model, field, value):
     return value
 
 
-def _properties(model, field, value):
-    if confinement.active(model.env.cr):
-        for item in value if isinstance(value, (list, dict)) else ():
-            # by name, or together with the definition
-            name, comodel = (item.get("name"), item.get("comodel")) if isinstance(item, dict) else (item, None)
-            if comodel:
-                confinement.require(model.env.cr, comodel)
-            if isinstance(name, str):
-                domains.check_property(model, f"{field.name}.{name}")
-    return value
-
-
 _CHECKS = {
     "boolean": _boolean,
     "char": _text,
@@ -187,6 +192,5 @@ _CHECKS = {
     "selection": _selection,
     "many2one": _many2one,
     "reference": _reference,
-    "properties": _properties,
     "binary": _binary,
 }
