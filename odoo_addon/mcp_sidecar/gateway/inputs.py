@@ -3,7 +3,6 @@
 import base64
 import binascii
 import re
-import sys
 from datetime import UTC, date, datetime
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
@@ -12,6 +11,11 @@ from . import bearers, confinement, exits, faults, properties
 from .commands import checked_commands
 
 _MAX_INTEGER = 2**31 - 1
+# Odoo multiplies what it rounds by up to 10^16, which must not pass the greatest float.
+_MAX_NUMBER = 1e290
+# Odoo's texts of dates have no leading zeros; and each zone's time of an instant has to be one as well.
+_FIRST = date(1000, 1, 1)
+_LAST_OF_INSTANTS = date(9999, 12, 30)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?",
     re.IGNORECASE,
@@ -107,17 +111,21 @@ def _integer(model, field, value):
 
 
 def _float(model, field, value):
-    # an integer of JSON may be greater than any float
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _refuse(model, field, value, "a number")
+    if not abs(value) <= _MAX_NUMBER:
+        raise _refuse(model, field, value, f"a number between {-_MAX_NUMBER:g} and {_MAX_NUMBER:g}")
     return value
 
 
 def _date(model, field, value):
     try:
-        return date.fromisoformat(value).isoformat() if len(value) == 10 else _not_a_date()
+        day = date.fromisoformat(value) if len(value) == 10 else _not_a_date()
     except (TypeError, ValueError) as exc:
         raise _refuse(model, field, value, "a date such as 2026-11-22") from exc
+    if day < _FIRST:
+        raise _refuse(model, field, value, f"a date from {_FIRST} on")
+    return day.isoformat()
 
 
 def _not_a_date():
@@ -133,6 +141,8 @@ def _datetime(model, field, value):
         instant = instant.astimezone(UTC) if instant.tzinfo else instant
     except (ValueError, OverflowError) as exc:
         raise _refuse(model, field, value, "an instant that exists") from exc
+    if not _FIRST <= instant.date() <= _LAST_OF_INSTANTS:
+        raise _refuse(model, field, value, f"an instant from {_FIRST} to {_LAST_OF_INSTANTS}")
     return instant.strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -116,6 +116,31 @@ class TestExecutorWrites(WritesCase):
                     fault = self.not_put(write("res.partner", self.partner.ids, **{field: value}))
                     self.assert_fault(fault, "invalid_value", model="res.partner", field=field)
 
+    def test_numbers_that_odoo_can_not_round(self):
+        for value in (1e308, -1e308, 1.1e290):
+            fault = self.not_put(write("res.partner", self.partner.ids, partner_latitude=value))
+            self.assert_fault(fault, "invalid_value", model="res.partner", field="partner_latitude")
+        message = "res.partner.partner_latitude takes a number between -1e+290 and 1e+290."
+        self.assertEqual(fault.message, message)
+        self.put(write("res.partner", self.partner.ids, partner_latitude=1e290))
+        self.assertGreater(self.partner.partner_latitude, 9e289)
+
+    def test_instants_and_dates_that_odoo_can_not_tell(self):
+        cron = self.env.ref("base.autovacuum_job")
+        for value in ("0001-01-01T00:00:00Z", "1000-01-01T00:00:00+02:00", "9999-12-31T00:00:00Z"):
+            fault = self.not_put(write("ir.cron", cron.ids, nextcall=value))
+            self.assert_fault(fault, "invalid_value", model="ir.cron", field="nextcall", value=value)
+        self.assertEqual(fault.message, "ir.cron.nextcall takes an instant from 1000-01-01 to 9999-12-30.")
+        for value in ("0999-12-31T23:30:00-01:00", "9999-12-31T00:30:00+01:00"):
+            self.put(write("ir.cron", cron.ids, nextcall=value))
+        self.assertEqual(str(cron.nextcall), "9999-12-30 23:30:00")
+        rate = create(
+            "res.currency.rate", {"currency_id": self.env.ref("base.EUR").id, "name": "0999-12-31", "rate": 2}
+        )
+        fault = self.not_put(rate)
+        self.assert_fault(fault, "invalid_value", field="name", value="0999-12-31")
+        self.assertEqual(fault.message, "res.currency.rate.name takes a date from 1000-01-01 on.")
+
     def test_the_contracts_own_sentence_for_a_selection(self):
         fault = self.not_put(write("res.partner", self.partner.ids, type="home"))
         self.assert_fault(fault, "invalid_value", model="res.partner", field="type", value="home")
