@@ -13,6 +13,8 @@ KINDS = (ValueError, TypeError, KeyError)
 
 # Beside Odoo's `orm` package: what other addons put into every model, and what of it they do with their own hands.
 _ORM_TOO = ("odoo.addons.web.models.models", "odoo.addons.mcp_sidecar.models.base")
+# Here the ORM has a value computed, and complains of the code that does it.
+_COMPUTING = ("__get__", "compute_value", "recompute")
 _LONGEST = 300
 
 
@@ -43,7 +45,7 @@ def _is_orms_own(base, exc):
 
 def _is_orm(frame):
     module = frame.f_globals.get("__name__", "")
-    return module.startswith("odoo.orm.") or module in _ORM_TOO
+    return (module.startswith("odoo.orm.") or module in _ORM_TOO) and frame.f_code.co_name not in _COMPUTING
 
 
 def _hands_on(base, frame, following):

@@ -11,6 +11,8 @@ from . import confinement, domains, faults, nearest
 
 # They hold nothing: they are headings of Odoo's forms.
 _HEADINGS = ("separator",)
+# Of a list in a sentence.
+_MOST_OPTIONS = 20
 _NUMBERS = ("integer", "float", "monetary")
 
 
@@ -148,7 +150,10 @@ def _tags(model, checked, value):
 
 
 def _options(checked):
-    return ", ".join(f"{value} ({label})" for value, label in checked.options.items()) or "no options yet"
+    shown = [f"{value} ({label})" for value, label in checked.options.items()]
+    if len(shown) > _MOST_OPTIONS:
+        shown[_MOST_OPTIONS:] = ["…"]
+    return ", ".join(shown) or "nothing yet"
 
 
 def _one_record(model, checked, value):

@@ -405,11 +405,13 @@ class TestExecutorCalls(WritesCase):
         self.assertEqual(self.fault(step, mode="run").code, "bad_request")
 
     def test_faults_of_computing_code_are_not_told(self):
-        self.patch(type(self.env["res.partner"]), "_compute_display_name", lambda records: records.mapped("inner"))
-        self.env.invalidate_all()
         step = call("res.partner", "read", self.partner.ids, ["display_name"])
-        with mute_logger("odoo.addons.mcp_sidecar.gateway.faults"):
-            self.assertEqual(self.fault(step, mode="run").code, "internal")
+        # one goes wrong itself, the other is found wrong by the ORM
+        for compute in (lambda records: records.mapped("inner"), lambda records: None):
+            with self.subTest(compute), mute_logger("odoo.addons.mcp_sidecar.gateway.faults"):
+                self.patch(type(self.env["res.partner"]), "_compute_display_name", compute)
+                self.env.invalidate_all()
+                self.assertEqual(self.fault(step, mode="run").code, "internal")
 
     def test_models_without_read_access_have_no_methods(self):
         fault = self.fault(call("ir.cron", "method_direct_trigger", [1]), mode="run", proof=self.user_proof)

@@ -179,6 +179,13 @@ class TestProperties(GatewayCase):
         values["properties"] = {"aa": 5}
         self.assert_fault(self.fault(create("res.partner", values), mode="write"), "invalid_value")
 
+    def test_of_what_a_record_is_built_on(self):
+        step = write("product.product", self.product.product_variant_ids.ids, **{FIELD: {"def456": 5}})
+        self.run_one(step, mode="write")
+        self.assertEqual(self.stored(), {**self.start, "def456": 5})
+        step["values"] = {FIELD: {"def456": "many"}}
+        self.assert_fault(self.fault(step, mode="write"), "invalid_value", model="product.product")
+
     def test_through_another_record(self):
         line = [[1, self.product.product_variant_ids.id, {FIELD: {"def456": 5}}]]
         step = write("product.template", self.product.ids, product_variant_ids=line)
