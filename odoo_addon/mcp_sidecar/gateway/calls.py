@@ -2,7 +2,11 @@
 
 import inspect
 
-from . import faults, policy, reads, values
+from . import faults, mistakes, policy, reads, values
+
+# What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
+# whole, and the form of a record that doesn't exist yet.
+_WITHOUT_RECORDS = frozenset({"has_access", "onchange", "web_save"})
 
 
 def call(env, step):
@@ -11,15 +15,30 @@ def call(env, step):
     policy.check_own(model, step["method"])
     records = _records(model, method, step)
     arguments = _bound(records, method, step)
-    return {"result": values.plain(method(*arguments.args, **arguments.kwargs))}
+    return {"result": values.plain(_result(model, method, arguments, step))}
 
 
 def _records(model, method, step):
-    if not getattr(method, "_api_model", False):
-        return reads.require_visible(model, step["ids"]) if step["ids"] else model
+    name = step["method"]
+    of_the_model = getattr(method, "_api_model", False)
     if step["ids"]:
-        raise faults.bad_request("ids", f"{step['method']} of {step['model']} takes no ids.")
+        if of_the_model:
+            raise faults.bad_request("ids", f"{name} of {step['model']} takes no ids.")
+        return reads.require_visible(model, step["ids"])
+    if not of_the_model and name not in _WITHOUT_RECORDS:
+        # else it would do nothing, and answer as if it had
+        raise faults.bad_request("ids", f"{name} of {step['model']} needs records: give their ids.")
     return model
+
+
+def _result(model, method, arguments, step):
+    try:
+        return method(*arguments.args, **arguments.kwargs)
+    except mistakes.KINDS as exc:
+        sentence = mistakes.sentence(model, step, exc)
+        if sentence is None:
+            raise
+        raise faults.bad_request("args", f"{step['method']} of {step['model']}: {sentence}") from exc
 
 
 def _bound(records, method, step):

@@ -148,17 +148,36 @@ def _check_rest(env, field, rest):
 
 
 def check_property(model, path):
-    """Refuses a property that refers to records of a model that is not allowed."""
-    if not confinement.active(model.env.cr):
+    """Refuses a property that no record defines, or that refers to records of a model that is not allowed."""
+    name, _dot, property_name = path.partition(".")
+    message = f"{name} of {model._name} has no property {property_name}: what they are called is read with {name}."
+    unknown = faults.unknown_field(model._name, path, message)
+    if not _defines(model, model._fields[name]).store:
+        # Odoo looks into that column only
+        if confinement.active(model.env.cr):
+            raise unknown
         return
     try:
         # sudo: the record that defines a property need not be readable for those that have it
-        comodel = model.sudo().get_property_definition(path).get("comodel")
+        definition = model.sudo().get_property_definition(path)
     except ValueError as exc:
-        raise faults.unknown_field(model._name, path) from exc
-    if comodel:
-        confinement.require(model.env.cr, comodel)
-        exits.require(model.env[comodel], "display_name")
+        raise unknown from exc
+    if not definition:
+        raise unknown
+    check_target(model.env, definition)
+
+
+def _defines(model, field):
+    """The field of another model that holds the definition of properties."""
+    return model.env[model._fields[field.definition_record].comodel_name]._fields[field.definition_record_field]
+
+
+def check_target(env, definition):
+    """Refuses a property that refers to records of a model that is not allowed."""
+    comodel = definition.get("comodel")
+    if comodel and confinement.active(env.cr):
+        confinement.require(env.cr, comodel)
+        exits.require(env[comodel], "display_name")
 
 
 def readable_field(model, name):

@@ -3,15 +3,19 @@
 import base64
 import binascii
 import re
-import sys
 from datetime import UTC, date, datetime
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
 
-from . import bearers, confinement, domains, exits, faults
+from . import bearers, confinement, exits, faults, properties
 from .commands import checked_commands
 
 _MAX_INTEGER = 2**31 - 1
+# Odoo multiplies what it rounds by up to 10^16, which must not pass the greatest float.
+_MAX_NUMBER = 1e290
+# Odoo's texts of dates have no leading zeros; and each zone's time of an instant has to be one as well.
+_FIRST = date(1000, 1, 1)
+_LAST_OF_INSTANTS = date(9999, 12, 30)
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?",
     re.IGNORECASE,
@@ -21,15 +25,20 @@ _REFERENCE = re.compile(r"([a-z0-9_.]+),(\d+)")
 
 def checked_values(model, given, creating):
     """The values as Odoo takes them; what doesn't fit is refused with the field and the value."""
-    checked = {}
+    checked, later = {}, {}
     for name, value in given.items():
-        field = _writable_field(model, name, value)
+        field = writable_field(model, name, value)
         _check_bearer(model, name, value)
-        checked[name] = _checked_value(model, field, value, creating)
+        if field.type == "properties" and value is not None:
+            later[field] = value
+        else:
+            checked[name] = _checked_value(model, field, value, creating)
+    for field, value in later.items():
+        checked[field.name] = _checked_properties(model, field, value, checked, creating)
     return checked
 
 
-def _writable_field(model, name, value):
+def writable_field(model, name, value):
     field = model._fields.get(name)
     if field is None:
         raise faults.unknown_field(model._name, name)
@@ -42,6 +51,18 @@ def _writable_field(model, name, value):
         message = f"{name} of {model._name} is computed and can't be written."
         raise faults.invalid_value(model._name, name, value, message)
     return field
+
+
+def _checked_properties(model, field, value, checked, creating):
+    """Properties, once it is known which record defines them."""
+    if not creating:
+        message = f"{field.name} of {model._name} are not set through another record: change the record itself."
+        raise faults.invalid_value(model._name, field.name, value, message)
+    return properties.of_new(model, field, value, checked, checked_property)
+
+
+def checked_property(model, field, value):
+    return _CHECKS[field.type](model, field, value)
 
 
 def _check_bearer(model, name, value):
@@ -90,17 +111,21 @@ def _integer(model, field, value):
 
 
 def _float(model, field, value):
-    # an integer of JSON may be greater than any float
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _refuse(model, field, value, "a number")
+    if not abs(value) <= _MAX_NUMBER:
+        raise _refuse(model, field, value, f"a number between {-_MAX_NUMBER:g} and {_MAX_NUMBER:g}")
     return value
 
 
 def _date(model, field, value):
     try:
-        return date.fromisoformat(value).isoformat() if len(value) == 10 else _not_a_date()
+        day = date.fromisoformat(value) if len(value) == 10 else _not_a_date()
     except (TypeError, ValueError) as exc:
         raise _refuse(model, field, value, "a date such as 2026-11-22") from exc
+    if day < _FIRST:
+        raise _refuse(model, field, value, f"a date from {_FIRST} on")
+    return day.isoformat()
 
 
 def _not_a_date():
@@ -116,6 +141,8 @@ def _datetime(model, field, value):
         instant = instant.astimezone(UTC) if instant.tzinfo else instant
     except (ValueError, OverflowError) as exc:
         raise _refuse(model, field, value, "an instant that exists") from exc
+    if not _FIRST <= instant.date() <= _LAST_OF_INSTANTS:
+        raise _refuse(model, field, value, f"an instant from {_FIRST} to {_LAST_OF_INSTANTS}")
     return instant.strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -161,18 +188,6 @@ def _binary(model, field, value):
     return value
 
 
-def _properties(model, field, value):
-    if confinement.active(model.env.cr):
-        for item in value if isinstance(value, (list, dict)) else ():
-            # by name, or together with the definition
-            name, comodel = (item.get("name"), item.get("comodel")) if isinstance(item, dict) else (item, None)
-            if comodel:
-                confinement.require(model.env.cr, comodel)
-            if isinstance(name, str):
-                domains.check_property(model, f"{field.name}.{name}")
-    return value
-
-
 _CHECKS = {
     "boolean": _boolean,
     "char": _text,
@@ -187,6 +202,5 @@ _CHECKS = {
     "selection": _selection,
     "many2one": _many2one,
     "reference": _reference,
-    "properties": _properties,
     "binary": _binary,
 }

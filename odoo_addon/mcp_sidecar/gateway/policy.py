@@ -5,7 +5,8 @@ import inspect
 from odoo.exceptions import AccessError
 from odoo.service.model import get_public_method
 
-from . import confinement, faults, transaction
+from ..exceptions import GatewayError
+from . import confinement, faults, nearest, transaction
 
 READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
 WRITE_OPS = READ_OPS | {"create", "write", "unlink"}
@@ -169,7 +170,8 @@ def public_method(model, name):
     except AccessError as exc:
         raise faults.method_denied(model._name, name) from exc
     except AttributeError as exc:
-        raise faults.method_denied(model._name, name, f"The model {model._name} has no method {name}.") from exc
+        message = f"The model {model._name} has no method {name}." + nearest.hint(name, _public_names(model))
+        raise faults.method_denied(model._name, name, message) from exc
     if not inspect.isfunction(method):
         raise faults.method_denied(model._name, name)
     if confinement.active(model.env.cr) and hasattr(model.env.registry["base"], name):
@@ -177,3 +179,15 @@ def public_method(model, name):
         message = f"A connection with allowed models reads and writes with its other tools, not by calling {name}."
         raise faults.method_denied(model._name, name, message)
     return method
+
+
+def _public_names(model):
+    functions = inspect.getmembers(type(model), inspect.isfunction)
+    return [name for name, _function in functions if not name.startswith("_") and _is_public(model, name)]
+
+
+def _is_public(model, name):
+    try:
+        return bool(public_method(model, name))
+    except GatewayError:
+        return False

@@ -76,12 +76,19 @@ def _refuse_constant(name):
 def _typed(value, at, kind):
     # bool is a subclass of int, yet `true` is no number
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise faults.bad_request(at, f"{at or 'The request'} has to be {_TYPE_NAMES[kind]}.")
+        raise faults.bad_request(at, f"{_subject(at)} has to be {_TYPE_NAMES[kind]}.")
     return value
 
 
 def _below(at, name):
     return f"{at}.{name}" if at else str(name)
+
+
+def _subject(at):
+    """What a sentence calls the member, whose place is told beside it."""
+    path, _dot, last = at.rpartition(".")
+    # digits count the entries of a list
+    return f"An entry of {_subject(path)}" if last.isdigit() else last or "The request"
 
 
 # === Simple values ===
@@ -99,7 +106,7 @@ def text(longest=1000, shortest=0):
     def shape(value, at):
         _typed(value, at, str)
         if not shortest <= len(value) <= longest:
-            raise faults.bad_request(at, f"{at} has to have {shortest} to {longest} characters.")
+            raise faults.bad_request(at, f"{_subject(at)} has to have {shortest} to {longest} characters.")
         return value
 
     return shape
@@ -109,7 +116,7 @@ def integer(least, greatest):
     def shape(value, at):
         _typed(value, at, int)
         if not least <= value <= greatest:
-            raise faults.bad_request(at, f"{at} has to be between {least} and {greatest}.")
+            raise faults.bad_request(at, f"{_subject(at)} has to be between {least} and {greatest}.")
         return value
 
     return shape
@@ -135,7 +142,7 @@ def cut(longest):
 
 def instant(value, at):
     if not isinstance(value, str) or not _INSTANT.fullmatch(value) or not _is_time(value):
-        raise faults.bad_request(at, f"{at} has to be an instant in UTC, such as 2026-11-22T13:30:00Z.")
+        raise faults.bad_request(at, f"{_subject(at)} has to be an instant in UTC, such as 2026-11-22T13:30:00Z.")
     return value
 
 
@@ -149,7 +156,7 @@ def _is_time(text):
 def choice(*values):
     def shape(value, at):
         if not isinstance(value, str) or value not in values:
-            raise faults.bad_request(at, f"{at} has to be one of {', '.join(values)}.")
+            raise faults.bad_request(at, f"{_subject(at)} has to be one of {', '.join(values)}.")
         return value
 
     return shape
@@ -158,7 +165,7 @@ def choice(*values):
 def _matching(pattern, what):
     def shape(value, at):
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise faults.bad_request(at, f"{at} has to be {what}.")
+            raise faults.bad_request(at, f"{_subject(at)} has to be {what}.")
         return value
 
     return shape
@@ -184,7 +191,7 @@ def list_of(inner, longest=1000, shortest=0):
     def shape(value, at):
         _typed(value, at, list)
         if not shortest <= len(value) <= longest:
-            raise faults.bad_request(at, f"{at} has to have {shortest} to {longest} entries.")
+            raise faults.bad_request(at, f"{_subject(at)} has to have {shortest} to {longest} entries.")
         return [inner(item, _below(at, index)) for index, item in enumerate(value)]
 
     return shape
@@ -216,7 +223,7 @@ def record(**members):
         _typed(value, at, dict)
         for key in value:
             if key not in members:
-                raise faults.bad_request(_below(at, key), f"{_below(at, key)} is not known here.")
+                raise faults.bad_request(_below(at, key), f"{key} is not known here.")
         return {key: _member(value, key, inner, at) for key, inner in members.items()}
 
     return shape
@@ -224,7 +231,7 @@ def record(**members):
 
 def _member(value, key, inner, at):
     if key not in value and not getattr(inner, "nullable", False):
-        raise faults.bad_request(_below(at, key), f"{_below(at, key)} is missing.")
+        raise faults.bad_request(_below(at, key), f"{key} is missing.")
     return inner(value.get(key), _below(at, key))
 
 

@@ -101,7 +101,27 @@ def _add_properties(pairs, records, field):
     values = field.convert_to_read_multi([record[field.name] for record in records], records)
     for (_record, row), value in zip(pairs, values, strict=True):
         if row:
-            row[field.name] = plain(_permitted(records.env.cr, value))
+            row[field.name] = [_property(item) for item in _permitted(records.env.cr, value) or ()]
+
+
+def _property(item):
+    """A property's definition and its value, the latter in the form of its type."""
+    given = {key: item.get(key) for key in ("value", "default") if key == "value" or key in item}
+    return {**plain(item), **{key: _property_value(item["type"], value) for key, value in given.items()}}
+
+
+def _property_value(kind, value):
+    """Odoo keeps properties as JSON, and tells the records that they refer to as pairs of id and name."""
+    if kind == "many2one":
+        return {"id": value[0], "name": value[1] or EMPTY} if isinstance(value, (tuple, list)) else EMPTY
+    if kind in ("many2many", "tags"):
+        return [item[0] if isinstance(item, (tuple, list)) else item for item in value or ()]
+    if kind == "datetime" and isinstance(value, str):
+        return f"{value.replace(' ', 'T')}Z" if value else EMPTY
+    if kind == "boolean":
+        return bool(value)
+    # nothing is false in Odoo, whatever it would be
+    return EMPTY if value is False or value == "" else plain(value)
 
 
 def _permitted(cr, properties):

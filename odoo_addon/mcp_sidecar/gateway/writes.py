@@ -2,7 +2,7 @@
 
 from odoo.exceptions import AccessError
 
-from . import exits, inputs, policy, reads
+from . import exits, inputs, policy, properties, reads
 
 
 def create(env, step):
@@ -14,8 +14,20 @@ def create(env, step):
 def write(env, step):
     model = policy.model_of(env, step["model"], "write")
     records = reads.require_visible(model, step["ids"])
-    records.write(inputs.checked_values(model, step["values"], creating=False))
+    given = _properties(model, step["values"])
+    others = {name: value for name, value in step["values"].items() if name not in given}
+    if others or not given:
+        records.write(inputs.checked_values(model, others, creating=False))
+    # afterwards, as it may be another record now that defines them
+    for name, value in given.items():
+        properties.write(records, model._fields[name], value, inputs.checked_property)
     return {"records": _named(records)}
+
+
+def _properties(model, given):
+    """Those of the values that are written record by record."""
+    fields = {name: inputs.writable_field(model, name, value) for name, value in given.items() if value is not None}
+    return {name: given[name] for name, field in fields.items() if field.type == "properties"}
 
 
 def unlink(env, step):

@@ -234,7 +234,7 @@ class TestAllowedModelsProperties(BearersCase):
     def test_those_that_refer_to_another_model_are_left_out(self):
         row, _skipped = self.read_one(self.partner, ["properties"], self.with_home)
         self.assertEqual([item["name"] for item in row["properties"]], ["bb", "cc"])
-        self.assertEqual(row["properties"][0]["value"], [self.child.id, self.child.display_name])
+        self.assertEqual(row["properties"][0]["value"], {"id": self.child.id, "name": self.child.display_name})
 
     def test_they_neither_search_nor_order_nor_group(self):
         group = {
@@ -257,11 +257,27 @@ class TestAllowedModelsProperties(BearersCase):
         self.assertEqual([row["id"] for row in found["records"]], self.partner.ids)
 
     def test_they_are_not_written(self):
+        for value in (self.belgium.id, None):
+            with self.subTest(value):
+                step = self.change(self.partner, properties={"aa": value})
+                self.assert_denied("res.country", step, proof=self.with_home, mode="write")
         for value in (
-            {"aa": self.belgium.id},
             [{**self.definitions[0], "value": self.belgium.id}],
             [{"name": "dd", "string": "D", "type": "many2one", "comodel": "res.country", "definition_changed": True}],
         ):
             with self.subTest(value):
                 step = self.change(self.partner, properties=value)
-                self.assert_denied("res.country", step, proof=self.with_home, mode="write")
+                fault = self.fault(step, proof=self.with_home, mode="write")
+                self.assert_fault(fault, "invalid_value", model="res.partner", field="properties")
+
+    def test_a_hint_names_none_of_them(self):
+        fault = self.fault(self.change(self.partner, properties={"Country": 1}), proof=self.with_home, mode="write")
+        self.assert_fault(fault, "invalid_value", model="res.partner", field="properties")
+        self.assertNotIn("aa", fault.message)
+
+    def test_writing_keeps_those_that_may_not_be_seen(self):
+        # mail would read its address format
+        self.partner.country_id = False
+        self.run_one(self.change(self.partner, properties={"cc": "y"}), proof=self.with_home, mode="write")
+        stored = {"aa": self.belgium.id, "bb": self.child.id, "cc": "y"}
+        self.assertEqual(self.partner.properties._values, stored)

@@ -116,6 +116,31 @@ class TestExecutorWrites(WritesCase):
                     fault = self.not_put(write("res.partner", self.partner.ids, **{field: value}))
                     self.assert_fault(fault, "invalid_value", model="res.partner", field=field)
 
+    def test_numbers_that_odoo_can_not_round(self):
+        for value in (1e308, -1e308, 1.1e290):
+            fault = self.not_put(write("res.partner", self.partner.ids, partner_latitude=value))
+            self.assert_fault(fault, "invalid_value", model="res.partner", field="partner_latitude")
+        message = "res.partner.partner_latitude takes a number between -1e+290 and 1e+290."
+        self.assertEqual(fault.message, message)
+        self.put(write("res.partner", self.partner.ids, partner_latitude=1e290))
+        self.assertGreater(self.partner.partner_latitude, 9e289)
+
+    def test_instants_and_dates_that_odoo_can_not_tell(self):
+        cron = self.env.ref("base.autovacuum_job")
+        for value in ("0001-01-01T00:00:00Z", "1000-01-01T00:00:00+02:00", "9999-12-31T00:00:00Z"):
+            fault = self.not_put(write("ir.cron", cron.ids, nextcall=value))
+            self.assert_fault(fault, "invalid_value", model="ir.cron", field="nextcall", value=value)
+        self.assertEqual(fault.message, "ir.cron.nextcall takes an instant from 1000-01-01 to 9999-12-30.")
+        for value in ("0999-12-31T23:30:00-01:00", "9999-12-31T00:30:00+01:00"):
+            self.put(write("ir.cron", cron.ids, nextcall=value))
+        self.assertEqual(str(cron.nextcall), "9999-12-30 23:30:00")
+        rate = create(
+            "res.currency.rate", {"currency_id": self.env.ref("base.EUR").id, "name": "0999-12-31", "rate": 2}
+        )
+        fault = self.not_put(rate)
+        self.assert_fault(fault, "invalid_value", field="name", value="0999-12-31")
+        self.assertEqual(fault.message, "res.currency.rate.name takes a date from 1000-01-01 on.")
+
     def test_the_contracts_own_sentence_for_a_selection(self):
         fault = self.not_put(write("res.partner", self.partner.ids, type="home"))
         self.assert_fault(fault, "invalid_value", model="res.partner", field="type", value="home")
@@ -302,6 +327,91 @@ class TestExecutorCalls(WritesCase):
             self.assert_fault(self.fault(step, mode="run"), "bad_request", at="steps.0.args")
         fault = self.fault(call("res.partner", "name_create", self.partner.ids, "x"), mode="run")
         self.assert_fault(fault, "bad_request", at="steps.0.ids")
+
+    def test_methods_of_records_need_records(self):
+        for name in ("action_archive", "copy", "write", "read", "get_metadata"):
+            fault = self.fault(call("res.partner", name), mode="run")
+            self.assert_fault(fault, "bad_request", at="steps.0.ids")
+            self.assertEqual(fault.message, f"{name} of res.partner needs records: give their ids.")
+        self.assertIs(self.run_one(call("res.partner", "has_access", [], "write"), mode="run")["result"], True)
+
+    def test_a_misspelt_method_is_told_what_it_may_have_been(self):
+        fault = self.fault(call("res.partner", "serch_read"), mode="run")
+        self.assert_fault(fault, "method_denied", model="res.partner", method="serch_read")
+        said = "The model res.partner has no method serch_read. Did you mean search_read"
+        self.assertEqual(fault.message[: len(said)], said)
+        # only what may be called is named
+        for name, hidden in (("browze", "browse"), ("sudoo", "sudo"), ("chek_acces_", "_check_access")):
+            fault = self.fault(call("res.partner", name), mode="run")
+            self.assertEqual(fault.code, "method_denied")
+            self.assertNotIn(hidden, fault.message.partition("Did you mean")[2])
+
+    def test_mistakes_that_odoo_finds_in_the_arguments(self):
+        cases = {
+            "read of res.partner: Invalid field 'nme' on 'res.partner'.": call(
+                "res.partner", "read", self.partner.ids, ["nme"]
+            ),
+            "search_read of res.partner: Domain() invalid argument type for domain: \"[('name', '=', 'x')]\".": call(
+                "res.partner", "search_read", [], "[('name', '=', 'x')]", ["name"]
+            ),
+            "search of res.partner: Invalid field 'nope' on model 'res.partner'.": call(
+                "res.partner", "search", [], [], order="nope"
+            ),
+            "formatted_read_group of res.partner: Aggregate method is mandatory for 'color'.": call(
+                "res.partner", "formatted_read_group", [], [], ["country_id"], ["color"]
+            ),
+            "create of res.partner: Invalid field 'nme' in 'res.partner'.": call(
+                "res.partner", "create", [], {"nme": 1}
+            ),
+            "get_field_translations of res.partner: nope is not known.": call(
+                "res.partner", "get_field_translations", self.partner.ids, "nope"
+            ),
+        }
+        for message, step in cases.items():
+            with self.subTest(message):
+                fault = self.fault(step, mode="run")
+                self.assert_fault(fault, "bad_request", at="steps.0.args")
+                self.assertEqual(fault.message, message)
+
+    def test_what_odoo_finds_is_told_in_one_bounded_line(self):
+        fault = self.fault(call("res.partner", "read", self.partner.ids, ["x\n" * 1000]), mode="run")
+        self.assert_fault(fault, "bad_request", at="steps.0.args")
+        self.assertLess(len(fault.message), 400)
+        self.assertNotIn("\n", fault.message)
+
+    def test_faults_of_code_are_not_told(self):
+        partner = type(self.env["res.partner"])
+        read = partner.read
+
+        def broken(records, *args, **kwargs):
+            raise ValueError("inner")
+
+        def misusing(records, *args, **kwargs):
+            return records.search([("inner", "=", 1)])
+
+        def handing_on(records, *args, **kwargs):
+            return read(records, *args, **kwargs)
+
+        misusing.__code__ = misusing.__code__.replace(co_name="read")
+        handing_on.__code__ = handing_on.__code__.replace(co_name="read")
+        step = call("res.partner", "read", self.partner.ids, ["nme"])
+        for override in (broken, misusing):
+            with self.subTest(override), mute_logger("odoo.addons.mcp_sidecar.gateway.faults"):
+                self.patch(partner, "read", override)
+                fault = self.fault(step, mode="run")
+                self.assertEqual(fault.code, "internal")
+                self.assertNotIn("inner", fault.message)
+        self.patch(partner, "read", handing_on)
+        self.assertEqual(self.fault(step, mode="run").code, "bad_request")
+
+    def test_faults_of_computing_code_are_not_told(self):
+        step = call("res.partner", "read", self.partner.ids, ["display_name"])
+        # one goes wrong itself, the other is found wrong by the ORM
+        for compute in (lambda records: records.mapped("inner"), lambda records: None):
+            with self.subTest(compute), mute_logger("odoo.addons.mcp_sidecar.gateway.faults"):
+                self.patch(type(self.env["res.partner"]), "_compute_display_name", compute)
+                self.env.invalidate_all()
+                self.assertEqual(self.fault(step, mode="run").code, "internal")
 
     def test_models_without_read_access_have_no_methods(self):
         fault = self.fault(call("ir.cron", "method_direct_trigger", [1]), mode="run", proof=self.user_proof)

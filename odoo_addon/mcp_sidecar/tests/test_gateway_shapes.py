@@ -79,6 +79,23 @@ class TestGatewayShapes(BaseCase):
                 self.assert_refused_at("steps.0.ids.1", asked(steps=[{**reading, "ids": [1, value]}]))
         self.assert_refused_at("steps.0.ids", asked(steps=[{**reading, "ids": []}]))
 
+    def test_sentences_name_the_member_and_leave_its_place_to_the_data(self):
+        reading = {"op": "read", "model": "m", "ids": [1], "fields": None}
+        cases = {
+            "An entry of ids has to be between 1 and 2147483647.": asked(steps=[{**reading, "ids": [0]}]),
+            "ids has to have 1 to 1000 entries.": asked(steps=[{**reading, "ids": []}]),
+            "ids has to be a list.": asked(steps=[{**reading, "ids": 1}]),
+            "An entry of steps has to be an object.": asked(steps=["read"]),
+            "surprise is not known here.": asked(steps=[{**reading, "surprise": 1}]),
+            "model is missing.": asked(steps=[{"op": "read", "ids": [1], "fields": None}]),
+            "mode has to be one of read, write, run.": asked(mode="all"),
+            "The request has to be an object.": [],
+        }
+        for sentence, value in cases.items():
+            with self.subTest(sentence), self.assertRaises(GatewayError) as caught:
+                shapes.decode(requests.EXECUTE, json.dumps(value))
+            self.assertEqual(caught.exception.message, sentence)
+
     def test_nullable_members_may_be_left_out(self):
         request = asked()
         del request["idempotency_key"], request["ip"]
