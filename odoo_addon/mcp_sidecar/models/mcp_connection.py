@@ -18,6 +18,7 @@ class McpConnection(models.Model):
         "mcp.connection.limits",
         "mcp.connection.statistics",
         "mcp.connection.status",
+        "mcp.connection.widening",
         "mcp.own",
     ]
     _description = "MCP Connection"
