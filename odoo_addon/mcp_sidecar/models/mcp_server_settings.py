@@ -100,8 +100,11 @@ class McpServerSettings(models.Model):
     log_payloads = fields.Boolean(
         string="Log Request/Response Payloads",
         help="Keeps the request and a summary of the response on each audit entry, with passwords, keys and the like "
-        "masked. Off: only method, tool, user, duration and status are kept. Payloads can hold customer details, mail "
-        "bodies and other sensitive data: turn it on only while you need it, together with a sensible retention.",
+        "masked. Off: the audit log keeps who did what with which tool and records, from where, how long it took and "
+        "how it ended, but not what was asked and answered. Payloads can hold customer details, mail bodies and other "
+        "sensitive data: turn it on only while you need it, together with a sensible retention. Apart from the audit "
+        "log, and whatever is chosen here, the answer of each change is kept for an hour, or for a day where the AI "
+        "tool named an idempotency key, so that a repeated change is answered and not made twice.",
     )
 
     idle_after_days = fields.Integer(
