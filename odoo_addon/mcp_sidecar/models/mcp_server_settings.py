@@ -143,7 +143,8 @@ class McpServerSettings(models.Model):
     connection_count = fields.Integer(
         string="Connections",
         compute="_compute_counters",
-        help="Number of connections that are not revoked, API keys and OAuth clients together.",
+        help="Number of connections that are not revoked and whose user is not refused, API keys and OAuth clients "
+        "together.",
     )
     log_count_7d = fields.Integer(
         string="Logs (7d)",
@@ -198,7 +199,8 @@ class McpServerSettings(models.Model):
         self.display_name = self.env._("Server Settings")
 
     def _compute_counters(self):
-        self.connection_count = self.env["mcp.connection"].search_count([("active", "=", True)])
+        usable = [("active", "=", True), ("user_refused", "=", False)]
+        self.connection_count = self.env["mcp.connection"].search_count(usable)
         self.log_count_7d = self.env["mcp.audit.log"].search_count(LAST_WEEK)
         self.session_count = self.env["mcp.session"].search_count(LIVE_SESSIONS)
 

@@ -1,5 +1,6 @@
-from odoo import SUPERUSER_ID, models
+from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessDenied, UserError
+from odoo.fields import Domain
 
 from ..gateway import policy
 
@@ -32,6 +33,17 @@ class ResUsers(models.Model):
         """Whether an AI tool may ever act as this user."""
         self.ensure_one()
         return self.active and self._is_internal() and self.id != SUPERUSER_ID and not self._mcp_is_service()
+
+    @api.model
+    def _mcp_refused_domain(self):
+        """The same question, asked of all users: those that no AI tool may act as."""
+        service = self.env.ref(SERVICE_GROUP)
+        return (
+            Domain("active", "=", False)
+            | Domain("share", "=", True)
+            | Domain("id", "=", SUPERUSER_ID)
+            | Domain("all_group_ids", "in", service.ids)
+        )
 
     def _mcp_renew_service_key(self):
         """Replaces all keys of this service user by a new one without expiry, and answers its text."""

@@ -225,6 +225,39 @@ class TestConnection(McpCase):
         self.assertEqual(search([("status", "in", ["idle", "awaiting"]), ("id", "in", ours.ids)]), unused | old)
         self.assertTrue(old.silence.startswith("8 days"))
 
+    def test_asking_for_a_status_finds_revoked_ones(self):
+        here, gone = self.connect(self.user)[0], self.connect(self.user)[0]
+        gone.action_revoke()
+        connections, ours = self.env["mcp.connection"].with_user(self.admin), ("id", "in", (here | gone).ids)
+        self.assertEqual(connections.search([("status", "=", "revoked"), ours]), gone)
+        self.assertEqual(connections.search([("status", "in", ["revoked", "awaiting"]), ours]), here | gone)
+        self.assertEqual(connections.search([("status", "!=", "revoked"), ours]), here)
+        self.assertEqual(connections.search_count([("status", "=", "revoked"), ours]), 1)
+        self.assertEqual(connections.search([ours]), here, "others go on hiding archived ones")
+
+    def test_connections_of_users_that_are_refused_are_marked_and_found(self):
+        people = {name: self._person(f"mcp_test_was_{name}", "base.group_user") for name in ("fine", "archived", "portal")}
+        ours = {name: self.connect(person)[0] for name, person in people.items()}
+        ours["revoked"] = self.connect(people["archived"])[0]
+        ours["revoked"].action_revoke()
+        every = self.env["mcp.connection"].union(*ours.values())
+        every.last_used = fields.Datetime.now()
+        before = self.settings.connection_count
+        people["archived"].active = False
+        people["portal"].group_ids = self.env.ref("base.group_portal")
+        every.invalidate_recordset()
+        marked = {name: connection.with_user(self.admin).user_warning for name, connection in ours.items()}
+        self.assertEqual(
+            marked, {"fine": False, "archived": "User refused", "portal": "User refused", "revoked": False}
+        )
+        self.assertEqual(ours["portal"].status, "connected")
+        search = self.env["mcp.connection"].with_user(self.admin).search
+        refused = search([("user_refused", "=", True), ("id", "in", every.ids)])
+        self.assertEqual(refused, ours["archived"] | ours["portal"])
+        self.assertEqual(search([("user_refused", "=", False), ("id", "in", every.ids)]), ours["fine"])
+        self.settings.invalidate_recordset()
+        self.assertEqual(self.settings.connection_count, before - 2)
+
     def test_the_settings_say_from_when_on_a_connection_is_idle(self):
         connection, _key = self.connect(self.user)
         connection.last_used = fields.Datetime.now() - timedelta(days=2)
