@@ -288,9 +288,7 @@ class TestHello(GatewayHttpCase):
         older = self.env["mcp.replica"].create({"replica": "another", "last_seen": fields.Datetime.now()})
         self.env.flush_all()
         self.env.cr.execute("UPDATE mcp_replica SET last_seen = last_seen - interval '400 days'")
-        self.env.cr.execute(
-            "UPDATE mcp_replica SET last_seen = last_seen - interval '1 day' WHERE id = %s", [older.id]
-        )
+        self.env.cr.execute("UPDATE mcp_replica SET last_seen = last_seen - interval '1 day' WHERE id = %s", [older.id])
         self.env["mcp.replica"]._gc_replicas()
         self.env.invalidate_all()
         self.assertEqual(self.env["mcp.replica"].search([]), self.replica())
