@@ -259,13 +259,29 @@ class McpServerSettings(models.Model):
         # sudo: the question is whether the record exists, not who may see it
         if vals_list and (len(vals_list) > 1 or self.sudo().search_count([], limit=1)):
             raise UserError(self.env._("There is only one set of MCP server settings: change the existing one."))
+        for vals in vals_list:
+            self._check_numbers(vals)
         return super().create(vals_list)
+
+    def _check_numbers(self, vals):
+        """Refuses what is no number: of an empty one Odoo would make 0, which means that there is no limit."""
+        for name in vals.keys() & BOUNDS.keys():
+            if not isinstance(vals[name], int) or isinstance(vals[name], bool):
+                raise UserError(
+                    self.env._(
+                        "%(field)s has to be a whole number between %(least)s and %(greatest)s. It can't be empty.",
+                        field=self._fields[name].get_description(self.env, ["string"])["string"],
+                        least=BOUNDS[name][0],
+                        greatest=BOUNDS[name][1],
+                    )
+                )
 
     @api.model
     def name_create(self, name):
         raise UserError(self.env._("There is only one set of MCP server settings: change the existing one."))
 
     def write(self, vals):
+        self._check_numbers(vals)
         vals = {name: value for name, value in vals.items() if name not in ("version", "singleton")}
         for settings in self:
             super(McpServerSettings, settings).write({**vals, "version": settings.version + 1})
