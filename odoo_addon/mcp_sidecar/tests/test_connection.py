@@ -53,6 +53,12 @@ class TestConnection(McpCase):
             ("x", 2**30, "full"),
             (None, self.user.id, "full"),
             ("x", self.user.id, None),
+            ("x", self.user.id, ["full"]),
+            ("x", True, "full"),
+            ("x", [self.user.id], "full"),
+            ("x", str(self.user.id), "full"),
+            ("x", {}, "full"),
+            (["x"], self.user.id, "full"),
         ):
             with self.assertRaises(UserError), self.env.cr.savepoint():
                 self.env["mcp.connection"].create_api_key(*args)
@@ -236,7 +242,8 @@ class TestConnection(McpCase):
         self.assertEqual(connections.search([ours]), here, "others go on hiding archived ones")
 
     def test_connections_of_users_that_are_refused_are_marked_and_found(self):
-        people = {name: self._person(f"mcp_test_was_{name}", "base.group_user") for name in ("fine", "archived", "portal")}
+        names = ("fine", "archived", "portal")
+        people = {name: self._person(f"mcp_test_was_{name}", "base.group_user") for name in names}
         ours = {name: self.connect(person)[0] for name, person in people.items()}
         ours["revoked"] = self.connect(people["archived"])[0]
         ours["revoked"].action_revoke()
@@ -297,6 +304,40 @@ class TestConnection(McpCase):
         connection._touch()
         self.assertGreaterEqual(connection.last_used, first)
         self.assertEqual(noted, [])
+
+    def test_what_is_counted_is_not_written(self):
+        connection, _key = self.connect(self.admin)
+        for name, value in (
+            ("request_count", 7),
+            ("refusal_count", 0),
+            ("last_used", "2026-01-01 00:00:00"),
+            ("last_ip", "::1"),
+            ("last_client", "x"),
+        ):
+            for person in (self.admin, self.system):
+                with self.assertRaises(UserError):
+                    connection.with_user(person).write({name: value})
+                with self.assertRaises(UserError):
+                    values = {"name": "New", "user_id": person.id, name: value}
+                    self.env["mcp.connection"].with_user(person).create(values)
+
+    # === What a user reads ===
+
+    def test_a_user_reads_the_own_connection_as_a_whole(self):
+        connection, _key = self.connect(self.user)
+        connection.notes = "Watch this one"
+        for rows in (
+            connection.with_user(self.user).read(),
+            self.env["mcp.connection"].with_user(self.user).search_read([("id", "=", connection.id)]),
+        ):
+            self.assertEqual(rows[0]["name"], "Test tool")
+            self.assertFalse({"notes", "credential_ids"} & rows[0].keys())
+        self.assertEqual(connection.with_user(self.admin).read(["notes"])[0]["notes"], "Watch this one")
+        for names in (["notes"], ["credential_ids"]):
+            with self.assertRaises(AccessError):
+                connection.with_user(self.user).read(names)
+        with self.assertRaises(AccessError):
+            self.env["mcp.connection"].with_user(self.user).search([("notes", "ilike", "watch")])
 
     # === Notes to the sidecars ===
 

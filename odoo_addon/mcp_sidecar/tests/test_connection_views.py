@@ -76,7 +76,7 @@ class TestConnectionViews(McpCase):
         own, _key = self.connect(self.user)
         form = Form(own.with_user(self.user))
         self.assertEqual(form.name, own.name)
-        form.notes = "x"
+        form.name = "x"
         with self.assertRaises(UserError):
             form.save()
 
