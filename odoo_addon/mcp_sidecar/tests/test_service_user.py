@@ -65,9 +65,9 @@ class TestServiceUser(McpCase):
         self.assertTrue(self.env["res.users"].create(values)._mcp_is_service())
 
     def assert_not_grouped(self, way):
-        with self.assertRaisesRegex(ValidationError, "MCP Sidecar Service Account.*in others"):
-            with self.env.cr.savepoint():
-                way()
+        said = "MCP Sidecar Service Account.*in others"
+        with self.assertRaisesRegex(ValidationError, said), self.env.cr.savepoint():
+            way()
         # as Odoo does where a request fails
         self.env.invalidate_all()
         self.env.registry.clear_all_caches()
