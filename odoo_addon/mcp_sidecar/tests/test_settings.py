@@ -1,3 +1,4 @@
+from lxml import etree
 from psycopg2 import IntegrityError
 
 from odoo import fields
@@ -113,6 +114,13 @@ class TestSettings(McpCase):
             settings.write({"rate_limit_day": 2**40})
         settings.write({"rate_limit_minute": 0})
         self.assertEqual(settings.rate_limit_minute, 0)
+
+    def test_a_form_does_not_take_an_empty_number_for_none(self):
+        limits = ("rate_limit_minute", "rate_limit_day")
+        for model, names in (("mcp.server.settings", BOUNDS), ("mcp.connection", limits)):
+            arch = etree.fromstring(self.env[model].with_user(self.admin).get_view(view_type="form")["arch"])
+            widgets = {field.get("name"): field.get("widget") for field in arch.iter("field")}
+            self.assertEqual({widgets[name] for name in names}, {"mcp_number"})
 
     def test_an_import_with_an_empty_cell_is_refused(self):
         names, row = [".id", "rate_limit_minute", "audit_retention_days"], [str(self.settings.id), "5", ""]
