@@ -1,5 +1,6 @@
 from odoo.exceptions import AccessError
 from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
 
 from .common import McpCase, McpHttpCase
 
@@ -93,6 +94,7 @@ class TestWidening(McpCase):
 
 @tagged("-at_install", "post_install")
 class TestWideningRpc(McpHttpCase):
+    @mute_logger("odoo.http")
     def test_it_is_refused_over_rpc(self):
         connection, _key = self.connect(self.user, scope="read_only")
         with self.assertRaisesRegex(Exception, "takes a Settings administrator or that user"):
