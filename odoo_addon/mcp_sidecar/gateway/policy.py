@@ -141,8 +141,13 @@ def own_denied(model, operation):
 
 def refuse_to_tools(model, refusal):
     """Raises the refusal where an AI tool's call got here, be it by a server action, an import or a wizard."""
-    if transaction.in_call(model.env.cr):
+    if in_call(model):
         raise refusal
+
+
+def in_call(model):
+    """Whether it is an AI tool's call that got here."""
+    return transaction.in_call(model.env.cr)
 
 
 def refuse_way_in(model):

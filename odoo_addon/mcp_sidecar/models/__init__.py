@@ -13,6 +13,7 @@ from . import mcp_connection_keys
 from . import mcp_connection_limits
 from . import mcp_connection_statistics
 from . import mcp_connection_status
+from . import mcp_connection_widening
 from . import mcp_connection
 from . import mcp_connection_usage
 from . import mcp_credential

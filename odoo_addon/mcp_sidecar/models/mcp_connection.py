@@ -3,6 +3,8 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+from ..gateway import policy
+
 # Changes of these concern nobody but the reader of the form.
 UNNOTED_FIELDS = {"notes", "last_used"}
 _TOOL_NAME = re.compile(r"[a-z0-9_]{1,40}")
@@ -18,6 +20,7 @@ class McpConnection(models.Model):
         "mcp.connection.limits",
         "mcp.connection.statistics",
         "mcp.connection.status",
+        "mcp.connection.widening",
         "mcp.own",
     ]
     _description = "MCP Connection"
@@ -75,9 +78,14 @@ class McpConnection(models.Model):
         "connection_id",
         string="Credentials",
         readonly=True,
+        # as the credentials themselves: else whoever may not see these could not read a connection as a whole
+        groups="mcp_sidecar.group_admin",
         help="What the AI tool may show to be let in. The secret itself is not stored.",
     )
-    notes = fields.Text(help="For your own use; AI tools never see it.")
+    notes = fields.Text(
+        groups="mcp_sidecar.group_admin",
+        help="For administrators; neither the connection's user nor an AI tool sees it.",
+    )
 
     # === Constraints ===
 
@@ -132,7 +140,12 @@ class McpConnection(models.Model):
     def _names(self, text):
         return [line.strip() for line in (text or "").splitlines() if line.strip()]
 
-    # === Write, delete ===
+    # === Read, write, delete ===
+
+    def _has_field_access(self, field, operation):
+        if field.name == "notes" and policy.in_call(self):
+            return False
+        return super()._has_field_access(field, operation)
 
     def write(self, vals):
         for name in ("user_id", "kind"):

@@ -47,9 +47,9 @@ class McpConnectionKeys(models.AbstractModel):
         self.browse().check_access("create")
         if not isinstance(name, str) or not name.strip():
             raise UserError(self.env._("A connection needs a name."))
-        if scope not in dict(self._fields["scope"].selection):
+        if scope not in list(dict(self._fields["scope"].selection)):
             raise UserError(self.env._("The scope of a connection is “full” or “read_only”."))
-        if user_id is not None and not self.env["res.users"].browse(user_id).exists():
+        if user_id is not None and not self._is_user(user_id):
             raise UserError(self.env._("There is no user with the id %s.", user_id))
         return self.create(
             {
@@ -59,6 +59,13 @@ class McpConnectionKeys(models.AbstractModel):
                 "scope": scope,
             }
         )
+
+    @api.model
+    def _is_user(self, user_id):
+        # True counts as 1, and a record can be browsed by anything
+        if not isinstance(user_id, int) or isinstance(user_id, bool):
+            return False
+        return bool(self.env["res.users"].browse(user_id).exists())
 
     def _may_hold_key(self):
         """Who gets a key acts as its user: only that user itself and a Settings administrator may."""

@@ -34,16 +34,16 @@ class McpConnectionLimits(models.AbstractModel):
     rate_limit_minute_mode = fields.Selection(
         LIMIT_MODES,
         string="Limit per Minute",
-        compute="_compute_limit_modes",
-        readonly=False,
+        compute="_compute_rate_limit_minute_mode",
+        inverse="_inverse_rate_limit_minute_mode",
         help="Server default: as Server Settings say, also after they are changed. Own limit: the number beside it. "
         "No limit: as many requests as the AI tool likes.",
     )
     rate_limit_day_mode = fields.Selection(
         LIMIT_MODES,
         string="Limit per Day",
-        compute="_compute_limit_modes",
-        readonly=False,
+        compute="_compute_rate_limit_day_mode",
+        inverse="_inverse_rate_limit_day_mode",
         help="Server default: as Server Settings say, also after they are changed. Own limit: the number beside it, "
         "until midnight in the time zone of the company. No limit: as many requests as the AI tool likes.",
     )
@@ -58,12 +58,20 @@ class McpConnectionLimits(models.AbstractModel):
         "A limit is a number of requests, 0 for no limit or -1 for the default of Server Settings.",
     )
 
-    @api.depends("rate_limit_minute", "rate_limit_day")
-    def _compute_limit_modes(self):
+    # One of each for each limit: computed together, one mode could not be written without the other.
+
+    @api.depends("rate_limit_minute")
+    def _compute_rate_limit_minute_mode(self):
+        self._show_limit_mode("rate_limit_minute")
+
+    @api.depends("rate_limit_day")
+    def _compute_rate_limit_day_mode(self):
+        self._show_limit_mode("rate_limit_day")
+
+    def _show_limit_mode(self, name):
         for connection in self:
-            for name in LIMITS:
-                limit = connection[name]
-                connection[f"{name}_mode"] = "default" if limit < 0 else "own" if limit else "none"
+            limit = connection[name]
+            connection[f"{name}_mode"] = "default" if limit < 0 else "own" if limit else "none"
 
     @api.depends_context("lang")
     def _compute_default_limits(self):
@@ -78,21 +86,26 @@ class McpConnectionLimits(models.AbstractModel):
         )
 
     @api.onchange("rate_limit_minute_mode")
-    def _onchange_rate_limit_minute_mode(self):
+    def _inverse_rate_limit_minute_mode(self):
         self._take_limit_mode("rate_limit_minute")
 
     @api.onchange("rate_limit_day_mode")
-    def _onchange_rate_limit_day_mode(self):
+    def _inverse_rate_limit_day_mode(self):
         self._take_limit_mode("rate_limit_day")
 
     def _take_limit_mode(self, name):
+        for connection in self:
+            connection[name] = connection._limit_by_mode(name)
+
+    def _limit_by_mode(self, name):
         mode = self[f"{name}_mode"]
         if mode == "own" and self[name] <= 0:
             # sudo: the default is what an own limit starts from
             settings = self.env["mcp.server.settings"].sudo().get_settings()
-            self[name] = settings[name] or settings.default_get([name])[name]
-        elif mode in ("default", "none"):
-            self[name] = DEFAULT_LIMIT if mode == "default" else 0
+            return settings[name] or settings.default_get([name])[name]
+        if mode in ("default", "none"):
+            return DEFAULT_LIMIT if mode == "default" else 0
+        return self[name]
 
     @api.constrains(*LIMITS)
     def _check_limits(self):

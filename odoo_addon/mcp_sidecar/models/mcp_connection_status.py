@@ -35,7 +35,14 @@ class McpConnectionStatus(models.AbstractModel):
     )
     user_refused = fields.Boolean(
         compute="_compute_user_refused",
+        search="_search_user_refused",
         help="Whether the user may no longer be acted as, so that the AI tool is refused.",
+    )
+    user_warning = fields.Char(
+        string="Warning",
+        compute="_compute_user_warning",
+        help="Says so where the AI tool is refused although the connection isn't revoked: its user is archived or is "
+        "no internal user any more.",
     )
     last_used = fields.Datetime(
         readonly=True,
@@ -82,6 +89,13 @@ class McpConnectionStatus(models.AbstractModel):
         }
         return Domain.OR(domains[status] for status in value if status in domains)
 
+    def _search(self, domain, *args, active_test=True, **kwargs):
+        """Finds revoked connections wherever a status is asked for: it tells as much as ``active`` does."""
+        domain = Domain(domain)
+        if any(condition.field_expr == "status" for condition in domain.iter_conditions()):
+            active_test = False
+        return super()._search(domain, *args, active_test=active_test, **kwargs)
+
     def _field_to_sql(self, alias, field_expr, query=None):
         """The status in SQL as well, so that lists can be grouped and sorted by what is not stored."""
         if field_expr != "status":
@@ -100,6 +114,21 @@ class McpConnectionStatus(models.AbstractModel):
         # sudo: archived users and group membership are judged whoever asks
         for connection in self.sudo():
             connection.user_refused = bool(connection.user_id) and not connection.user_id._mcp_may_be_acted_as()
+
+    def _search_user_refused(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        # sudo: as above
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        refused = Domain("user_id", "in", users._search(users._mcp_refused_domain()))
+        return Domain.OR(refused if wanted else ~refused for wanted in value)
+
+    @api.depends("active", "user_refused")
+    @api.depends_context("lang")
+    def _compute_user_warning(self):
+        for connection in self:
+            refused = connection.active and connection.user_refused
+            connection.user_warning = self.env._("User refused") if refused else False
 
     def _touch(self):
         """Remembers that the connection was used just now, at most once a minute and never waiting for a lock."""

@@ -1,4 +1,8 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+# What is counted, never written: the form could not, but whoever may write connections over RPC.
+COUNTED = ("request_count", "refusal_count", "last_used", "last_ip", "last_client")
 
 # SQL, so that no event is noted and no cached connection is thrown away in the sidecars: nothing of what they know has
 # changed. Nor may an entry be refused since a number has become too great for its column.
@@ -46,13 +50,26 @@ class McpConnection(models.Model):
         help="Name and version that the AI tool last gave itself.",
     )
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._refuse_counted(vals)
+        return super().create(vals_list)
+
     def write(self, vals):
+        self._refuse_counted(vals)
         result = super().write(vals)
         if "active" in vals and not vals["active"]:
             # sudo: whoever may revoke a connection ends its sessions
             sessions = self.env["mcp.session"].sudo()
             sessions.search([("connection_id", "in", self.ids), ("active", "=", True)])._end()
         return result
+
+    def _refuse_counted(self, vals):
+        if not self.env.su and any(name in vals for name in COUNTED):
+            raise UserError(
+                self.env._("What a connection was used for is counted by the MCP server itself and can't be changed.")
+            )
 
     def _count_use(self, rows):
         """Adds audit entries, which are stored in the same transaction, to what was counted before."""
@@ -64,8 +81,7 @@ class McpConnection(models.Model):
             # in one order everywhere, so that two sidecars don't wait for each other
             ordered = [used[connection_id] for connection_id in sorted(used)]
             self.env.cr.execute_values(_COUNT, ordered, template=_TEMPLATE, page_size=len(ordered))
-            names = ["request_count", "refusal_count", "last_used", "last_ip", "last_client"]
-            self.invalidate_model(names, flush=False)
+            self.invalidate_model(COUNTED, flush=False)
 
 
 def _unused(connection_id):

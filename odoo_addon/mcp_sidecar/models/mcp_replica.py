@@ -139,4 +139,11 @@ class McpReplica(models.Model):
 
     @api.autovacuum
     def _gc_replicas(self):
-        self.env.cr.execute("DELETE FROM mcp_replica WHERE last_seen < now() AT TIME ZONE 'UTC' - interval '1 day'")
+        # The last one stays: a database that has seen a sidecar is not one that waits for its first.
+        self.env.cr.execute(
+            """
+            DELETE FROM mcp_replica
+             WHERE last_seen < now() AT TIME ZONE 'UTC' - interval '1 day'
+               AND id != (SELECT id FROM mcp_replica ORDER BY last_seen DESC NULLS LAST, id DESC LIMIT 1)
+            """
+        )

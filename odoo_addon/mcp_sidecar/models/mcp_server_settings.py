@@ -100,8 +100,11 @@ class McpServerSettings(models.Model):
     log_payloads = fields.Boolean(
         string="Log Request/Response Payloads",
         help="Keeps the request and a summary of the response on each audit entry, with passwords, keys and the like "
-        "masked. Off: only method, tool, user, duration and status are kept. Payloads can hold customer details, mail "
-        "bodies and other sensitive data: turn it on only while you need it, together with a sensible retention.",
+        "masked. Off: the audit log keeps who did what with which tool and records, from where, how long it took and "
+        "how it ended, but not what was asked and answered. Payloads can hold customer details, mail bodies and other "
+        "sensitive data: turn it on only while you need it, together with a sensible retention. Apart from the audit "
+        "log, and whatever is chosen here, the answer of each change is kept for an hour, or for a day where the AI "
+        "tool named an idempotency key, so that a repeated change is answered and not made twice.",
     )
 
     idle_after_days = fields.Integer(
@@ -140,7 +143,8 @@ class McpServerSettings(models.Model):
     connection_count = fields.Integer(
         string="Connections",
         compute="_compute_counters",
-        help="Number of connections that are not revoked, API keys and OAuth clients together.",
+        help="Number of connections that are not revoked and whose user is not refused, API keys and OAuth clients "
+        "together.",
     )
     log_count_7d = fields.Integer(
         string="Logs (7d)",
@@ -195,7 +199,8 @@ class McpServerSettings(models.Model):
         self.display_name = self.env._("Server Settings")
 
     def _compute_counters(self):
-        self.connection_count = self.env["mcp.connection"].search_count([("active", "=", True)])
+        usable = [("active", "=", True), ("user_refused", "=", False)]
+        self.connection_count = self.env["mcp.connection"].search_count(usable)
         self.log_count_7d = self.env["mcp.audit.log"].search_count(LAST_WEEK)
         self.session_count = self.env["mcp.session"].search_count(LIVE_SESSIONS)
 
@@ -254,13 +259,29 @@ class McpServerSettings(models.Model):
         # sudo: the question is whether the record exists, not who may see it
         if vals_list and (len(vals_list) > 1 or self.sudo().search_count([], limit=1)):
             raise UserError(self.env._("There is only one set of MCP server settings: change the existing one."))
+        for vals in vals_list:
+            self._check_numbers(vals)
         return super().create(vals_list)
+
+    def _check_numbers(self, vals):
+        """Refuses what is no number: of an empty one Odoo would make 0, which means that there is no limit."""
+        for name in vals.keys() & BOUNDS.keys():
+            if not isinstance(vals[name], int) or isinstance(vals[name], bool):
+                raise UserError(
+                    self.env._(
+                        "%(field)s has to be a whole number between %(least)s and %(greatest)s. It can't be empty.",
+                        field=self._fields[name].get_description(self.env, ["string"])["string"],
+                        least=BOUNDS[name][0],
+                        greatest=BOUNDS[name][1],
+                    )
+                )
 
     @api.model
     def name_create(self, name):
         raise UserError(self.env._("There is only one set of MCP server settings: change the existing one."))
 
     def write(self, vals):
+        self._check_numbers(vals)
         vals = {name: value for name, value in vals.items() if name not in ("version", "singleton")}
         for settings in self:
             super(McpServerSettings, settings).write({**vals, "version": settings.version + 1})

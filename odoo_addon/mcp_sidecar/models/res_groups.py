@@ -1,10 +1,25 @@
-from odoo import models
+from odoo import api, models
+
+from .res_users import SERVICE_GROUP
 
 NOTED_FIELDS = {"user_ids", "all_user_ids", "implied_ids", "implied_by_ids"}
 
 
 class ResGroups(models.Model):
     _inherit = "res.groups"
+
+    @api.constrains("user_ids", "implied_ids", "implied_by_ids")
+    def _check_service_group(self):
+        """As for users: what they are in can be changed from this side as well."""
+        service = self.env.ref(SERVICE_GROUP, raise_if_not_found=False)
+        if not service:
+            return
+        # which group implies which is remembered
+        self.env.registry.clear_cache("groups")
+        # sudo: whoever changes groups need not see all users
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        accounts = users.search([("all_group_ids", "in", service.ids)])
+        accounts.filtered(lambda user: user.all_group_ids & self)._check_service_group()
 
     def write(self, vals):
         result = super().write(vals)

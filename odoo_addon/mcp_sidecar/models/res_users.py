@@ -1,5 +1,6 @@
-from odoo import SUPERUSER_ID, models
-from odoo.exceptions import AccessDenied, UserError
+from odoo import SUPERUSER_ID, api, models
+from odoo.exceptions import AccessDenied, UserError, ValidationError
+from odoo.fields import Domain
 
 from ..gateway import policy
 
@@ -23,7 +24,23 @@ NOTED_FIELDS = {
 class ResUsers(models.Model):
     _inherit = "res.users"
 
-    # === Service accounts: an API key only, never a password ===
+    # === Service accounts: one group, and an API key only, never a password ===
+
+    @api.constrains("group_ids")
+    def _check_service_group(self):
+        # none yet, while the addon is being installed
+        service = self.env.ref(SERVICE_GROUP, raise_if_not_found=False)
+        # sudo: groups are judged whoever changes them
+        for user in self.sudo():
+            if service and service in user.all_group_ids and user.all_group_ids != service:
+                raise ValidationError(
+                    self.env._(
+                        "“%(user)s” can't be in the group “%(group)s” and in others: a service account only calls the "
+                        "MCP gateway, and a person in this group could not log in.",
+                        user=user.name,
+                        group=service.name,
+                    )
+                )
 
     def _mcp_is_service(self):
         return self._has_group(SERVICE_GROUP)
@@ -32,6 +49,17 @@ class ResUsers(models.Model):
         """Whether an AI tool may ever act as this user."""
         self.ensure_one()
         return self.active and self._is_internal() and self.id != SUPERUSER_ID and not self._mcp_is_service()
+
+    @api.model
+    def _mcp_refused_domain(self):
+        """The same question, asked of all users: those that no AI tool may act as."""
+        service = self.env.ref(SERVICE_GROUP)
+        return (
+            Domain("active", "=", False)
+            | Domain("share", "=", True)
+            | Domain("id", "=", SUPERUSER_ID)
+            | Domain("all_group_ids", "in", service.ids)
+        )
 
     def _mcp_renew_service_key(self):
         """Replaces all keys of this service user by a new one without expiry, and answers its text."""

@@ -11,6 +11,7 @@ from . import test_service_user
 from . import test_settings
 from . import test_snippets
 from . import test_ui
+from . import test_widening
 from . import test_wizard
 from . import test_translations
 from . import test_gateway

@@ -31,6 +31,14 @@ class McpCommon:
         connection = connections._create_for_api_key(name, user.id, scope)
         return connection, connection._issue_api_key()
 
+    def slip_into_service(self, person):
+        """Puts a person into the service group as only SQL can: what keeps such a person out must hold all the same."""
+        self.env.flush_all()
+        group = self.env.ref("mcp_sidecar.group_service")
+        self.env.cr.execute("INSERT INTO res_groups_users_rel (uid, gid) VALUES (%s, %s)", [person.id, group.id])
+        self.env.invalidate_all()
+        self.env.registry.clear_cache()
+
     def resolve(self, key):
         return self.env["mcp.credential"]._resolve(credential_text.proof(key))
 

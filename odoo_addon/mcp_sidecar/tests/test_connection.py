@@ -53,6 +53,12 @@ class TestConnection(McpCase):
             ("x", 2**30, "full"),
             (None, self.user.id, "full"),
             ("x", self.user.id, None),
+            ("x", self.user.id, ["full"]),
+            ("x", True, "full"),
+            ("x", [self.user.id], "full"),
+            ("x", str(self.user.id), "full"),
+            ("x", {}, "full"),
+            (["x"], self.user.id, "full"),
         ):
             with self.assertRaises(UserError), self.env.cr.savepoint():
                 self.env["mcp.connection"].create_api_key(*args)
@@ -93,7 +99,7 @@ class TestConnection(McpCase):
         archived = self._person("mcp_test_archived", "base.group_user")
         archived.active = False
         in_service = self._person("mcp_test_in_service", "base.group_user")
-        in_service.group_ids += self.env.ref("mcp_sidecar.group_service")
+        self.slip_into_service(in_service)
         root = self.env["res.users"].browse(SUPERUSER_ID)
         for person in (archived, self.portal, self.service, in_service, root, self.env.ref("base.public_user")):
             with self.assertRaises(ValidationError), self.env.cr.savepoint():
@@ -166,7 +172,11 @@ class TestConnection(McpCase):
         self.assertUnauthenticated(key, "user")
         self.employee.active = True
         self.assertTrue(self.resolve(key))
-        self.employee.group_ids += self.env.ref("mcp_sidecar.group_service")
+        self.employee.group_ids = self.env.ref("mcp_sidecar.group_service")
+        self.assertUnauthenticated(key, "user")
+        self.employee.group_ids = self.env.ref("base.group_user")
+        self.assertTrue(self.resolve(key))
+        self.slip_into_service(self.employee)
         self.assertUnauthenticated(key, "user")
         self.employee.group_ids = self.env.ref("base.group_portal")
         self.assertUnauthenticated(key, "user")
@@ -176,7 +186,14 @@ class TestConnection(McpCase):
         group = self.env["res.groups"].create({"name": "Robots"})
         self.employee.group_ids += group
         self.assertTrue(self.resolve(key))
-        group.implied_ids = self.env.ref("mcp_sidecar.group_service")
+        self.env.flush_all()
+        # by SQL, as the ORM refuses to make a person a service account
+        self.env.cr.execute(
+            "INSERT INTO res_groups_implied_rel (gid, hid) VALUES (%s, %s)",
+            [group.id, self.env.ref("mcp_sidecar.group_service").id],
+        )
+        self.env.invalidate_all()
+        self.env.registry.clear_all_caches()
         self.assertUnauthenticated(key, "user")
 
     def test_user_1_is_never_resolved(self):
@@ -225,6 +242,40 @@ class TestConnection(McpCase):
         self.assertEqual(search([("status", "in", ["idle", "awaiting"]), ("id", "in", ours.ids)]), unused | old)
         self.assertTrue(old.silence.startswith("8 days"))
 
+    def test_asking_for_a_status_finds_revoked_ones(self):
+        here, gone = self.connect(self.user)[0], self.connect(self.user)[0]
+        gone.action_revoke()
+        connections, ours = self.env["mcp.connection"].with_user(self.admin), ("id", "in", (here | gone).ids)
+        self.assertEqual(connections.search([("status", "=", "revoked"), ours]), gone)
+        self.assertEqual(connections.search([("status", "in", ["revoked", "awaiting"]), ours]), here | gone)
+        self.assertEqual(connections.search([("status", "!=", "revoked"), ours]), here)
+        self.assertEqual(connections.search_count([("status", "=", "revoked"), ours]), 1)
+        self.assertEqual(connections.search([ours]), here, "others go on hiding archived ones")
+
+    def test_connections_of_users_that_are_refused_are_marked_and_found(self):
+        names = ("fine", "archived", "portal")
+        people = {name: self._person(f"mcp_test_was_{name}", "base.group_user") for name in names}
+        ours = {name: self.connect(person)[0] for name, person in people.items()}
+        ours["revoked"] = self.connect(people["archived"])[0]
+        ours["revoked"].action_revoke()
+        every = self.env["mcp.connection"].union(*ours.values())
+        every.last_used = fields.Datetime.now()
+        before = self.settings.connection_count
+        people["archived"].active = False
+        people["portal"].group_ids = self.env.ref("base.group_portal")
+        every.invalidate_recordset()
+        marked = {name: connection.with_user(self.admin).user_warning for name, connection in ours.items()}
+        self.assertEqual(
+            marked, {"fine": False, "archived": "User refused", "portal": "User refused", "revoked": False}
+        )
+        self.assertEqual(ours["portal"].status, "connected")
+        search = self.env["mcp.connection"].with_user(self.admin).search
+        refused = search([("user_refused", "=", True), ("id", "in", every.ids)])
+        self.assertEqual(refused, ours["archived"] | ours["portal"])
+        self.assertEqual(search([("user_refused", "=", False), ("id", "in", every.ids)]), ours["fine"])
+        self.settings.invalidate_recordset()
+        self.assertEqual(self.settings.connection_count, before - 2)
+
     def test_the_settings_say_from_when_on_a_connection_is_idle(self):
         connection, _key = self.connect(self.user)
         connection.last_used = fields.Datetime.now() - timedelta(days=2)
@@ -264,6 +315,40 @@ class TestConnection(McpCase):
         connection._touch()
         self.assertGreaterEqual(connection.last_used, first)
         self.assertEqual(noted, [])
+
+    def test_what_is_counted_is_not_written(self):
+        connection, _key = self.connect(self.admin)
+        for name, value in (
+            ("request_count", 7),
+            ("refusal_count", 0),
+            ("last_used", "2026-01-01 00:00:00"),
+            ("last_ip", "::1"),
+            ("last_client", "x"),
+        ):
+            for person in (self.admin, self.system):
+                with self.assertRaises(UserError):
+                    connection.with_user(person).write({name: value})
+                with self.assertRaises(UserError):
+                    values = {"name": "New", "user_id": person.id, name: value}
+                    self.env["mcp.connection"].with_user(person).create(values)
+
+    # === What a user reads ===
+
+    def test_a_user_reads_the_own_connection_as_a_whole(self):
+        connection, _key = self.connect(self.user)
+        connection.notes = "Watch this one"
+        for rows in (
+            connection.with_user(self.user).read(),
+            self.env["mcp.connection"].with_user(self.user).search_read([("id", "=", connection.id)]),
+        ):
+            self.assertEqual(rows[0]["name"], "Test tool")
+            self.assertFalse({"notes", "credential_ids"} & rows[0].keys())
+        self.assertEqual(connection.with_user(self.admin).read(["notes"])[0]["notes"], "Watch this one")
+        for names in (["notes"], ["credential_ids"]):
+            with self.assertRaises(AccessError):
+                connection.with_user(self.user).read(names)
+        with self.assertRaises(AccessError):
+            self.env["mcp.connection"].with_user(self.user).search([("notes", "ilike", "watch")])
 
     # === Notes to the sidecars ===
 

@@ -76,7 +76,7 @@ class TestConnectionViews(McpCase):
         own, _key = self.connect(self.user)
         form = Form(own.with_user(self.user))
         self.assertEqual(form.name, own.name)
-        form.notes = "x"
+        form.name = "x"
         with self.assertRaises(UserError):
             form.save()
 
@@ -85,8 +85,22 @@ class TestConnectionViews(McpCase):
         self.assertIn('"search_default_active": 1', action["context"])
         self.assertEqual(action["view_mode"], "list,kanban,form")
         filters = {one.get("name") for one in self.arch(self.admin, "search").iter("filter")}
-        names = {"active", "api_key", "oauth", "connected", "awaiting", "idle", "revoked"}
+        names = {"active", "api_key", "oauth", "connected", "awaiting", "idle", "revoked", "user_refused"}
         self.assertLessEqual(names | {"group_kind", "group_user", "group_status"}, filters)
+
+    def test_a_refused_user_shows_as_a_red_badge(self):
+        for view in ("list", "kanban"):
+            fields = {field.get("name"): field for field in self.arch(self.user, view).iter("field")}
+            badge = fields["user_warning"]
+            self.assertEqual((badge.get("widget"), badge.get("decoration-danger")), ("badge", "user_warning"), view)
+            self.assertIn("not user_refused", fields["status"].get("decoration-success"), view)
+
+    def test_the_filter_for_refused_users_works(self):
+        connection, _key = self.connect(self.employee)
+        self.employee.active = False
+        domains = {one.get("name"): one.get("domain") for one in self.arch(self.admin, "search").iter("filter")}
+        found = self.env["mcp.connection"].with_user(self.admin).search(literal_eval(domains["user_refused"]))
+        self.assertIn(connection, found)
 
     def test_every_filter_works(self):
         connection, _key = self.connect(self.user, name="Found")

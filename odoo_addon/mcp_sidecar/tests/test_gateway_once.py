@@ -11,6 +11,7 @@ from odoo.service.model import execute_cr
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models import mcp_call
 from .gateway_common import CommittedCase, GatewayCase, create, request, search
 
 
@@ -80,6 +81,63 @@ class TestGatewayOnce(GatewayCase):
         self.env.cr.execute("UPDATE mcp_call SET created = created - interval '8 days'")
         self.env["mcp.call"]._gc_calls()
         self.assertFalse(self.ask("execute", asked)["replayed"])
+
+    # === Answers are forgotten sooner ===
+
+    def age(self, interval):
+        self.env.cr.execute("UPDATE mcp_call SET created = created - %s::interval", [interval])
+        self.env["mcp.call"]._forget_answers()
+
+    def kept(self, asked):
+        self.env.cr.execute("SELECT results FROM mcp_call WHERE call_id = %s", [asked["call_id"]])
+        return self.env.cr.fetchone()[0]
+
+    def test_an_answer_is_kept_for_an_hour_and_with_a_key_for_a_day(self):
+        plain, _first = self.once()
+        keyed, _first = self.once(idempotency_key="k")
+        self.age("55 minutes")
+        self.assertTrue(self.kept(plain) and self.kept(keyed))
+        self.age("10 minutes")
+        self.assertIsNone(self.kept(plain))
+        self.assertTrue(self.kept(keyed))
+        self.age("22 hours")
+        self.assertTrue(self.ask("execute", keyed)["replayed"])
+        self.age("1 hour")
+        self.assertIsNone(self.kept(keyed))
+
+    def test_what_was_forgotten_is_not_done_again(self):
+        plain, _first = self.once()
+        keyed, _first = self.once(idempotency_key="k")
+        self.age("25 hours")
+        for asked, at in (
+            (plain, "call_id"),
+            (keyed, "idempotency_key"),
+            ({**keyed, "call_id": "0b7e9c1e-6f7a-4f0e-9c55-1f2f6a1b2c3d"}, "idempotency_key"),
+        ):
+            fault = self.refused(lambda asked=asked: self.ask("execute", asked))
+            self.assert_fault(fault, "bad_request", at=at)
+        self.assertEqual(self.made(), 2)
+
+    def test_what_was_forgotten_is_known_to_be_done(self):
+        asked, _first = self.once()
+        self.age("2 hours")
+        with patch.object(type(self.env.registry), "cursor", lambda registry: _Borrowed(self.env.cr)):
+            status = self.ask("call_status", {"proof": self.proof, "call_id": asked["call_id"]})
+        self.assertEqual(status, {"state": "done", "answer": None})
+
+    def test_a_very_long_answer_is_not_kept(self):
+        with patch.object(mcp_call, "LONGEST_ANSWER", 10):
+            asked, first = self.once()
+        self.assertTrue(first["results"])
+        self.assertIsNone(self.kept(asked))
+
+    def test_a_scheduled_action_forgets(self):
+        cron = self.env.ref("mcp_sidecar.ir_cron_forget_answers")
+        self.assertEqual((cron.active, cron.interval_number, cron.interval_type), (True, 15, "minutes"))
+        asked, _first = self.once()
+        self.env.cr.execute("UPDATE mcp_call SET created = created - interval '2 hours'")
+        cron.ir_actions_server_id.run()
+        self.assertIsNone(self.kept(asked))
 
     def test_reads_are_not_remembered(self):
         asked = request(self.proof, search("res.partner"))

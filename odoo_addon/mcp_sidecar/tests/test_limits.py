@@ -60,6 +60,29 @@ class TestLimits(McpCase):
             connection.write(values)
             self.assertIn(("connection", connection.id), noted)
 
+    def test_a_mode_is_written_as_its_number(self):
+        connection, key = self.connect(self.user)
+        mine = connection.with_user(self.admin)
+        for values, told in (
+            ({"rate_limit_minute_mode": "none"}, (0, None)),
+            ({"rate_limit_minute_mode": "default", "rate_limit_day_mode": "none"}, (None, 0)),
+            ({"rate_limit_minute_mode": "own", "rate_limit_day_mode": "own"}, (60, 10000)),
+            ({"rate_limit_minute_mode": "own", "rate_limit_minute": 7}, (7, 10000)),
+            ({"rate_limit_day_mode": "own", "rate_limit_day": 8, "rate_limit_minute_mode": "none"}, (0, 8)),
+            ({"rate_limit_day_mode": "default"}, (0, None)),
+        ):
+            with self.subTest(values=values):
+                self.assertTrue(mine.write(values))
+                self.assertEqual(self.told(key), told)
+                self.assertEqual(mine.rate_limit_minute_mode, _mode(mine.rate_limit_minute))
+                self.assertEqual(mine.rate_limit_day_mode, _mode(mine.rate_limit_day))
+        values = {"name": "New", "user_id": self.admin.id, "rate_limit_minute_mode": "none"}
+        made = self.env["mcp.connection"].with_user(self.admin).create(values)
+        self.assertEqual((made.rate_limit_minute, made.rate_limit_day), (0, -1))
+        row = [str(connection.id), "No limit"]
+        self.assertTrue(mine.load([".id", "rate_limit_day_mode"], [row])["ids"])
+        self.assertEqual(connection.rate_limit_day, 0)
+
     # === The form ===
 
     def test_the_form_says_it_in_words(self):
@@ -109,3 +132,7 @@ class TestLimits(McpCase):
         noted = self.notes()
         self.env["res.partner"].create({"name": "x"}).tz = "Europe/Paris"
         self.assertNotIn(("settings", None), noted)
+
+
+def _mode(limit):
+    return "default" if limit < 0 else "own" if limit else "none"

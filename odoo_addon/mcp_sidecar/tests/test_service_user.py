@@ -1,6 +1,7 @@
 from xmlrpc.client import Fault
 
-from odoo.exceptions import AccessDenied, AccessError, UserError
+from odoo import Command
+from odoo.exceptions import AccessDenied, AccessError, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -16,6 +17,60 @@ class TestServiceUser(McpCase):
         self.assertTrue(self.service.share)
         self.env.cr.execute("SELECT password FROM res_users WHERE id = %s", (self.service.id,))
         self.assertIsNone(self.env.cr.fetchone()[0])
+
+    def test_it_gets_no_other_group(self):
+        group = self.env.ref("mcp_sidecar.group_service")
+        plain = self.env["res.groups"].create({"name": "Plain"})
+        implying = self.env["res.groups"].create({"name": "Implying", "implied_ids": [Command.link(group.id)]})
+        for name, way in {
+            "a user type": lambda: self.service.write({"group_ids": [Command.link(self.ref("base.group_user"))]}),
+            "the Settings": lambda: self.service.write({"group_ids": [Command.link(self.ref("base.group_system"))]}),
+            "any group": lambda: self.service.write({"group_ids": [Command.link(plain.id)]}),
+            "a group from its own side": lambda: plain.write({"user_ids": [Command.link(self.service.id)]}),
+            "what its group implies": lambda: group.write({"implied_ids": [Command.link(plain.id)]}),
+            "what implies another": lambda: plain.write({"implied_by_ids": [Command.link(group.id)]}),
+            "a group that implies its own": lambda: implying.write({"user_ids": [Command.link(self.service.id)]}),
+            "a new group": lambda: self.env["res.groups"].create(
+                {"name": "New", "user_ids": [Command.link(self.service.id)]}
+            ),
+        }.items():
+            with self.subTest(name):
+                self.assert_not_grouped(way)
+                self.assertEqual(self.service.all_group_ids, group)
+        self.service.write({"name": "MCP Sidecar", "group_ids": [Command.set(group.ids)]})
+
+    def test_nobody_else_gets_into_its_group(self):
+        group = self.env.ref("mcp_sidecar.group_service")
+        implying = self.env["res.groups"].create({"name": "Implying", "implied_ids": [Command.link(group.id)]})
+        used = self.env["res.groups"].create({"name": "Used", "user_ids": [Command.link(self.portal.id)]})
+        for name, way in {
+            "a person": lambda: self.employee.write({"group_ids": [Command.link(group.id)]}),
+            "a visitor": lambda: self.portal.write({"group_ids": [Command.link(group.id)]}),
+            "a person through another group": lambda: self.employee.write({"group_ids": [Command.link(implying.id)]}),
+            "a person from the group's side": lambda: group.write({"user_ids": [Command.link(self.employee.id)]}),
+            "everybody": lambda: self.env.ref("base.group_user").write({"implied_ids": [Command.link(group.id)]}),
+            "everybody from its side": lambda: group.write(
+                {"implied_by_ids": [Command.link(self.ref("base.group_user"))]}
+            ),
+            "who is in a group": lambda: used.write({"implied_ids": [Command.link(implying.id)]}),
+            "somebody new": lambda: self._person("mcp_test_new", "base.group_user,mcp_sidecar.group_service"),
+        }.items():
+            with self.subTest(name):
+                self.assert_not_grouped(way)
+                self.assertEqual(group.with_context(active_test=False).all_user_ids, self.service)
+
+    def test_a_second_service_account_can_be_made(self):
+        group = self.env.ref("mcp_sidecar.group_service")
+        values = {"name": "Second", "login": "mcp_test_second", "group_ids": [Command.set(group.ids)]}
+        self.assertTrue(self.env["res.users"].create(values)._mcp_is_service())
+
+    def assert_not_grouped(self, way):
+        said = "MCP Sidecar Service Account.*in others"
+        with self.assertRaisesRegex(ValidationError, said), self.env.cr.savepoint():
+            way()
+        # as Odoo does where a request fails
+        self.env.invalidate_all()
+        self.env.registry.clear_all_caches()
 
     def test_it_never_gets_a_password(self):
         for way in (
@@ -39,7 +94,7 @@ class TestServiceUser(McpCase):
         credential = {"login": person.login, "password": person.login, "type": "password"}
         check = person.with_user(person)._check_credentials
         self.assertTrue(check(credential, {"interactive": True}))
-        person.group_ids += self.env.ref("mcp_sidecar.group_service")
+        self.slip_into_service(person)
         for interactive in (True, False):
             with self.assertRaises(AccessDenied):
                 check(credential, {"interactive": interactive})

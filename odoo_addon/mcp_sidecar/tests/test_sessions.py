@@ -305,7 +305,13 @@ class TestEnding(SessionCase):
     def test_a_user_who_becomes_a_service_account_has_none(self):
         _told, row = self.begin()
         noted = self.notes()
-        self.env.ref("mcp_sidecar.group_service").user_ids += self.user
+        self.user.group_ids = self.env.ref("mcp_sidecar.group_service")
+        self.assert_ended(row, noted)
+
+    def test_taking_the_user_out_of_a_group_ends_its_sessions(self):
+        _told, row = self.begin()
+        noted = self.notes()
+        self.env.ref("mcp_sidecar.group_user").user_ids -= self.user
         self.assert_ended(row, noted)
 
     def test_other_changes_of_the_user_end_none(self):

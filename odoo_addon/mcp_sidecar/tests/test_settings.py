@@ -1,3 +1,4 @@
+from lxml import etree
 from psycopg2 import IntegrityError
 
 from odoo import fields
@@ -100,6 +101,37 @@ class TestSettings(McpCase):
                 with self.assertRaises(ValidationError) as caught, self.env.cr.savepoint():
                     self.settings.write({name: value})
                 self.assertIn(self.settings._fields[name].string, str(caught.exception))
+
+    def test_what_is_no_number_is_refused(self):
+        """Of an empty cell or field Odoo would make 0: no limit, or an audit log that is kept forever."""
+        settings = self.settings.with_user(self.admin)
+        for name in BOUNDS:
+            for value in (False, None, True, "", "abc", "60", 1.5, [5], {}):
+                with self.assertRaises(UserError) as caught, self.env.cr.savepoint():
+                    settings.write({name: value})
+                self.assertIn(self.settings._fields[name].string, str(caught.exception))
+        with self.assertRaises(UserError), self.env.cr.savepoint():
+            settings.write({"rate_limit_day": 2**40})
+        settings.write({"rate_limit_minute": 0})
+        self.assertEqual(settings.rate_limit_minute, 0)
+
+    def test_a_form_does_not_take_an_empty_number_for_none(self):
+        limits = ("rate_limit_minute", "rate_limit_day")
+        for model, names in (("mcp.server.settings", BOUNDS), ("mcp.connection", limits)):
+            arch = etree.fromstring(self.env[model].with_user(self.admin).get_view(view_type="form")["arch"])
+            widgets = {field.get("name"): field.get("widget") for field in arch.iter("field")}
+            self.assertEqual({widgets[name] for name in names}, {"mcp_number"})
+
+    def test_an_import_with_an_empty_cell_is_refused(self):
+        names, row = [".id", "rate_limit_minute", "audit_retention_days"], [str(self.settings.id), "5", ""]
+        before = self.settings.rate_limit_minute, self.settings.audit_retention_days
+        answer = self.settings.with_user(self.admin).load(names, [row])
+        self.assertFalse(answer["ids"])
+        self.assertIn("Audit Log Retention", answer["messages"][0]["message"])
+        self.settings.invalidate_recordset()
+        self.assertEqual((self.settings.rate_limit_minute, self.settings.audit_retention_days), before)
+        self.assertTrue(self.settings.with_user(self.admin).load(names, [[*row[:2], "0"]])["ids"])
+        self.assertEqual((self.settings.rate_limit_minute, self.settings.audit_retention_days), (5, 0))
 
     @mute_logger("odoo.sql_db")
     def test_the_database_refuses_negative_numbers_too(self):

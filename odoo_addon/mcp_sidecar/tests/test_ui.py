@@ -17,6 +17,12 @@ class TestUi(McpHttpCase):
         self.assertTrue(self.settings.enabled)
         self.assertEqual(self.settings.rate_limit_minute, 60)
 
+    def test_no_limit_has_to_be_typed(self):
+        """Odoo alone would store an emptied number as 0, and here that means: no limit, or forever."""
+        self.start_tour("/odoo/mcp-settings", "mcp_sidecar_no_limit_is_typed", login=self.admin.login)
+        self.settings.invalidate_recordset()
+        self.assertEqual((self.settings.rate_limit_minute, self.settings.audit_retention_days), (0, 30))
+
     def test_a_tool_is_connected_and_nothing_is_stored_before(self):
         self.settings.enabled = True
         self.start_tour("/odoo/mcp-settings", "mcp_sidecar_connect_a_tool", login=self.admin.login)

@@ -279,8 +279,20 @@ class TestHello(GatewayHttpCase):
         self.env.invalidate_all()
         self.assertLess((fields.Datetime.now() - self.replica().last_seen).total_seconds(), 10)
         self.env.cr.execute("UPDATE mcp_replica SET last_seen = last_seen - interval '3 days'")
+        self.env["mcp.replica"].create({"replica": "another", "last_seen": fields.Datetime.now()})
         self.env["mcp.replica"]._gc_replicas()
         self.assertFalse(self.replica().exists())
+
+    def test_the_last_sidecar_is_not_forgotten(self):
+        self.hello()
+        older = self.env["mcp.replica"].create({"replica": "another", "last_seen": fields.Datetime.now()})
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE mcp_replica SET last_seen = last_seen - interval '400 days'")
+        self.env.cr.execute("UPDATE mcp_replica SET last_seen = last_seen - interval '1 day' WHERE id = %s", [older.id])
+        self.env["mcp.replica"]._gc_replicas()
+        self.env.invalidate_all()
+        self.assertEqual(self.env["mcp.replica"].search([]), self.replica())
+        self.assertEqual(self.settings.sidecar_state, "lost")
 
     def test_another_contract_is_refused(self):
         fault = self.refused(lambda: self.hello(contract=99))

@@ -145,6 +145,30 @@ class TestOwnLimits(WaysOutCase):
         for name in own:
             self.assertIn("mcp.own", self.env.registry[name]._inherit_module, name)
 
+    def test_notes_are_not_seen_even_by_an_administrators_tool(self):
+        connection, key = self.connect(self.settings_admin, name="Watched")
+        proof = credential_text.proof(key)
+        connection.notes = "mcp-secret"
+        session_of = [("connection_id.notes", "ilike", "mcp-secret")]
+        self.assertEqual(connection.with_user(self.settings_admin).notes, "mcp-secret")
+        mine = [("id", "=", connection.id)]
+        result = self.run_one(search("mcp.connection", mine, ["name", "notes"]), proof=proof)
+        self.assertEqual(result["skipped_fields"], ["notes"])
+        self.assertNotIn("notes", result["records"][0])
+        everything = self.run_one(search("mcp.connection", mine, None), proof=proof)
+        self.assertNotIn("mcp-secret", json.dumps(everything))
+        for step in (
+            search("mcp.connection", [("notes", "ilike", "mcp-secret")]),
+            search("mcp.connection", order="notes"),
+            search("mcp.session", session_of, ["client"]),
+        ):
+            with self.subTest(step):
+                self.assertIn(self.fault(step, proof=proof).code, ("access_denied", "unknown_field", "invalid_domain"))
+        fields = self.ask("schema", {"proof": proof, "lang": None, "models": ["mcp.connection"]})["fields"]
+        names = {field["name"] for field in fields["mcp.connection"]}
+        self.assertIn("allowed_tools", names)
+        self.assertNotIn("notes", names)
+
     def test_an_answer_is_not_repeated_to_a_connection_that_may_do_less(self):
         connection, key = self.connect(self.settings_admin)
         proof = credential_text.proof(key)

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from lxml import etree
 
@@ -98,6 +99,13 @@ class TestWizard(McpCase):
         self.assertEndpoint(f"{OLD}/odoo/mcp", "lost")
         old.last_seen = fields.Datetime.now()
         self.assertEndpoint(f"{OLD}/odoo/mcp", "one")
+
+    def test_a_key_is_never_shown_beside_a_host_that_exists(self):
+        self.env["mcp.replica"].search([]).unlink()
+        page = self.last_page(*self.connect(self.admin))
+        self.assertTrue(urlsplit(page.endpoint_url).hostname.endswith(".invalid"))
+        self.assertIn(page.endpoint_url, page.curl)
+        self.assertNotIn("example.com", page.curl)
 
     def test_of_several_addresses_the_newest_counts(self):
         self.env["mcp.replica"].search([]).unlink()

@@ -24,6 +24,27 @@ registry.category("web_tour.tours").add("mcp_sidecar_switch_beside_an_invalid_fi
     ],
 });
 
+registry.category("web_tour.tours").add("mcp_sidecar_no_limit_is_typed", {
+    steps: () => [
+        { content: "Empty the limit", trigger: perMinute, run: "clear" },
+        { content: "Leave the field", trigger: ".oe_title", run: "click" },
+        { content: "It is invalid", trigger: ".o_field_invalid[name=rate_limit_minute]" },
+        { content: "Type that there is none", trigger: perMinute, run: "edit 0" },
+        { content: "Leave the field", trigger: ".oe_title", run: "click" },
+        { content: "It is valid", trigger: ".o_field_widget[name=rate_limit_minute]:not(.o_field_invalid)" },
+        { content: "Empty another", trigger: ".o_field_widget[name=audit_retention_days] input", run: "clear" },
+        { content: "Save", trigger: ".o_form_button_save", run: "click" },
+        { content: "It is refused", trigger: ".o_field_invalid[name=audit_retention_days]" },
+        {
+            content: "Type the retention",
+            trigger: ".o_field_widget[name=audit_retention_days] input",
+            run: "edit 30",
+        },
+        { content: "Save", trigger: ".o_form_button_save", run: "click" },
+        { content: "It is saved", trigger: ".o_form_view .o_form_saved" },
+    ],
+});
+
 registry.category("web_tour.tours").add("mcp_sidecar_connect_a_tool", {
     steps: () => [
         { content: "Open the wizard", trigger: "button:contains(Connect a New Tool)", run: "click" },
