@@ -149,7 +149,7 @@ impl Entry {
     /// Raw arguments to a plan; the arguments come back for shaping.
     pub fn compile(&self, arguments: Map<String, Value>) -> Result<(Plan, Arguments), Refusal> {
         let read = coerce(self.tool.spec().args, arguments).map_err(Refusal)?;
-        let mut arguments = Arguments(self.check.check(read).map_err(Refusal)?);
+        let mut arguments = Arguments::checked(self.check.check(read).map_err(Refusal)?)?;
         let plan = self.tool.compile(&mut arguments)?;
         Ok((plan, arguments))
     }

@@ -39,6 +39,9 @@ async fn bad_arguments_never_reach_odoo() {
         ("search_read", json!({"model": "x", "context": {"bin_size": true}}), "takes no key `bin_size`"),
         ("execute_method", json!({"model": "x", "method": "_write"}), "is private"),
         ("read_group", json!({"model": "x", "aggregates": ["a:summ"]}), "did you mean `sum`?"),
+        ("batch_delete", json!({"model": "x", "ids": [53, 1e20]}), "1e+20 is none"),
+        ("search_read", json!({"model": "x", "offset": 1e16}), "`offset` takes a whole number from 0 to"),
+        ("execute_method", json!({"model": "x", "method": "action_confirm", "ids": []}), "would do nothing"),
     ] {
         let sentence = bench.refusal(tool, arguments).await;
         assert!(sentence.contains(told), "{sentence}");
