@@ -25,6 +25,11 @@ pub(super) trait Tool: Send + Sync {
     /// What was found, for a model. An error means that the answer could not be read.
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error>;
 
+    /// Whether the fields of the model would help to explain what was found.
+    fn needs_fields(&self, _arguments: &Arguments, _got: &Got<'_>) -> bool {
+        false
+    }
+
     /// A second, reading look where the first found too little to help.
     fn look_again(&self, _arguments: &Arguments, _got: &Got<'_>) -> Option<Plan> {
         None
@@ -111,11 +116,12 @@ impl Plan {
 /// What a plan found.
 #[derive(Debug)]
 pub(super) enum Got<'a> {
-    /// One raw result for each step; `more` are those of the second look.
+    /// One raw result for each step; `more` are those of the second look, `fields` are there where they are needed.
     Results {
         results: &'a [Box<RawValue>],
         replayed: bool,
         more: &'a [Box<RawValue>],
+        fields: &'a [FieldDocument],
     },
     Models(&'a [ModelDocument]),
     Fields {

@@ -80,6 +80,16 @@ async fn a_wrong_model_is_answered_with_the_nearest_that_the_caller_may_see() {
 }
 
 #[tokio::test]
+async fn a_sum_of_what_is_no_number_is_told_as_such() {
+    let bench = Bench::new().await;
+    let said = "Odoo can't group res.partner this way: function sum(character varying) does not exist";
+    bench.raise("bad_request", said, json!({"at": "steps.0.groupby"}));
+    let grouping = json!({"model": "res.partner", "groupby": ["country_id"], "aggregates": ["name:sum"]});
+    let sentence = bench.refusal("read_group", grouping).await;
+    assert_eq!(sentence, "`aggregates`: `sum` needs a number; `name` is a char field.");
+}
+
+#[tokio::test]
 async fn a_schema_that_cannot_be_had_leaves_the_sentence_without_a_guess() {
     let bench = Bench::new().await;
     bench.raise("unknown_field", "There is no field nmae.", json!({"model": "res.partner", "field": "nmae"}));
