@@ -131,11 +131,20 @@ fn bad_request(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>, said: &str) -> S
         return format!("`aggregates`: {wrong}");
     }
     let (at, said) = (without_steps(&plain(text(fault, "at"))), without_steps(said));
+    let argument = argument(&at, doing.steps);
     match said.strip_prefix(&at) {
         _ if at.is_empty() => said,
         // The gateway begins with the place itself where the shape of a value is wrong.
-        Some(rest) if rest.starts_with(' ') => format!("`{at}`{rest}"),
-        _ => format!("`{at}`: {said}"),
+        Some(rest) if rest.starts_with(' ') => format!("`{argument}`{rest}"),
+        _ => format!("`{argument}`: {said}"),
+    }
+}
+
+/// What callers call a member of a step.
+fn argument<'a>(member: &'a str, steps: &[Step]) -> &'a str {
+    match (steps, member) {
+        ([Step::NameSearch { .. }], "name") => "query",
+        _ => member,
     }
 }
 

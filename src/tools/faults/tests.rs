@@ -321,6 +321,20 @@ fn a_place_in_the_call_is_told_by_its_argument() {
 }
 
 #[test]
+fn a_query_that_is_too_long_is_told_by_the_name_that_callers_know() {
+    let name = Step::NameSearch {
+        model: "res.partner".into(),
+        name: "x".repeat(1001),
+        domain: json!([]),
+        limit: 20,
+    };
+    let message = "steps.0.name has to have 0 to 1000 characters.";
+    let error = fault("bad_request", message, json!({"at": "steps.0.name"}));
+    let doing = Doing { steps: &[name], ..Doing::default() };
+    assert_eq!(explain(&error, doing, Seen::default()), "`query` has to have 0 to 1000 characters.");
+}
+
+#[test]
 fn an_aggregate_that_does_not_fit_its_field_is_told_instead_of_what_the_database_says() {
     let said = "Odoo can't group res.partner this way: function sum(character varying) does not exist";
     let error = fault("bad_request", said, json!({"at": "steps.0.groupby"}));
