@@ -12,6 +12,18 @@ impl Faults {
         self.0.push(format!("{key}: {what}"));
     }
 
+    /// Notes each value of a section that is nought, where nought would stop the sidecar from working.
+    pub(super) fn refuse_noughts<T: Default + PartialEq>(
+        &mut self,
+        section: &str,
+        values: &[(&str, T)],
+        what: &str,
+    ) {
+        for (key, _) in values.iter().filter(|(_, value)| *value == T::default()) {
+            self.add(format_args!("{section}.{key}"), what);
+        }
+    }
+
     /// Each fault on its own.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

@@ -87,9 +87,7 @@ impl Limits {
             ("streams_per_connection", self.streams_per_connection),
             ("streams", self.streams),
         ];
-        for (key, _) in counts.iter().filter(|(_, count)| *count == 0) {
-            faults.add(format_args!("limits.{key}"), "must be at least 1");
-        }
+        faults.refuse_noughts("limits", &counts, "must be at least 1");
         let spans = [
             ("first_byte_timeout", self.first_byte_timeout),
             ("header_timeout", self.header_timeout),
@@ -97,8 +95,6 @@ impl Limits {
             ("write_timeout", self.write_timeout),
             ("session_idle", self.session_idle),
         ];
-        for (key, _) in spans.iter().filter(|(_, span)| span.is_zero()) {
-            faults.add(format_args!("limits.{key}"), "must be longer than nothing");
-        }
+        faults.refuse_noughts("limits", &spans, "must be longer than nothing");
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::Faults;
+
 /// The `[mirror]` section.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -52,5 +54,34 @@ impl Default for Mirror {
             poll_ms: 5_000,
             poll_watched_ms: 1_000,
         }
+    }
+}
+
+impl Mirror {
+    /// A span that nothing is remembered for may be nought; one between two questions to Odoo may not.
+    pub(super) fn check(&self, faults: &mut Faults) {
+        let kept = [
+            ("max_connections", self.max_connections),
+            ("max_refusals", self.max_refusals),
+            ("max_fields", self.max_fields),
+        ];
+        faults.refuse_noughts("mirror", &kept, "must be at least 1");
+        let look_ups = [
+            ("unknown_per_second", self.unknown_per_second),
+            ("unknown_burst", self.unknown_burst),
+            ("unknown_per_second_address", self.unknown_per_second_address),
+            ("unknown_burst_address", self.unknown_burst_address),
+        ];
+        faults.refuse_noughts("mirror", &look_ups, "must be at least 1, or nobody new could connect");
+        let pauses = [
+            ("hello_ms", self.hello_ms),
+            ("poll_ms", self.poll_ms),
+            ("poll_watched_ms", self.poll_watched_ms),
+        ];
+        faults.refuse_noughts(
+            "mirror",
+            &pauses,
+            "must be at least 1, or Odoo would be asked without a pause",
+        );
     }
 }

@@ -53,28 +53,11 @@ impl Config {
         };
         config.server.check(&mut faults);
         config.limits.check(&mut faults);
-        config.check_odoo(&mut faults);
+        config.odoo.check(&mut faults);
+        config.mirror.check(&mut faults);
         config.audit.check(&mut faults);
         config.log.check(&mut faults);
         faults.into_result(config)
-    }
-
-    fn check_odoo(&self, faults: &mut Faults) {
-        let odoo = &self.odoo;
-        if server::http_uri(&odoo.url).is_none() {
-            faults.add("odoo.url", "is not an http or https URL");
-        }
-        if odoo.database.is_empty() {
-            faults.add("odoo.database", "is needed");
-        }
-        if odoo.login.is_empty() {
-            faults.add("odoo.login", "is needed");
-        }
-        // A file that could not be read has been told of already.
-        if odoo.api_key.expose().is_empty() && !faults.tells_of("odoo.api_key_file") {
-            faults
-                .add("odoo.api_key", "is needed; better give api_key_file, the path of a file with the key");
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::{Faults, server};
 use crate::vocab::Secret;
 
 /// The `[odoo]` section.
@@ -71,5 +72,48 @@ impl Odoo {
     /// `schema_timeout_ms` as a duration.
     pub fn schema_timeout(&self) -> Duration {
         Duration::from_millis(self.schema_timeout_ms)
+    }
+    pub(super) fn check(&self, faults: &mut Faults) {
+        if server::http_uri(&self.url).is_none() {
+            faults.add("odoo.url", "is not an http or https URL");
+        }
+        if self.database.is_empty() {
+            faults.add("odoo.database", "is needed");
+        }
+        if self.login.is_empty() {
+            faults.add("odoo.login", "is needed");
+        }
+        // A file that could not be read has been told of already.
+        if self.api_key.expose().is_empty() && !faults.tells_of("odoo.api_key_file") {
+            faults
+                .add("odoo.api_key", "is needed; better give api_key_file, the path of a file with the key");
+        }
+        self.check_bounds(faults);
+    }
+
+    /// `settle_ms` may be nought: the fate of a write is asked for until its deadline then.
+    fn check_bounds(&self, faults: &mut Faults) {
+        let timeouts = [
+            ("connect_timeout_ms", self.connect_timeout_ms),
+            ("control_timeout_ms", self.control_timeout_ms),
+            ("schema_timeout_ms", self.schema_timeout_ms),
+        ];
+        faults.refuse_noughts("odoo", &timeouts, "must be at least 1, or no answer could come in time");
+        let counts = [
+            ("max_in_flight", self.max_in_flight),
+            ("batch_size", self.batch_size),
+            ("max_answer_bytes", self.max_answer_bytes),
+        ];
+        faults.refuse_noughts("odoo", &counts, "must be at least 1");
+        let breaker = [
+            ("breaker_failures", u64::from(self.breaker_failures)),
+            ("breaker_pause_ms", self.breaker_pause_ms),
+            ("breaker_pause_max_ms", self.breaker_pause_max_ms),
+        ];
+        faults.refuse_noughts(
+            "odoo",
+            &breaker,
+            "must be at least 1, or calls would wait for an Odoo that is away",
+        );
     }
 }

@@ -134,6 +134,61 @@ fn all_faults_are_told_at_once() {
 }
 
 #[test]
+fn a_level_that_is_none_is_no_target_to_be_silent_about() {
+    for level in
+        ["error", "WARN", "off", "info,odoo_mcp_sidecar::web=debug", "warn,hyper=off", "info,[request]=debug"]
+    {
+        let text = format!("{SOUND}[log]\nlevel = '{level}'\n");
+        assert!(load(&text, &[], &[]).is_ok(), "{level}");
+    }
+    for (level, part) in [
+        ("debgu", "debgu"),
+        ("loud", "loud"),
+        ("warning", "warning"),
+        ("", ""),
+        ("info,", ""),
+        ("info,hyper", "hyper"),
+        ("info, debug", " debug"),
+        ("hyper=debug,debgu", "debgu"),
+    ] {
+        let told = faults(&format!("{SOUND}[log]\nlevel = '{level}'\n"));
+        let levels = "error, warn, info, debug, trace, off";
+        assert_eq!(told, [format!("log.level: {part:?} is not a level: {levels}")]);
+    }
+    let told = faults(&format!("{SOUND}[log]\nlevel = 'info,hyper=debgu'\n"));
+    assert!(told.len() == 1 && told[0].starts_with("log.level: \"info,hyper=debgu\": "), "{told:?}");
+}
+
+#[test]
+fn a_wrong_form_of_the_log_is_answered_with_the_right_ones() {
+    let told = faults(&format!("{SOUND}[log]\nformat = 'xml'\n"));
+    assert!(told[0].starts_with("log.format: \"xml\" is no form of a log: text or json"), "{told:?}");
+    assert_eq!(load(&format!("{SOUND}[log]\nformat = 'JSON'\n"), &[], &[]).unwrap().log.format, Format::Json);
+}
+
+#[test]
+fn a_nought_that_would_stop_the_sidecar_is_refused() {
+    let timeouts = "connect_timeout_ms control_timeout_ms schema_timeout_ms";
+    let counts = "max_in_flight batch_size max_answer_bytes";
+    let breaker = "breaker_failures breaker_pause_ms breaker_pause_max_ms";
+    let kept = "max_connections max_refusals max_fields";
+    let look_ups = "unknown_per_second unknown_burst unknown_per_second_address unknown_burst_address";
+    let pauses = "hello_ms poll_ms poll_watched_ms";
+    // The sound settings end in [odoo].
+    for (section, header, keys) in [
+        ("odoo", "", [timeouts, counts, breaker].join(" ")),
+        ("mirror", "[mirror]\n", [kept, look_ups, pauses].join(" ")),
+    ] {
+        for key in keys.split(' ') {
+            let told = faults(&format!("{SOUND}{header}{key} = 0\n"));
+            assert!(told[0].starts_with(&format!("{section}.{key}: must be at least 1")), "{told:?}");
+        }
+    }
+    let ttls = "connection_ttl_ms = 0\nrefusal_ttl_ms = 0\nschema_ttl_ms = 0\n";
+    assert!(load(&format!("{SOUND}settle_ms = 0\n[mirror]\n{ttls}"), &[], &[]).is_ok());
+}
+
+#[test]
 fn a_variable_with_our_prefix_must_be_known() {
     let environment = [("ODOO_MCP_NONSENSE", "1"), ("ODOO_MCP_LIMITS__NONSENSE", "1")];
     let faults = load(SOUND, &environment, &[]).unwrap_err().to_string();

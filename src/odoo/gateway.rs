@@ -15,6 +15,9 @@ pub const CONTRACT: u32 = 1;
 /// The most rows that one step may ask for.
 pub const MAX_LIMIT: u32 = 1000;
 
+/// The largest id that there is, and the most rows that can be skipped: PostgreSQL's `integer`.
+pub const MAX_INTEGER: u32 = 2_147_483_647;
+
 // === hello ===
 
 #[derive(Debug, Clone, Serialize)]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL};
-use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool};
+use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool, record_id};
 use super::write::{changed, deleted};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
@@ -94,7 +94,7 @@ fn group(updates: Vec<Value>) -> Result<Vec<Group>, Refusal> {
     let mut seen = HashSet::new();
     let mut groups: Vec<Group> = Vec::new();
     for mut update in updates.into_iter().filter_map(object) {
-        let id = update.get("id").and_then(Value::as_i64).unwrap_or_default();
+        let id = record_id("updates", update.get("id").unwrap_or(&Value::Null))?;
         if let Some(other) = update.keys().find(|key| *key != "id" && *key != "values") {
             return Err(Refusal::new(format!(
                 "`updates` holds the key `{other}` for id {id}: put fields inside `values`."

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::answer::Body;
 use super::args::{Arg, Kind, MODEL, OFFSET};
 use super::models::LANG;
-use super::nearest::nearest;
+use super::nearest::{either, nearest};
 use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
@@ -49,7 +49,8 @@ impl Tool for DescribeModel {
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
         let Got::Fields { about, fields } = got else { return Err(Error::BadAnswer) };
         let named = arguments.names("fields");
-        let found = wanted(fields, named.as_deref(), arguments.text("pattern").unwrap_or_default());
+        let pattern = arguments.text("pattern").unwrap_or_default();
+        let found = wanted(fields, named.as_deref(), pattern);
         let (limit, offset) = (arguments.limit(DEFAULT_LIMIT), arguments.offset() as usize);
         let shown = found.iter().skip(offset).take(limit.rows as usize);
         let shown: Vec<Value> = shown.map(|field| line(field, named.is_some())).collect();
@@ -60,10 +61,15 @@ impl Tool for DescribeModel {
             body.put_if(about.transient, "wizard", true);
         }
         let next = offset + shown.len();
-        body.put("count", shown.len()).put("omitted", fields.len().saturating_sub(shown.len()));
+        // What does not match was not asked for.
+        let all = if pattern.is_empty() { fields.len() } else { found.len() };
+        body.put("count", shown.len()).put("omitted", all.saturating_sub(shown.len()));
         body.put_if(next < found.len(), "next_offset", next);
         let unknown = unknown(fields, named.as_deref());
         body.put_if(!unknown.is_empty(), "unknown_fields", unknown);
+        if found.is_empty() && named.is_none() {
+            body.put("hint", no_field(fields, pattern));
+        }
         body.put("fields", shown);
         Ok(Reply::json(body))
     }
@@ -87,6 +93,16 @@ fn wanted<'a>(
             named.iter().filter_map(by_name).filter(|field| holds(field)).collect()
         }
         None => fields.iter().filter(|field| holds(field)).collect(),
+    }
+}
+
+fn no_field(fields: &[FieldDocument], pattern: &str) -> String {
+    let guess = nearest(pattern, fields.iter().map(|field| (field.name.as_str(), field.label.as_str())));
+    match guess.as_slice() {
+        [] => {
+            "No field matches; names, labels and types are searched: try another or fewer words.".to_owned()
+        }
+        guess => format!("No field matches; did you mean {}?", either(guess)),
     }
 }
 

@@ -50,13 +50,15 @@ impl Tool for ExecuteMethod {
         if kwargs.contains_key("context") {
             return Err(Refusal::new("Give the context in the argument `context`, not inside `kwargs`."));
         }
-        let step = Step::Call {
-            model: arguments.model(),
-            method,
-            ids: arguments.ids("ids")?,
-            args: arguments.list("args"),
-            kwargs,
-        };
+        let ids = arguments.ids("ids")?;
+        // Odoo would run it on nothing and answer as if it were done.
+        if ids.is_empty() && arguments.0.contains_key("ids") {
+            return Err(Refusal::new(format!(
+                "`ids` is empty, so `{method}` would do nothing: name the records (search_records finds them), or \
+                 leave `ids` out where the method belongs to the model and not to records."
+            )));
+        }
+        let step = Step::Call { model: arguments.model(), method, ids, args: arguments.list("args"), kwargs };
         Ok(Plan::change(Mode::Run, vec![step], arguments))
     }
 

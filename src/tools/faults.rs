@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::args::CONTEXT_KEYS;
 use super::domain::{OPERATORS, shown};
 use super::nearest::{either, nearest};
+use super::{group, selection};
 use crate::odoo::Error;
-use crate::odoo::gateway::{Fault, FaultCode, FieldDocument, ModelDocument};
+use crate::odoo::gateway::{Fault, FaultCode, FieldDocument, ModelDocument, Step};
 
 const COMMANDS: &str = "x2many fields take a list of ids or commands: [0,0,{values}] create, [1,id,{values}] update, \
                         [2,id] delete, [3,id] unlink, [4,id] link, [5] unlink all, [6,0,[ids]] replace by these";
@@ -17,7 +18,8 @@ const TEMPORARY: &str = "This is temporary: try again in a minute.";
 
 /// What was being done when it went wrong.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Doing {
+pub(super) struct Doing<'a> {
+    pub steps: &'a [Step],
     /// The call writes or runs, so a lost answer leaves its outcome open.
     pub changes: bool,
     pub has_key: bool,
@@ -38,19 +40,23 @@ pub(super) struct Seen<'a> {
     pub fields: &'a [FieldDocument],
 }
 
-pub(super) fn wanted(error: &Error) -> Wanted {
+pub(super) fn wanted(error: &Error, doing: Doing<'_>) -> Wanted {
     let Error::Fault(fault) = error else { return Wanted::Nothing };
     match fault.code {
         FaultCode::UnknownModel | FaultCode::ModelDenied => Wanted::Models,
         FaultCode::UnknownField | FaultCode::InvalidValue => Wanted::Fields(text(fault, "model").to_owned()),
+        FaultCode::BadRequest => match ungrouped(fault, doing) {
+            Some((model, _)) => Wanted::Fields(model.to_owned()),
+            None => Wanted::Nothing,
+        },
         _ => Wanted::Nothing,
     }
 }
 
 /// The sentence for an error.
-pub(super) fn explain(error: &Error, doing: Doing, seen: Seen<'_>) -> String {
+pub(super) fn explain(error: &Error, doing: Doing<'_>, seen: Seen<'_>) -> String {
     match error {
-        Error::Fault(fault) => explain_fault(fault, seen),
+        Error::Fault(fault) => explain_fault(fault, doing, seen),
         Error::Unreachable => format!("Odoo cannot be reached, so nothing was done. {TEMPORARY}"),
         Error::Busy => format!("Odoo is too busy, so nothing was done. {TEMPORARY}"),
         Error::Setup | Error::ServiceLogin | Error::NotOdoo(_) => {
@@ -67,7 +73,7 @@ pub(super) fn explain(error: &Error, doing: Doing, seen: Seen<'_>) -> String {
 }
 
 /// A change whose answer never came may have been made.
-fn lost_change(doing: Doing) -> String {
+fn lost_change(doing: Doing<'_>) -> String {
     let then = if doing.has_key {
         "repeat the call with the same idempotency_key: it is not done twice."
     } else {
@@ -76,7 +82,7 @@ fn lost_change(doing: Doing) -> String {
     format!("The answer of Odoo was lost, so the change may or may not have been made; {then}")
 }
 
-fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
+fn explain_fault(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>) -> String {
     let said = plain(&fault.message);
     match fault.code {
         FaultCode::UnknownModel => unknown_model(fault, seen),
@@ -109,10 +115,7 @@ fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
             "This connection may not be used from this address; an administrator of Odoo can change that.".to_owned()
         }
         // The gateway names arguments here that only Odoo can judge: an order, a grouping, a method's arguments.
-        FaultCode::BadRequest => match text(fault, "at") {
-            "" => said,
-            at => format!("`{}`: {said}", plain(argument(at))),
-        },
+        FaultCode::BadRequest => bad_request(fault, doing, seen, &said),
         FaultCode::Contract | FaultCode::NotService => {
             "The MCP server and its Odoo module do not fit together; an administrator has to update or set up one \
              of them."
@@ -122,10 +125,50 @@ fn explain_fault(fault: &Fault, seen: Seen<'_>) -> String {
     }
 }
 
-/// The argument that a place in the call belongs to: callers know no steps.
-fn argument(at: &str) -> &str {
-    let step = at.strip_prefix("steps.").and_then(|rest| rest.split_once('.'));
-    step.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit())).map_or(at, |(_, inner)| inner)
+fn bad_request(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>, said: &str) -> String {
+    let wrong = ungrouped(fault, doing).and_then(|(_, aggregates)| group::unfit(aggregates, seen.fields));
+    if let Some(wrong) = wrong {
+        return format!("`aggregates`: {wrong}");
+    }
+    let (at, said) = (without_steps(&plain(text(fault, "at"))), without_steps(said));
+    let argument = argument(&at, doing.steps);
+    match said.strip_prefix(&at) {
+        _ if at.is_empty() => said,
+        // The gateway begins with the place itself where the shape of a value is wrong.
+        Some(rest) if rest.starts_with(' ') => format!("`{argument}`{rest}"),
+        _ => format!("`{argument}`: {said}"),
+    }
+}
+
+/// What callers call a member of a step.
+fn argument<'a>(member: &'a str, steps: &[Step]) -> &'a str {
+    match (steps, member) {
+        ([Step::NameSearch { .. }], "name") => "query",
+        _ => member,
+    }
+}
+
+/// The model and aggregates of a grouping that Odoo could not do; it cannot tell what is to blame.
+fn ungrouped<'a>(fault: &Fault, doing: Doing<'a>) -> Option<(&'a str, &'a [String])> {
+    match doing.steps {
+        [Step::ReadGroup { model, aggregates, .. }] if without_steps(text(fault, "at")) == "groupby" => {
+            Some((model, aggregates))
+        }
+        _ => None,
+    }
+}
+
+/// Places in the call as the caller knows them: `steps.0.ids` is `ids`.
+fn without_steps(text: &str) -> String {
+    let mut parts = text.split("steps.");
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('.') {
+            Some((number, rest)) if number.parse::<u32>().is_ok() => told.push_str(rest),
+            _ => told.extend(["steps.", part]),
+        }
+    }
+    told
 }
 
 fn unknown_model(fault: &Fault, seen: Seen<'_>) -> String {
@@ -156,17 +199,16 @@ fn unknown_field(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
 fn invalid_value(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
     let name = text(fault, "field");
     let field = seen.fields.iter().find(|field| field.name == name && !field.readonly);
-    match field.and_then(takes) {
+    let given = fault.data.get("value").and_then(Value::as_str);
+    match field.and_then(|field| takes(field, given)) {
         Some(takes) => format!("{said} `{name}` takes {takes}."),
         None => said.to_owned(),
     }
 }
 
-fn takes(field: &FieldDocument) -> Option<String> {
+fn takes(field: &FieldDocument, given: Option<&str>) -> Option<String> {
     if !field.selection.is_empty() {
-        let some = field.selection.iter().take(20).map(|(value, label)| format!("{value} ({label})"));
-        let rest = if field.selection.len() > 20 { ", and more: see describe_model" } else { "" };
-        return Some(format!("one of {}{rest}", some.collect::<Vec<_>>().join(", ")));
+        return Some(selection::options(field, given));
     }
     Some(match (field.kind.as_str(), field.relation.as_deref()) {
         ("many2one", Some(to)) => format!("the id of a {to} (search_records finds it), or null"),

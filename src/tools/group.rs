@@ -4,9 +4,10 @@ use super::answer::{Page, Rows, read};
 use super::args::{Arg, CONTEXT, DOMAIN, Kind, MODEL, OFFSET, ORDER};
 use super::nearest::{either, nearest};
 use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
+use super::read::{may_ask_wrongly, wrong_value};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::Step;
+use crate::odoo::gateway::{FieldDocument, Step};
 
 /// Groups are short and seldom many; Odoo's own lists show 80.
 const DEFAULT_LIMIT: u32 = 80;
@@ -93,8 +94,15 @@ impl Tool for ReadGroup {
         let groups: Rows<'_> = read(got.first()?)?;
         let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT), can_skip: true };
         let mut body = groups.body(&arguments.model(), Some(page));
+        if let Some(hint) = wrong_value(arguments, got) {
+            body.put("hint", hint);
+        }
         body.rows("groups", &groups.records);
         Ok(Reply::json(body))
+    }
+
+    fn needs_fields(&self, arguments: &Arguments, got: &Got<'_>) -> bool {
+        may_ask_wrongly(arguments, got)
     }
 }
 
@@ -106,6 +114,25 @@ fn known_function(aggregate: &str) -> Result<(), Refusal> {
             FUNCTIONS.join(", ")
         ))),
     }
+}
+
+/// The first aggregate whose function cannot be computed of its field, in words.
+pub(super) fn unfit(aggregates: &[String], fields: &[FieldDocument]) -> Option<String> {
+    aggregates.iter().find_map(|aggregate| {
+        let (name, function) = aggregate.split_once(':')?;
+        // Ids are numbers to the database.
+        let (needs, kinds): (_, &[&str]) = match function {
+            "sum" | "avg" => {
+                ("a number", &["integer", "float", "monetary", "many2one", "many2one_reference"])
+            }
+            "sum_currency" => ("an amount of money", &["monetary"]),
+            "bool_and" | "bool_or" => ("true or false", &["boolean"]),
+            _ => return None,
+        };
+        let kind = &fields.iter().find(|field| field.name == name)?.kind;
+        let fits = kinds.contains(&kind.as_str());
+        (!fits).then(|| format!("`{function}` needs {needs}; `{name}` is a {kind} field."))
+    })
 }
 
 fn known_granularity(field: &str) -> Result<(), Refusal> {

@@ -31,6 +31,7 @@ mod plan;
 mod read;
 mod registry;
 mod search;
+mod selection;
 mod session;
 mod toolbox;
 mod touched;

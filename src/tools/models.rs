@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Body;
 use super::args::{Arg, Kind, OFFSET};
-use super::nearest::{either, nearest};
+use super::nearest::{either, surely_nearest};
 use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
@@ -97,9 +97,14 @@ fn line(model: &ModelDocument) -> Value {
 }
 
 fn no_model(models: &[ModelDocument], query: &str) -> String {
-    let guess = nearest(query, models.iter().map(|model| (model.model.as_str(), model.label.as_str())));
+    let guess =
+        surely_nearest(query, models.iter().map(|model| (model.model.as_str(), model.label.as_str())));
     match guess.as_slice() {
-        [] => "No model matches; try another or fewer words, or leave out the query.".to_owned(),
+        [] => {
+            "No model matches; technical names and labels are searched: try another or fewer words, or leave \
+               out the query."
+                .to_owned()
+        }
         guess => format!("No model matches; did you mean {}?", either(guess)),
     }
 }

@@ -5,15 +5,30 @@ const MOST: usize = 3;
 /// Below this likeness a suggestion misleads more than it helps.
 const LIKE_ENOUGH: f64 = 0.6;
 
+/// Among all models chance likenesses abound: `customer` is no misspelt `ir.ui.view.custom`.
+const SURELY_LIKE: f64 = 0.75;
+
 /// The candidates most like `wanted`, best first. A candidate is a technical name and a label for people.
 pub(super) fn nearest<'a>(
     wanted: &str,
     candidates: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Vec<&'a str> {
+    like(wanted, candidates, LIKE_ENOUGH)
+}
+
+/// Only those that `wanted` can hardly miss, for words that need not be meant as a name.
+pub(super) fn surely_nearest<'a>(
+    wanted: &str,
+    candidates: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Vec<&'a str> {
+    like(wanted, candidates, SURELY_LIKE)
+}
+
+fn like<'a>(wanted: &str, candidates: impl Iterator<Item = (&'a str, &'a str)>, enough: f64) -> Vec<&'a str> {
     let wanted = fold(wanted);
     let mut scored: Vec<(f64, &str)> = candidates
         .map(|(name, label)| (likeness(&wanted, &fold(name), &fold(label)), name))
-        .filter(|(score, _)| *score >= LIKE_ENOUGH)
+        .filter(|(score, _)| *score >= enough)
         .collect();
     // Stable, so that equally good candidates stay in their order of relevance.
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -122,6 +137,14 @@ mod tests {
         ] {
             assert_eq!(nearest(wanted, models.into_iter()).first(), Some(&meant), "{wanted}");
         }
+    }
+
+    #[test]
+    fn a_word_is_no_misspelt_name_by_chance() {
+        let models = [("ir.ui.view.custom", "Custom View"), ("res.partner", "Contact")];
+        assert!(!nearest("customer", models.into_iter()).is_empty());
+        assert!(surely_nearest("customer", models.into_iter()).is_empty());
+        assert_eq!(surely_nearest("contcat", models.into_iter()), ["res.partner"]);
     }
 
     #[test]

@@ -4,9 +4,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::args::Arg;
+use super::domain::shown;
 use super::{Annotations, Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::{FieldDocument, MAX_LIMIT, Mode, ModelDocument, Step};
+use crate::odoo::gateway::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
 
 /// How long a reading call may take; below the 60 s at which proxies cut idle answers.
 pub(super) const READ_DEADLINE_MS: u64 = 30_000;
@@ -23,6 +24,11 @@ pub(super) trait Tool: Send + Sync {
 
     /// What was found, for a model. An error means that the answer could not be read.
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error>;
+
+    /// Whether the fields of the model would help to explain what was found.
+    fn needs_fields(&self, _arguments: &Arguments, _got: &Got<'_>) -> bool {
+        false
+    }
 
     /// A second, reading look where the first found too little to help.
     fn look_again(&self, _arguments: &Arguments, _got: &Got<'_>) -> Option<Plan> {
@@ -110,11 +116,12 @@ impl Plan {
 /// What a plan found.
 #[derive(Debug)]
 pub(super) enum Got<'a> {
-    /// One raw result for each step; `more` are those of the second look.
+    /// One raw result for each step; `more` are those of the second look, `fields` are there where they are needed.
     Results {
         results: &'a [Box<RawValue>],
         replayed: bool,
         more: &'a [Box<RawValue>],
+        fields: &'a [FieldDocument],
     },
     Models(&'a [ModelDocument]),
     Fields {
@@ -164,6 +171,20 @@ pub(super) struct Limit {
 pub(super) struct Arguments(pub Map<String, Value>);
 
 impl Arguments {
+    /// Arguments that passed the schema. An offset that does not fit is refused here, once for all tools: what
+    /// reads it later cannot.
+    pub fn checked(given: Map<String, Value>) -> Result<Self, Refusal> {
+        match given.get("offset") {
+            Some(offset) if offset.as_u64().is_none_or(|rows| rows > MAX_INTEGER.into()) => {
+                Err(Refusal::new(format!(
+                    "`offset` takes a whole number from 0 to {MAX_INTEGER}, not {}.",
+                    shown(offset)
+                )))
+            }
+            _ => Ok(Self(given)),
+        }
+    }
+
     pub fn take(&mut self, name: &str) -> Option<Value> {
         self.0.shift_remove(name)
     }
@@ -204,7 +225,8 @@ impl Arguments {
     /// Up to as many ids as one step may touch.
     pub fn ids(&self, name: &str) -> Result<Vec<i64>, Refusal> {
         let items = self.0.get(name).and_then(Value::as_array);
-        let ids: Vec<i64> = items.into_iter().flatten().filter_map(Value::as_i64).collect();
+        let ids = items.into_iter().flatten().map(|id| record_id(name, id));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
         if ids.len() > MAX_LIMIT as usize {
             return Err(Refusal::new(format!("`{name}` takes at most {MAX_LIMIT} ids, not {}.", ids.len())));
         }
@@ -235,7 +257,8 @@ impl Arguments {
 
     /// A limit beyond the maximum becomes the maximum, never the default.
     pub fn limit(&self, default: u32) -> Limit {
-        let wanted = self.0.get("limit").and_then(Value::as_u64).unwrap_or_else(|| default.into());
+        // A whole number that is none here is larger than 64 bits hold.
+        let wanted = self.0.get("limit").map_or(default.into(), |rows| rows.as_u64().unwrap_or(u64::MAX));
         let rows = u32::try_from(wanted).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT);
         Limit { rows, clamped: wanted > rows.into() }
     }
@@ -244,4 +267,12 @@ impl Arguments {
         let wanted = self.0.get("offset").and_then(Value::as_u64).unwrap_or_default();
         u32::try_from(wanted).unwrap_or(u32::MAX)
     }
+}
+
+/// An id that there can be. The schema takes any whole number, `1e16` and more digits than 64 bits hold among them.
+pub(super) fn record_id(name: &str, value: &Value) -> Result<i64, Refusal> {
+    let id = value.as_i64().filter(|id| (1..=i64::from(MAX_INTEGER)).contains(id));
+    id.ok_or_else(|| {
+        Refusal::new(format!("`{name}` takes ids from 1 to {MAX_INTEGER}; {} is none.", shown(value)))
+    })
 }

@@ -1,9 +1,11 @@
 //! Tools that read records whose conditions or ids are known.
 
+use serde_json::value::RawValue;
+
 use super::answer::{Body, Page, Rows, read, record_url};
 use super::args::{Arg, CONTEXT, DOMAIN, FIELDS, Kind, LIMIT, MODEL, OFFSET, ORDER};
 use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
-use super::{Category, Reply, Risk};
+use super::{Category, Reply, Risk, selection};
 use crate::odoo::Error;
 use crate::odoo::gateway::Step;
 
@@ -11,6 +13,31 @@ pub(super) const DEFAULT_LIMIT: u32 = 20;
 
 const NOTHING: &str = "Nothing matched. Archived records count only with context.active_test false; \
                        = and like tell upper from lower case, ilike does not.";
+
+/// An answer without rows is short; a longer one need not be read to know that it holds some.
+const SHORT: usize = 4096;
+
+/// Whether a search, a grouping or a count found nothing and compares what could be a selection.
+pub(super) fn may_ask_wrongly(arguments: &Arguments, got: &Got<'_>) -> bool {
+    let nothing = |raw: &RawValue| {
+        read::<Count>(raw).map_or_else(
+            |_| read::<Rows<'_>>(raw).is_ok_and(|rows| found_nothing(arguments, &rows)),
+            |found| found.count == 0,
+        )
+    };
+    arguments.0.get("domain").is_some_and(selection::may_be_compared)
+        && got.first().is_ok_and(|raw| raw.get().len() < SHORT && nothing(raw))
+}
+
+/// The value of a selection that was asked for in vain.
+pub(super) fn wrong_value(arguments: &Arguments, got: &Got<'_>) -> Option<String> {
+    let Got::Results { fields, .. } = got else { return None };
+    selection::wrong_value(arguments.0.get("domain")?, fields)
+}
+
+pub(super) fn found_nothing(arguments: &Arguments, rows: &Rows<'_>) -> bool {
+    rows.records.is_empty() && arguments.offset() == 0
+}
 
 /// The rows of a search with what belongs to them.
 pub(super) fn page_of(
@@ -82,8 +109,13 @@ impl Tool for SearchRead {
 
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
         let rows: Rows<'_> = read(got.first()?)?;
-        let hint = (rows.records.is_empty() && arguments.offset() == 0).then_some(NOTHING);
-        Ok(page_of(arguments, &rows, true, site, hint))
+        let nothing = found_nothing(arguments, &rows).then(|| NOTHING.to_owned());
+        let hint = wrong_value(arguments, got).or(nothing);
+        Ok(page_of(arguments, &rows, true, site, hint.as_deref()))
+    }
+
+    fn needs_fields(&self, arguments: &Arguments, got: &Got<'_>) -> bool {
+        may_ask_wrongly(arguments, got)
     }
 }
 
@@ -119,8 +151,14 @@ impl Tool for SearchCount {
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
         let Count { count } = read(got.first()?)?;
         let mut body = Body::new();
-        body.put("model", arguments.model()).put("count", count).put_if(count == 0, "hint", NOTHING);
+        let hint = wrong_value(arguments, got);
+        let hint = hint.as_deref().unwrap_or(NOTHING);
+        body.put("model", arguments.model()).put("count", count).put_if(count == 0, "hint", hint);
         Ok(Reply::json(body))
+    }
+
+    fn needs_fields(&self, arguments: &Arguments, got: &Got<'_>) -> bool {
+        may_ask_wrongly(arguments, got)
     }
 }
 

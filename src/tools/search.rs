@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::answer::{Rows, read};
 use super::args::{Arg, CONTEXT, DOMAIN, Kind, LIMIT, MODEL, OFFSET, ORDER};
 use super::plan::{Arguments, Draft, Got, Plan, READS, Refusal, Site, Spec, Tool};
-use super::read::{Count, DEFAULT_LIMIT, page_of};
+use super::read::{Count, DEFAULT_LIMIT, found_nothing, may_ask_wrongly, page_of, wrong_value};
 use super::{Category, Reply, Risk, domain};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
@@ -67,7 +67,7 @@ impl Tool for SearchRecords {
 
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
         let rows: Rows<'_> = read(got.first()?)?;
-        let hint = match got {
+        let hint = wrong_value(arguments, got).or_else(|| match got {
             Got::Results { more, .. } if found_nothing(arguments, &rows) => {
                 let counts = more.iter().map(|raw| read::<Count>(raw).map_or(0, |found| found.count));
                 Some(reason(arguments, &counts.collect::<Vec<_>>()))
@@ -76,14 +76,18 @@ impl Tool for SearchRecords {
                 Some("There are more: raise the limit or narrow the search.".to_owned())
             }
             _ => None,
-        };
+        });
         Ok(page_of(arguments, &rows, !ranks(arguments), site, hint.as_deref()))
+    }
+
+    fn needs_fields(&self, arguments: &Arguments, got: &Got<'_>) -> bool {
+        may_ask_wrongly(arguments, got)
     }
 
     /// Counts what a wider search would have found: archived ones, other case, single words.
     fn look_again(&self, arguments: &Arguments, got: &Got<'_>) -> Option<Plan> {
         let rows: Rows<'_> = read(got.first().ok()?).ok()?;
-        if !found_nothing(arguments, &rows) {
+        if !found_nothing(arguments, &rows) || wrong_value(arguments, got).is_some() {
             return None;
         }
         let model = arguments.model();
@@ -102,10 +106,6 @@ fn ranks(arguments: &Arguments) -> bool {
     let plain =
         arguments.names("fields").is_none_or(|names| names.iter().all(|n| n == "display_name" || n == "id"));
     arguments.text("query").is_some() && plain && arguments.offset() == 0 && arguments.text("order").is_none()
-}
-
-fn found_nothing(arguments: &Arguments, rows: &Rows<'_>) -> bool {
-    rows.records.is_empty() && arguments.offset() == 0
 }
 
 /// The domain with the query in it.

@@ -62,10 +62,14 @@ fn shaped(entry: &Entry, case: &Value) -> (&'static str, Value) {
     let (results, more) = (raws(&case["results"]), raws(&case["more"]));
     let models: Vec<_> = serde_json::from_value(case["models"].clone()).unwrap_or_default();
     let fields: Vec<_> = serde_json::from_value(case["fields"].clone()).unwrap_or_default();
+    let mirrored: Vec<_> = serde_json::from_value(case["mirrored"].clone()).unwrap_or_default();
     let got = match () {
         () if !fields.is_empty() => Got::Fields { about: models.first(), fields: &fields },
         () if case.get("models").is_some() => Got::Models(&models),
-        () => Got::Results { results: &results, replayed: case["replayed"] == json!(true), more: &more },
+        () => {
+            let replayed = case["replayed"] == json!(true);
+            Got::Results { results: &results, replayed, more: &more, fields: &mirrored }
+        }
     };
     if let (Some(plan), true) = (entry.tool.look_again(&arguments, &got), more.is_empty()) {
         return ("look_again", plan_json(&plan));
@@ -73,7 +77,7 @@ fn shaped(entry: &Entry, case: &Value) -> (&'static str, Value) {
     let reply = if let Some(fault) = case.get("dry_run") {
         let fault: Fault = serde_json::from_value(fault.clone()).unwrap();
         let results = dry_results(&fault).unwrap();
-        let got = Got::Results { results: &results, replayed: false, more: &[] };
+        let got = Got::Results { results: &results, replayed: false, more: &[], fields: &[] };
         would_reply(&entry.tool.shape(&arguments, &got, &site).unwrap(), entry.spec.annotations).unwrap()
     } else {
         entry.tool.shape(&arguments, &got, &site).unwrap()

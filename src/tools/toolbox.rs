@@ -149,7 +149,7 @@ impl Entry {
     /// Raw arguments to a plan; the arguments come back for shaping.
     pub fn compile(&self, arguments: Map<String, Value>) -> Result<(Plan, Arguments), Refusal> {
         let read = coerce(self.tool.spec().args, arguments).map_err(Refusal)?;
-        let mut arguments = Arguments(self.check.check(read).map_err(Refusal)?);
+        let mut arguments = Arguments::checked(self.check.check(read).map_err(Refusal)?)?;
         let plan = self.tool.compile(&mut arguments)?;
         Ok((plan, arguments))
     }
@@ -206,14 +206,26 @@ impl Running<'_> {
             Err(error) => return Err(error),
         };
         let results = &answer.results;
-        let got = Got::Results { results, replayed: answer.replayed, more: &[] };
+        let got = Got::Results { results, replayed: answer.replayed, more: &[], fields: &[] };
+        let fields = self.fields_for(&got).await;
+        let got = Got::Results { results, replayed: answer.replayed, more: &[], fields: &fields };
         let Some(Plan::Call(second)) = self.entry.tool.look_again(self.arguments, &got) else {
             return self.shape(&got).map(|reply| Done { reply, made: touched::made(&draft.steps, results) });
         };
         // It only explains an empty answer: where it fails, the answer is still an answer.
         let more = self.send(&second, CallId::random()).await.map(|answer| answer.results);
         let more = more.unwrap_or_default();
-        self.shape(&Got::Results { results, replayed: answer.replayed, more: &more }).map(Done::from)
+        self.shape(&Got::Results { results, replayed: answer.replayed, more: &more, fields: &fields })
+            .map(Done::from)
+    }
+
+    /// The mirrored fields where they help to explain an answer; without them it is still an answer.
+    async fn fields_for(&self, got: &Got<'_>) -> Arc<[FieldDocument]> {
+        if !self.entry.tool.needs_fields(self.arguments, got) {
+            return Arc::new([]);
+        }
+        let fields = self.toolbox.mirror.fields(self.principal, &self.arguments.model(), None).await;
+        fields.unwrap_or_else(|_| Arc::new([]))
     }
 
     async fn send(&self, draft: &Draft, call_id: CallId) -> Result<Answer, Error> {
@@ -246,7 +258,8 @@ impl Running<'_> {
 
     fn would(&self, fault: &Fault) -> Result<Reply, Error> {
         let results = dry_results(fault)?;
-        let reply = self.shape(&Got::Results { results: &results, replayed: false, more: &[] })?;
+        let reply =
+            self.shape(&Got::Results { results: &results, replayed: false, more: &[], fields: &[] })?;
         would_reply(&reply, self.entry.spec.annotations)
     }
 
@@ -255,19 +268,23 @@ impl Running<'_> {
         let mirror = &self.toolbox.mirror;
         // A connection that Odoo refuses is looked at again before its next request.
         mirror.heed(self.principal, error);
+        let doing = match plan {
+            Plan::Call(draft) => Doing {
+                steps: &draft.steps,
+                changes: plan.changes(),
+                has_key: draft.idempotency_key.is_some(),
+            },
+            _ => Doing::default(),
+        };
         let (mut models, mut fields): (Arc<[ModelDocument]>, Arc<[FieldDocument]>) =
             (Arc::new([]), Arc::new([]));
-        match wanted(error) {
+        match wanted(error, doing) {
             Wanted::Nothing => {}
             Wanted::Models => models = mirror.models(self.principal, None).await.unwrap_or(models),
             Wanted::Fields(model) => {
                 fields = mirror.fields(self.principal, &model, None).await.unwrap_or(fields)
             }
         }
-        let doing = match plan {
-            Plan::Call(draft) => Doing { changes: plan.changes(), has_key: draft.idempotency_key.is_some() },
-            _ => Doing::default(),
-        };
         Reply::error(explain(error, doing, Seen { models: &models, fields: &fields }))
     }
 }

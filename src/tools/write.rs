@@ -1,8 +1,10 @@
 //! Tools that create, change or delete records of one kind in one step.
 
+use serde_json::Value;
+
 use super::answer::{Body, Rows, read, record_url};
 use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL};
-use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool};
+use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool, record_id};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
@@ -141,7 +143,7 @@ impl Tool for DeleteRecord {
     }
 
     fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
-        let id = arguments.0.get("id").and_then(serde_json::Value::as_i64).unwrap_or_default();
+        let id = record_id("id", arguments.0.get("id").unwrap_or(&Value::Null))?;
         let step = Step::Unlink { model: arguments.model(), ids: vec![id] };
         Ok(Plan::change(Mode::Write, vec![step], arguments))
     }

@@ -129,6 +129,57 @@ async fn an_empty_search_stays_an_answer_where_the_second_look_fails() {
     assert!(answer["hint"].as_str().unwrap().starts_with("Nothing matched"), "{answer}");
 }
 
+fn with_a_selection(bench: &Bench) {
+    bench.odoo.on("schema", |_| {
+        json!({"fields": {"res.partner": [
+            {"name": "name", "type": "char", "label": "Name"},
+            {"name": "type", "type": "selection", "label": "Address Type",
+             "selection": [["contact", "Contact"], ["invoice", "Invoice Address"]]},
+        ]}})
+    });
+}
+
+fn finds_nothing(bench: &Bench) {
+    bench.odoo.on("execute", |request| {
+        let result = match request["steps"][0]["op"].as_str() {
+            Some("search_count") => json!({"count": 0}),
+            _ => json!({"records": [], "has_more": false}),
+        };
+        json!({"call_id": request["call_id"], "results": [result], "replayed": false})
+    });
+}
+
+#[tokio::test]
+async fn a_label_where_a_selection_has_values_is_told_at_once() {
+    let bench = Bench::new().await;
+    with_a_selection(&bench);
+    finds_nothing(&bench);
+    let wrong = json!({"model": "res.partner", "domain": [["type", "=", "Invoice address"]]});
+    for (calls, tool) in (1..).zip(["search_read", "search_count", "search_records"]) {
+        let answer = bench.answer(tool, wrong.clone()).await;
+        let hint = "`type` has no value `Invoice address`; did you mean `invoice` (Invoice Address)?";
+        assert_eq!(answer["hint"], hint, "{tool}");
+        assert_eq!(bench.odoo.count("execute"), calls, "{tool}");
+    }
+    assert_eq!(bench.odoo.count("schema"), 1);
+}
+
+#[tokio::test]
+async fn the_schema_is_asked_for_only_where_a_selection_may_be_at_fault() {
+    let bench = Bench::new().await;
+    with_a_selection(&bench);
+    let wrong = json!({"model": "res.partner", "domain": [["type", "=", "Invoice address"]]});
+    let found = bench.answer("search_read", wrong.clone()).await;
+    assert_eq!((&found["count"], &found["hint"]), (&json!(1), &Value::Null));
+    finds_nothing(&bench);
+    let numbers = json!({"model": "res.partner", "domain": [["id", "=", 5]]});
+    assert!(bench.answer("search_read", numbers).await["hint"].as_str().unwrap().starts_with("Nothing"));
+    assert_eq!(bench.odoo.count("schema"), 0);
+    // Without the schema the answer is as good as it was.
+    bench.odoo.on("schema", |_| Reply::fault("internal", json!({})));
+    assert!(bench.answer("search_read", wrong).await["hint"].as_str().unwrap().starts_with("Nothing"));
+}
+
 #[tokio::test]
 async fn a_dry_run_answers_what_would_happen() {
     let bench = Bench::new().await;

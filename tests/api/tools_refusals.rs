@@ -39,6 +39,9 @@ async fn bad_arguments_never_reach_odoo() {
         ("search_read", json!({"model": "x", "context": {"bin_size": true}}), "takes no key `bin_size`"),
         ("execute_method", json!({"model": "x", "method": "_write"}), "is private"),
         ("read_group", json!({"model": "x", "aggregates": ["a:summ"]}), "did you mean `sum`?"),
+        ("batch_delete", json!({"model": "x", "ids": [53, 1e20]}), "1e+20 is none"),
+        ("search_read", json!({"model": "x", "offset": 1e16}), "`offset` takes a whole number from 0 to"),
+        ("execute_method", json!({"model": "x", "method": "action_confirm", "ids": []}), "would do nothing"),
     ] {
         let sentence = bench.refusal(tool, arguments).await;
         assert!(sentence.contains(told), "{sentence}");
@@ -74,6 +77,16 @@ async fn a_wrong_model_is_answered_with_the_nearest_that_the_caller_may_see() {
     // The mirror's own refusal reads the same.
     let sentence = bench.refusal("describe_model", json!({"model": "res.contry"})).await;
     assert!(sentence.contains("Did you mean `res.country`?"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_sum_of_what_is_no_number_is_told_as_such() {
+    let bench = Bench::new().await;
+    let said = "Odoo can't group res.partner this way: function sum(character varying) does not exist";
+    bench.raise("bad_request", said, json!({"at": "steps.0.groupby"}));
+    let grouping = json!({"model": "res.partner", "groupby": ["country_id"], "aggregates": ["name:sum"]});
+    let sentence = bench.refusal("read_group", grouping).await;
+    assert_eq!(sentence, "`aggregates`: `sum` needs a number; `name` is a char field.");
 }
 
 #[tokio::test]

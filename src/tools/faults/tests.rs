@@ -30,7 +30,7 @@ fn fields() -> Vec<FieldDocument> {
 fn told(error: &Error) -> String {
     let (models, fields) = (models(), fields());
     // As the toolbox does: only what the error asks for is looked up.
-    let seen = match wanted(error) {
+    let seen = match wanted(error, Doing::default()) {
         Wanted::Nothing => Seen::default(),
         Wanted::Models => Seen { models: &models, fields: &[] },
         Wanted::Fields(_) => Seen { models: &[], fields: &fields },
@@ -242,8 +242,8 @@ fn domains_and_commands_are_taught_with_their_syntax() {
 #[test]
 fn a_broken_way_to_odoo_tells_whether_to_repeat() {
     let reads = Doing::default();
-    let writes = Doing { changes: true, has_key: false };
-    let keyed = Doing { changes: true, has_key: true };
+    let writes = Doing { changes: true, ..reads };
+    let keyed = Doing { changes: true, has_key: true, ..reads };
     let say = |error: Error, doing| explain(&error, doing, Seen::default());
     assert!(
         say(Error::Unreachable, writes)
@@ -300,8 +300,60 @@ fn the_faults_of_the_contract_are_all_explained() {
 
 #[test]
 fn a_place_in_the_call_is_told_by_its_argument() {
-    assert_eq!(argument("steps.0.order"), "order");
-    assert_eq!(argument("steps.12.values.0.name"), "values.0.name");
-    assert_eq!(argument("steps.x.order"), "steps.x.order");
-    assert_eq!(argument("order"), "order");
+    assert_eq!(without_steps("steps.0.order"), "order");
+    assert_eq!(without_steps("steps.12.values.0.name"), "values.0.name");
+    assert_eq!(without_steps("steps.x.order"), "steps.x.order");
+    assert_eq!(without_steps("order"), "order");
+    for (at, message, sentence) in [
+        (
+            "steps.0.ids.0",
+            "steps.0.ids.0 has to be between 1 and 2147483647.",
+            "`ids.0` has to be between 1 and 2147483647.",
+        ),
+        ("steps.3.path", "steps.3.path has to have 1 to 10 entries.", "`path` has to have 1 to 10 entries."),
+        ("idempotency_key", "idempotency_key has to be a text.", "`idempotency_key` has to be a text."),
+        ("steps.0.order", "Not by steps.0.order: ordering.", "`order`: Not by order: ordering."),
+        ("steps.0.order", "ordering fails.", "`order`: ordering fails."),
+        ("", "The request has to be an object.", "The request has to be an object."),
+    ] {
+        assert_eq!(told(&fault("bad_request", message, json!({"at": at}))), sentence);
+    }
+}
+
+#[test]
+fn a_query_that_is_too_long_is_told_by_the_name_that_callers_know() {
+    let name = Step::NameSearch {
+        model: "res.partner".into(),
+        name: "x".repeat(1001),
+        domain: json!([]),
+        limit: 20,
+    };
+    let message = "steps.0.name has to have 0 to 1000 characters.";
+    let error = fault("bad_request", message, json!({"at": "steps.0.name"}));
+    let doing = Doing { steps: &[name], ..Doing::default() };
+    assert_eq!(explain(&error, doing, Seen::default()), "`query` has to have 0 to 1000 characters.");
+}
+
+#[test]
+fn an_aggregate_that_does_not_fit_its_field_is_told_instead_of_what_the_database_says() {
+    let said = "Odoo can't group res.partner this way: function sum(character varying) does not exist";
+    let error = fault("bad_request", said, json!({"at": "steps.0.groupby"}));
+    let told = |aggregate: &str, fields: &[FieldDocument]| {
+        let steps = [serde_json::from_value(json!({
+            "op": "read_group", "model": "res.partner", "domain": [], "groupby": ["country_id"],
+            "aggregates": ["date:max", aggregate], "having": [], "limit": 80, "offset": 0, "order": null,
+        }))
+        .unwrap()];
+        let doing = Doing { steps: &steps, ..Doing::default() };
+        assert_eq!(wanted(&error, doing), Wanted::Fields("res.partner".into()));
+        explain(&error, doing, Seen { models: &[], fields })
+    };
+    let sentence = "`aggregates`: `sum` needs a number; `name` is a char field.";
+    assert_eq!(told("name:sum", &fields()), sentence);
+    let sentence = "`aggregates`: `bool_or` needs true or false; `name` is a char field.";
+    assert_eq!(told("name:bool_or", &fields()), sentence);
+    for unexplained in [told("name:max", &fields()), told("name:sum", &[])] {
+        assert!(unexplained.starts_with("`groupby`: Odoo can't group"), "{unexplained}");
+    }
+    assert_eq!(wanted(&error, Doing::default()), Wanted::Nothing);
 }
