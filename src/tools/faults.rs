@@ -186,6 +186,10 @@ fn unknown_field(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
         return said.to_owned();
     }
     if let Some(head) = field.split_once('.').and_then(|(head, _)| known(head)) {
+        if head.kind == "properties" {
+            // No path, but one of the record's own properties: the gateway knows these.
+            return said.to_owned();
+        }
         let to =
             head.relation.as_deref().map(|to| format!(" `{}` leads to {to}.", head.name)).unwrap_or_default();
         return format!("{said}{to} Paths are for domains; traverse_relationships reads along them.");

@@ -22,6 +22,7 @@ fn fields() -> Vec<FieldDocument> {
         {"name": "country_id", "type": "many2one", "label": "Country", "relation": "res.country"},
         {"name": "date", "type": "date", "label": "Date"},
         {"name": "create_date", "type": "datetime", "label": "Created on", "readonly": true},
+        {"name": "product_properties", "type": "properties", "label": "Properties"},
         {"name": "child_ids", "type": "one2many", "label": "Contacts", "relation": "res.partner"},
     ]))
     .unwrap()
@@ -70,6 +71,12 @@ fn every_fault_teaches() {
             partner(json!({"field": "zzzz"})),
             "The model res.partner has no field zzzz.",
             "The model res.partner has no field zzzz. describe_model (pattern) finds fields.",
+        ),
+        (
+            "unknown_field",
+            partner(json!({"field": "product_properties.nope"})),
+            "product_properties has no property nope.",
+            "product_properties has no property nope.",
         ),
         (
             "unknown_field",
