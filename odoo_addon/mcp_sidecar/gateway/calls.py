@@ -2,7 +2,7 @@
 
 import inspect
 
-from . import faults, policy, reads, values
+from . import faults, policy, reads, secret_fields, values
 
 
 def call(env, step):
@@ -11,7 +11,8 @@ def call(env, step):
     policy.check_own(model, step["method"])
     records = _records(model, method, step)
     arguments = _bound(records, method, step)
-    return {"result": values.plain(method(*arguments.args, **arguments.kwargs))}
+    secret_fields.refuse_in(model, {**arguments.arguments, **arguments.kwargs})
+    return {"result": secret_fields.without(values.plain(method(*arguments.args, **arguments.kwargs)))}
 
 
 def _records(model, method, step):

@@ -72,9 +72,33 @@ WAYS_IN = frozenset(
         "action_reset_password",
         "authenticate",
         "change_password",
+        "generate_access_token",
         "reset_password",
         "signup",
         "signup_get_auth_param",
+    }
+)
+
+# Closed as a whole, to reading too: their records are secrets, or ways to log in. Odoo's own sudo reads them as ever.
+CLOSED_MODELS = frozenset(
+    {
+        # passkeys and second factors, on their way or kept
+        "auth.passkey.key",
+        "auth.passkey.key.create",
+        "auth_totp.device",
+        "auth_totp.wizard",
+        # whom Odoo believes when somebody logs in
+        "auth.oauth.provider",
+        "res.company.ldap",
+        # `database.secret`, which signs links that set passwords, and keys of other services
+        "ir.config_parameter",
+        # links that set passwords pass through both
+        "ir.mail_server",
+        "mail.mail",
+        # a key of Odoo, shown once
+        "res.users.apikeys.description",
+        "res.users.apikeys.show",
+        "res.users.identitycheck",
     }
 )
 
@@ -121,10 +145,14 @@ def model_of(env, name, operation=None):
     """The model with that name, provided that the user may do the operation on it."""
     model = _known(env, name)
     if operation and not model.has_access(operation):
-        raise faults.access_denied(name, operation)
+        raise faults.access_denied(name, operation, closed_message(name) if name in CLOSED_MODELS else None)
     if operation not in (None, "read"):
         check_own(model, operation)
     return model
+
+
+def closed_message(name):
+    return f"No AI tool may use the model {name}, which holds secrets or ways to log in: do it in Odoo."
 
 
 def check_own(model, operation):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from odoo.exceptions import AccessError, MissingError
 from odoo.models import BaseModel
 
-from . import binaries, confinement, exits
+from . import binaries, confinement, exits, secret_fields
 
 EMPTY = None
 
@@ -119,7 +119,7 @@ def instant(value):
 
 
 def _text(value):
-    return str(value) if value else EMPTY
+    return secret_fields.without_links(str(value)) if value else EMPTY
 
 
 def _number(value):
