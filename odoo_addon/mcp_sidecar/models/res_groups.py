@@ -1,14 +1,23 @@
-from odoo import models
+from odoo import api, models
 
-NOTED_FIELDS = {"user_ids", "all_user_ids", "implied_ids", "implied_by_ids"}
+from ..gateway import accounts
 
 
 class ResGroups(models.Model):
     _inherit = "res.groups"
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        with accounts.groups_watched(self.browse()) as made:
+            groups = super().create(vals_list)
+            made.append(groups)
+        return groups
+
     def write(self, vals):
-        result = super().write(vals)
-        if NOTED_FIELDS & vals.keys():
+        changes_members = bool(accounts.GROUP_FIELDS & vals.keys())
+        with accounts.groups_watched(self, changes_members):
+            result = super().write(vals)
+        if changes_members:
             self._mcp_note_connections()
             self.env["mcp.session"]._end_of_refused()
         return result

@@ -101,7 +101,8 @@ class TestWaysIn(WaysOutCase):
         self.assertFalse(self.env["res.users.apikeys"].search([("user_id", "=", self.settings_admin.id)]))
 
     def test_people_are_still_made_and_changed(self):
-        values = {"name": "mcp-new", "login": "mcp_test_new"}
+        portal = self.env.ref("base.group_portal").ids
+        values = {"name": "mcp-new", "login": "mcp_test_new", "group_ids": portal}
         made = self.run_one(create("res.users", values), mode="write")["records"][0]["id"]
         self.execute(write("res.users", [made], name="mcp-renamed"), mode="write")
         self.assertEqual(self.env["res.users"].browse(made).name, "mcp-renamed")
