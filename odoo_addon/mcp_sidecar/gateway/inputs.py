@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
 
-from . import bearers, confinement, domains, exits, faults
+from . import bearers, confinement, domains, exits, faults, secret_fields
 from .commands import checked_commands
 
 _MAX_INTEGER = 2**31 - 1
@@ -25,6 +25,7 @@ def checked_values(model, given, creating):
     for name, value in given.items():
         field = _writable_field(model, name, value)
         _check_bearer(model, name, value)
+        secret_fields.refuse_setting(model, name, value)
         checked[name] = _checked_value(model, field, value, creating)
     return checked
 

@@ -3,6 +3,7 @@
 import inspect
 
 from odoo.exceptions import AccessError
+from odoo.fields import Domain
 from odoo.service.model import get_public_method
 
 from . import confinement, faults, transaction
@@ -101,6 +102,9 @@ CLOSED_MODELS = frozenset(
         "res.users.identitycheck",
     }
 )
+
+# As `CLOSED_MODELS`, for some rows: Odoo keeps the mails that it sends about accounts, with links that set passwords.
+CLOSED_ROWS = {"mail.message": Domain("model", "not in", ["portal.wizard.user", "res.users"])}
 
 ADDON = "mcp_sidecar"
 

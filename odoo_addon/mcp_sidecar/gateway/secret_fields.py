@@ -29,6 +29,7 @@ _NAME = re.compile(
 _IN_LINK = re.compile(r"""([?&;]\w*(?:token|hash)=)[^&\#\s"'<>]+""", re.IGNORECASE)
 _HIDDEN = r"\1…"
 
+_BEARER = "access_token"
 _ORDERS = frozenset({"order", "orderby"})
 _ORDER_PATH = re.compile(r"[\w.]+")
 
@@ -58,12 +59,12 @@ def _shows_one(env, field):
     return any(is_name(path.rpartition(".")[2]) for path in env.registry.field_depends[field])
 
 
-def hidden(model):
-    """Names of the fields that what runs may not ask for."""
+def hides(model, field):
+    """Whether what runs may not ask for that field. Asked for each field that is, so the cheap questions come first."""
+    if field.type not in _TYPES or model.env.su:
+        return False
     cr = model.env.cr
-    if model.env.su or not transaction.in_call(cr) or vars(cr).get(_SHOWN):
-        return frozenset()
-    return of(model)
+    return transaction.in_call(cr) and not vars(cr).get(_SHOWN) and field.name in of(model)
 
 
 @contextlib.contextmanager
@@ -85,7 +86,7 @@ def refusal(model, name):
 
 
 def refuse_in(model, arguments):
-    """Refuses a domain or an order by a secret."""
+    """Refuses a domain or an order by a secret, and values that set a token."""
     for name, value in arguments.items():
         if name in _ORDERS and isinstance(value, str):
             _refuse_paths(model, _ORDER_PATH.findall(value))
@@ -94,6 +95,8 @@ def refuse_in(model, arguments):
 
 def _refuse_conditions(model, value):
     if isinstance(value, dict):
+        for name, item in value.items():
+            refuse_setting(model, name, item)
         value = list(value.values())
     if not isinstance(value, (list, tuple)):
         return
@@ -108,6 +111,13 @@ def _refuse_paths(model, paths):
         for name in path.split("."):
             if is_name(name):
                 raise faults.access_denied(model._name, "read", refusal(model, path), field=path)
+
+
+def refuse_setting(model, name, value):
+    """Refuses to set a token, which is Odoo's to make: who knows it gets at the record without being anybody."""
+    if isinstance(value, str) and isinstance(name, str) and name.endswith(_BEARER):
+        message = f"No AI tool may set the field {name} of {model._name}: it opens the record to whoever shows it."
+        raise faults.access_denied(model._name, "write", message, field=name)
 
 
 # === Texts and answers that secrets are in ===

@@ -119,7 +119,10 @@ def instant(value):
 
 
 def _text(value):
-    return secret_fields.without_links(str(value)) if value else EMPTY
+    if not value:
+        return EMPTY
+    text = str(value)
+    return secret_fields.without_links(text) if "=" in text else text
 
 
 def _number(value):

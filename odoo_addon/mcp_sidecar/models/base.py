@@ -14,16 +14,14 @@ class Base(models.AbstractModel):
 
     @api.model
     def _check_field_access(self, field, operation):
-        if operation == "read" and field.name in secret_fields.hidden(self):
+        if operation == "read" and secret_fields.hides(self, field):
             raise AccessError(secret_fields.refusal(self, field.name))
         return super()._check_field_access(field, operation)
 
     @api.model
     def fields_get(self, allfields=None, attributes=None):
         described = super().fields_get(allfields, attributes)
-        for name in secret_fields.hidden(self) & described.keys():
-            del described[name]
-        return described
+        return {name: told for name, told in described.items() if not secret_fields.hides(self, self._fields[name])}
 
     def _fetch_field(self, field):
         """Odoo's own code uses a field of a record: a quotation that is mailed has its token in the link."""

@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..gateway import bearers, confinement
+from ..gateway import bearers, confinement, policy, transaction
 
 
 class IrRule(models.Model):
@@ -8,10 +8,12 @@ class IrRule(models.Model):
 
     @api.model
     def _compute_domain(self, model_name, mode="read"):
-        """Hides what belongs to records of models that the connection of a call may not use."""
-        allowed = confinement.allowed(self.env.cr)
-        if allowed is None or self.env.su:
+        """Hides what no call may see, and what belongs to models that the connection of a call may not use."""
+        if self.env.su or not transaction.in_call(self.env.cr):
             return super()._compute_domain(model_name, mode)
+        allowed = confinement.allowed(self.env.cr)
         with confinement.lifted(self.env.cr):
             domain = super()._compute_domain(model_name, mode)
-        return domain & bearers.domain(self.env[model_name], allowed)
+        if model_name in policy.CLOSED_ROWS:
+            domain &= policy.CLOSED_ROWS[model_name]
+        return domain if allowed is None else domain & bearers.domain(self.env[model_name], allowed)

@@ -156,6 +156,18 @@ class TestSecretFields(WaysOutCase):
                 self.assertNotIn(self.token, str(result))
                 self.assertNotIn("access_token", str(result))
 
+    def test_none_is_set(self):
+        known = {"access_token": "known"}
+        for step in (
+            write("ir.attachment", self.attachment.ids, **known),
+            create("ir.attachment", {"name": "mcp", **known}),
+            call("ir.attachment", "write", self.attachment.ids, known),
+            call("ir.attachment", "create", [], [{"name": "mcp", **known}]),
+            call("ir.attachment", "copy", self.attachment.ids, known),
+        ):
+            with self.subTest(step):
+                self.assert_fault(self.tried(step), "access_denied", model="ir.attachment", field="access_token")
+
     def test_no_method_makes_one(self):
         step = call("ir.attachment", "generate_access_token", self.attachment.ids)
         self.assert_fault(self.tried(step), "method_denied", method="generate_access_token")
@@ -227,6 +239,28 @@ class TestSecretFields(WaysOutCase):
             self.patch(field, "store", store)
             with patch.dict(self.env.registry.field_depends, {field: (path,)}):
                 self.assertEqual(field.name in secret_fields.found(self.env, "ir.attachment"), secret, path)
+
+
+@tagged("-at_install", "post_install")
+class TestClosedRows(WaysOutCase):
+    def test_no_mail_about_accounts_is_found(self):
+        if "mail.message" not in self.env:
+            self.skipTest("needs messages")
+        values = {"body": "mcp-closed", "message_type": "comment"}
+        account, contact = self.env["mail.message"].create(
+            [
+                {**values, "model": "res.users", "res_id": self.settings_admin.id},
+                {**values, "model": "res.partner", "res_id": self.settings_admin.partner_id.id},
+            ]
+        )
+        domain = [["body", "like", "mcp-closed"]]
+        found = self.run_one(search("mail.message", domain, ["body"]))["records"]
+        self.assertEqual([row["id"] for row in found], contact.ids)
+        self.assertEqual(
+            self.run_one(call("mail.message", "search", [], domain), mode="run")["result"]["ids"], contact.ids
+        )
+        self.assertEqual(self.run_one(read("mail.message", account.ids, ["body"]))["missing"], account.ids)
+        self.assertIn(account, self.env["mail.message"].with_user(self.settings_admin).search(domain))
 
 
 @tagged("-at_install", "post_install")

@@ -88,6 +88,10 @@ class TestWaysIn(WaysOutCase):
         ):
             self.assert_fault(self.tried(step, proof=proof), "access_denied", model="res.partner", field="email")
         self.assertEqual(self.user.email, "user@example.com")
+        # nor that of who is away for a moment
+        archived = write("res.users", [self.user.id], active=False)
+        step = write("res.partner", self.user.partner_id.ids, **mail)
+        self.assert_fault(self.tried(archived, step), "access_denied", model="res.partner", field="email")
         # others are contacts like any
         self.execute(write("res.partner", self.portal.partner_id.ids, **mail), mode="write")
         self.execute(write("res.partner", self.user.partner_id.ids, email="user@example.com"), mode="write")
