@@ -3,10 +3,9 @@
 import inspect
 
 from odoo.exceptions import AccessError
-from odoo.fields import Domain
 from odoo.service.model import get_public_method
 
-from . import confinement, faults, transaction
+from . import closed, confinement, faults, transaction
 
 READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
 WRITE_OPS = READ_OPS | {"create", "write", "unlink"}
@@ -80,32 +79,6 @@ WAYS_IN = frozenset(
     }
 )
 
-# Closed as a whole, to reading too: their records are secrets, or ways to log in. Odoo's own sudo reads them as ever.
-CLOSED_MODELS = frozenset(
-    {
-        # passkeys and second factors, on their way or kept
-        "auth.passkey.key",
-        "auth.passkey.key.create",
-        "auth_totp.device",
-        "auth_totp.wizard",
-        # whom Odoo believes when somebody logs in
-        "auth.oauth.provider",
-        "res.company.ldap",
-        # `database.secret`, which signs links that set passwords, and keys of other services
-        "ir.config_parameter",
-        # links that set passwords pass through both
-        "ir.mail_server",
-        "mail.mail",
-        # a key of Odoo, shown once
-        "res.users.apikeys.description",
-        "res.users.apikeys.show",
-        "res.users.identitycheck",
-    }
-)
-
-# As `CLOSED_MODELS`, for some rows: Odoo keeps the mails that it sends about accounts, with links that set passwords.
-CLOSED_ROWS = {"mail.message": Domain("model", "not in", ["portal.wizard.user", "res.users"])}
-
 ADDON = "mcp_sidecar"
 
 
@@ -149,14 +122,10 @@ def model_of(env, name, operation=None):
     """The model with that name, provided that the user may do the operation on it."""
     model = _known(env, name)
     if operation and not model.has_access(operation):
-        raise faults.access_denied(name, operation, closed_message(name) if name in CLOSED_MODELS else None)
+        raise faults.access_denied(name, operation, closed.message(name) if name in closed.MODELS else None)
     if operation not in (None, "read"):
         check_own(model, operation)
     return model
-
-
-def closed_message(name):
-    return f"No AI tool may use the model {name}, which holds secrets or ways to log in: do it in Odoo."
 
 
 def check_own(model, operation):

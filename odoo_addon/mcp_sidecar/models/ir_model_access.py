@@ -2,7 +2,7 @@ from odoo import api, models, tools
 from odoo.exceptions import AccessError
 
 from ..exceptions import ModelDenied
-from ..gateway import confinement, exits, policy, secret_fields, transaction
+from ..gateway import closed, confinement, exits, secret_fields
 
 
 class IrModelAccess(models.Model):
@@ -11,10 +11,12 @@ class IrModelAccess(models.Model):
     _inherit = "ir.model.access"
 
     def _get_allowed_models(self, mode="read"):
-        if self.env.su or not transaction.in_call(self.env.cr):
-            return super()._get_allowed_models(mode)
         # what `super` remembers is the user's, for all of their connections
-        names = self._mcp_open_models(super()._get_allowed_models(mode))
+        names = super()._get_allowed_models(mode)
+        if self.env.su:
+            return names
+        if closed.active(self.env.cr):
+            names = self._mcp_open_models(names)
         allowed = confinement.allowed(self.env.cr)
         if allowed is None:
             return names
@@ -22,15 +24,15 @@ class IrModelAccess(models.Model):
 
     @tools.ormcache("names")
     def _mcp_open_models(self, names):
-        return names - policy.CLOSED_MODELS
+        return names - closed.MODELS
 
     def _make_access_error(self, model, mode):
-        if self.env.su or not transaction.in_call(self.env.cr):
+        if self.env.su:
             return super()._make_access_error(model, mode)
         if not confinement.permits(self.env.cr, model):
             return ModelDenied(model)
-        if model in policy.CLOSED_MODELS:
-            return AccessError(policy.closed_message(model))
+        if model in closed.MODELS and closed.active(self.env.cr):
+            return AccessError(closed.message(model))
         return super()._make_access_error(model, mode)
 
     @api.model

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..gateway import policy, secret_fields
+from ..gateway import closed, secret_fields
 from .gateway_common import call, create, search, write
 from .test_executor_reads import group, read, traverse
 from .test_ways_out import WaysOutCase
@@ -21,7 +21,7 @@ class TestClosedModels(WaysOutCase):
         cls.reader = cls.proof_of(cls.settings_admin, "read_only")
 
     def test_no_model_of_secrets_is_read(self):
-        known = [name for name in policy.CLOSED_MODELS & self.env.registry.keys() if not self.env[name]._abstract]
+        known = [name for name in closed.MODELS & self.env.registry.keys() if not self.env[name]._abstract]
         for model in known:
             fault = self.fault(search(model, fields=None), proof=self.reader)
             self.assert_fault(fault, "access_denied", model=model, operation="read")
@@ -72,9 +72,22 @@ class TestClosedModels(WaysOutCase):
         asked = {"proof": self.reader, "lang": None, "models": None}
         names = {told["model"] for told in self.ask("schema", asked)["models"]}
         self.assertIn("ir.cron", names)
-        self.assertFalse(names & policy.CLOSED_MODELS)
+        self.assertFalse(names & closed.MODELS)
         fault = self.refused(lambda: self.ask("schema", {**asked, "models": [PARAMETER]}))
         self.assert_fault(fault, "unknown_model", model=PARAMETER)
+
+    def test_nothing_that_odoo_remembers_is_narrowed(self):
+        menus = self.env["ir.ui.menu"].with_user(self.settings_admin)
+        rules = self.env["ir.rule"].with_user(self.settings_admin)
+        model = "mail.message" if "mail.message" in self.env else "ir.attachment"
+
+        def remembered():
+            return menus._visible_menu_ids(), rules._compute_domain(model)
+
+        before = remembered()
+        self.env.registry.clear_all_caches()
+        self.execute(call("ir.ui.menu", "search_count", [], []), search(model, fields=None), mode="run")
+        self.assertEqual(remembered(), before)
 
     def test_odoo_reads_them_as_ever(self):
         code = "env.user.partner_id.write({'comment': env['ir.config_parameter'].sudo().get_param('database.uuid')})"
