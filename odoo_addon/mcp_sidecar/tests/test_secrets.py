@@ -86,7 +86,7 @@ class TestClosedModels(WaysOutCase):
 
         before = remembered()
         self.env.registry.clear_all_caches()
-        self.execute(call("ir.ui.menu", "search_count", [], []), search(model, fields=None), mode="run")
+        self.execute(call("ir.ui.menu", "load_menus", [], False), search(model, fields=None), mode="run")
         self.assertEqual(remembered(), before)
 
     def test_odoo_reads_them_as_ever(self):
