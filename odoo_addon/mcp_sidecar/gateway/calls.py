@@ -2,7 +2,7 @@
 
 import inspect
 
-from . import faults, mistakes, policy, reads, values
+from . import faults, mistakes, policy, reads, secret_fields, values
 
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
 # whole, and the form of a record that doesn't exist yet.
@@ -15,7 +15,8 @@ def call(env, step):
     policy.check_own(model, step["method"])
     records = _records(model, method, step)
     arguments = _bound(records, method, step)
-    return {"result": values.plain(_result(model, method, arguments, step))}
+    secret_fields.refuse_in(model, {**arguments.arguments, **arguments.kwargs})
+    return {"result": secret_fields.without(values.plain(_result(model, method, arguments, step)))}
 
 
 def _records(model, method, step):

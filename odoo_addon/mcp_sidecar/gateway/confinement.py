@@ -7,7 +7,7 @@ whatever it would tell of another model, such as the name behind a many2one, is 
 
 import contextlib
 
-from . import faults
+from . import closed, faults
 
 _ALLOWED = "_mcp_allowed_models"
 
@@ -38,7 +38,7 @@ def confined(cr, models):
 @contextlib.contextmanager
 def lifted(cr):
     """For what Odoo remembers for all calls of a user, whichever connection asked first."""
-    with _keeping(cr, None):
+    with _keeping(cr, None), closed.opened(cr):
         yield
 
 

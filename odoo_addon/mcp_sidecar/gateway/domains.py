@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from odoo.orm.domains import CONDITION_OPERATORS, INTERNAL_CONDITION_OPERATORS
 from odoo.orm.utils import READ_GROUP_NUMBER_GRANULARITY
 
-from . import confinement, exits, faults
+from . import confinement, exits, faults, secret_fields
 
 _SYNONYMS = {"<>": "!=", "==": "="}
 OPERATORS = frozenset(CONDITION_OPERATORS) - INTERNAL_CONDITION_OPERATORS - set(_SYNONYMS)
@@ -187,6 +187,8 @@ def readable_field(model, name):
         raise faults.unknown_field(model._name, name)
     if not model._has_field_access(field, "read"):
         raise faults.field_denied(model._name, name, "read")
+    if name in secret_fields.of(model):
+        raise faults.access_denied(model._name, "read", secret_fields.refusal(model, name), field=name)
     exits.require(model, name)
     return field
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
 
-from . import bearers, confinement, exits, faults, properties
+from . import bearers, confinement, exits, faults, properties, secret_fields
 from .commands import checked_commands
 
 _MAX_INTEGER = 2**31 - 1
@@ -29,6 +29,7 @@ def checked_values(model, given, creating):
     for name, value in given.items():
         field = writable_field(model, name, value)
         _check_bearer(model, name, value)
+        secret_fields.refuse_setting(model, name, value)
         if field.type == "properties" and value is not None:
             later[field] = value
         else:

@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError
 from odoo.service.model import get_public_method
 
 from ..exceptions import GatewayError
-from . import confinement, faults, nearest, transaction
+from . import closed, confinement, faults, nearest, transaction
 
 READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
 WRITE_OPS = READ_OPS | {"create", "write", "unlink"}
@@ -73,6 +73,7 @@ WAYS_IN = frozenset(
         "action_reset_password",
         "authenticate",
         "change_password",
+        "generate_access_token",
         "reset_password",
         "signup",
         "signup_get_auth_param",
@@ -122,7 +123,7 @@ def model_of(env, name, operation=None):
     """The model with that name, provided that the user may do the operation on it."""
     model = _known(env, name)
     if operation and not model.has_access(operation):
-        raise faults.access_denied(name, operation)
+        raise faults.access_denied(name, operation, closed.message(name) if name in closed.MODELS else None)
     if operation not in (None, "read"):
         check_own(model, operation)
     return model

@@ -2,7 +2,7 @@
 
 import psycopg2
 
-from . import confinement, domains, exits, faults, policy, ranking, values
+from . import confinement, domains, exits, faults, policy, ranking, secret_fields, values
 
 # Record rules read a field or two of companies and users; each time Odoo would load all columns of these.
 _NO_PREFETCH = {"prefetch_fields": False}
@@ -62,21 +62,21 @@ def read(env, step):
 
 def chosen_fields(model, asked):
     """The names to read and those that the user may not: the latter are named, not refused."""
-    leading_out = exits.of(model)
+    closed = exits.of(model).keys() | secret_fields.of(model)
     if asked is None:
-        readable = [name for name in ranking.ranked(model) if _readable(model, name, leading_out)]
+        readable = [name for name in ranking.ranked(model) if _readable(model, name, closed)]
         return ranking.defaults(model, readable), []
     names, skipped = [], []
     for name in dict.fromkeys(asked):
         if name not in model._fields:
             raise faults.unknown_field(model._name, name)
-        (names if _readable(model, name, leading_out) else skipped).append(name)
+        (names if _readable(model, name, closed) else skipped).append(name)
     return names, skipped
 
 
-def _readable(model, name, leading_out):
+def _readable(model, name, closed):
     field = model._fields[name]
-    if not model._has_field_access(field, "read") or name in leading_out:
+    if not model._has_field_access(field, "read") or name in closed:
         return False
     if field.type not in ("one2many", "many2many") or field.bypass_search_access:
         return True

@@ -2,7 +2,7 @@
 
 from odoo.tools import SQL
 
-from . import confinement, exits, faults, ranking
+from . import confinement, exits, faults, ranking, secret_fields
 
 VERBS = ("read", "create", "write", "unlink")
 
@@ -61,8 +61,8 @@ def _fields(env, name):
     if not _reachable(env, name):
         raise faults.unknown_model(name)
     model = env[name]
-    leading_out = exits.of(model)
-    names = [field for field in ranking.ranked(model) if field not in leading_out]
+    closed = exits.of(model).keys() | secret_fields.of(model)
+    names = [field for field in ranking.ranked(model) if field not in closed]
     # an empty list would mean all fields
     described = model.fields_get(names or ["id"], attributes=_ATTRIBUTES)
     return [_field(env, field, described[field]) for field in names if field in described]

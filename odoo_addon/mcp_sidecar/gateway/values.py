@@ -7,7 +7,7 @@ from datetime import date, datetime
 from odoo.exceptions import AccessError, MissingError
 from odoo.models import BaseModel
 
-from . import binaries, confinement, exits
+from . import binaries, confinement, exits, secret_fields
 
 EMPTY = None
 
@@ -139,7 +139,10 @@ def instant(value):
 
 
 def _text(value):
-    return str(value) if value else EMPTY
+    if not value:
+        return EMPTY
+    text = str(value)
+    return secret_fields.without_links(text) if "=" in text else text
 
 
 def _number(value):

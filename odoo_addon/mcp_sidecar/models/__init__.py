@@ -1,4 +1,5 @@
 from . import base
+from . import base_partner_merge
 from . import ir_model_access
 from . import ir_rule
 from . import ir_ui_menu

@@ -1,13 +1,34 @@
 from odoo import Command, api, models
+from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
-from ..gateway import confinement, exits
+from ..gateway import confinement, exits, secret_fields
 
 
 class Base(models.AbstractModel):
-    """What Odoo itself would do with models that the connection of a call may not use."""
+    """What Odoo itself would do with models that the connection of a call may not use, and with secrets."""
 
     _inherit = "base"
+
+    # === Secrets: whatever is asked for by its name comes past here, by whichever method ===
+
+    @api.model
+    def _check_field_access(self, field, operation):
+        if operation == "read" and secret_fields.hides(self, field):
+            raise AccessError(secret_fields.refusal(self, field.name))
+        return super()._check_field_access(field, operation)
+
+    @api.model
+    def fields_get(self, allfields=None, attributes=None):
+        described = super().fields_get(allfields, attributes)
+        return {name: told for name, told in described.items() if not secret_fields.hides(self, self._fields[name])}
+
+    def _fetch_field(self, field):
+        """Odoo's own code uses a field of a record: a quotation that is mailed has its token in the link."""
+        with secret_fields.shown(self.env.cr):
+            return super()._fetch_field(field)
+
+    # === Models out of reach ===
 
     def _order_field_to_sql(self, alias, field_name, direction, nulls, query):
         """Leaves out of an order what may not be read: the order itself would tell."""

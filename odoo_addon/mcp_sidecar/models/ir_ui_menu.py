@@ -8,6 +8,6 @@ class IrUiMenu(models.Model):
 
     @api.model
     def _visible_menu_ids(self, debug=False):
-        # remembered for everybody with the same groups, so that a confined call must not be what it is made from
+        # remembered for everybody with the same groups, so that a call must not be what it is made from
         with confinement.lifted(self.env.cr):
             return super()._visible_menu_ids(debug)

@@ -1,8 +1,7 @@
 from odoo import api, models
 
+from ..gateway import accounts
 from .res_users import SERVICE_GROUP
-
-NOTED_FIELDS = {"user_ids", "all_user_ids", "implied_ids", "implied_by_ids"}
 
 
 class ResGroups(models.Model):
@@ -18,12 +17,21 @@ class ResGroups(models.Model):
         self.env.registry.clear_cache("groups")
         # sudo: whoever changes groups need not see all users
         users = self.env["res.users"].sudo().with_context(active_test=False)
-        accounts = users.search([("all_group_ids", "in", service.ids)])
-        accounts.filtered(lambda user: user.all_group_ids & self)._check_service_group()
+        members = users.search([("all_group_ids", "in", service.ids)])
+        members.filtered(lambda user: user.all_group_ids & self)._check_service_group()
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        with accounts.groups_watched(self.browse()) as made:
+            groups = super().create(vals_list)
+            made.append(groups)
+        return groups
 
     def write(self, vals):
-        result = super().write(vals)
-        if NOTED_FIELDS & vals.keys():
+        changes_members = bool(accounts.GROUP_FIELDS & vals.keys())
+        with accounts.groups_watched(self, changes_members):
+            result = super().write(vals)
+        if changes_members:
             self._mcp_note_connections()
             self.env["mcp.session"]._end_of_refused()
         return result

@@ -2,7 +2,7 @@ from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessDenied, UserError, ValidationError
 from odoo.fields import Domain
 
-from ..gateway import policy
+from ..gateway import accounts, policy
 
 SERVICE_GROUP = "mcp_sidecar.group_service"
 # What a connection's document, or the schema its user sees, is made of.
@@ -88,10 +88,27 @@ class ResUsers(models.Model):
             )
         return super()._set_encrypted_password(uid, pw)
 
-    # === Connections follow their user ===
+    # === What no AI tool does to accounts, and connections that follow their user ===
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            accounts.refuse_ways_in(self, vals)
+        return super().create(vals_list)
+
+    @api.model
+    def _create(self, data_list):
+        """Watched here, since other modules mail new users from their `create`."""
+        with accounts.users_watched(self.browse()) as made:
+            users = super()._create(data_list)
+            made.append(users)
+        return users
 
     def write(self, vals):
-        result = super().write(vals)
+        accounts.refuse_ways_in(self, vals)
+        accounts.refuse_moving(self, vals)
+        with accounts.users_watched(self, "group_ids" in vals):
+            result = super().write(vals)
         if NOTED_FIELDS & vals.keys():
             self._mcp_note_connections()
             self.env["mcp.session"]._end_of_refused(self)

@@ -28,6 +28,8 @@ from . import test_changes
 from . import test_wake
 from . import test_contract
 from . import test_ways_out
+from . import test_accounts
+from . import test_secrets
 from . import test_audit
 from . import test_audit_log
 from . import test_sessions

@@ -104,8 +104,8 @@ class TestExecutorReads(ReadsCase):
 
     def test_secrets_are_never_read(self):
         result = self.run_one(search("res.users", [["id", "=", self.settings_admin.id]], ["login", "password"]))
-        self.assertEqual(result["skipped_fields"], [])
-        self.assertIsNone(result["records"][0]["password"])
+        self.assertEqual(result["skipped_fields"], ["password"])
+        self.assertNotIn("password", result["records"][0])
         connection, _key = self.connect(self.settings_admin)
         self.settings_admin.group_ids += self.env.ref("mcp_sidecar.group_admin")
         result = self.run_one(search("mcp.credential", [["connection_id", "=", connection.id]], ["kind", "digest"]))

@@ -88,6 +88,10 @@ class TestWaysIn(WaysOutCase):
         ):
             self.assert_fault(self.tried(step, proof=proof), "access_denied", model="res.partner", field="email")
         self.assertEqual(self.user.email, "user@example.com")
+        # nor that of who is away for a moment
+        archived = write("res.users", [self.user.id], active=False)
+        step = write("res.partner", self.user.partner_id.ids, **mail)
+        self.assert_fault(self.tried(archived, step), "access_denied", model="res.partner", field="email")
         # others are contacts like any
         self.execute(write("res.partner", self.portal.partner_id.ids, **mail), mode="write")
         self.execute(write("res.partner", self.user.partner_id.ids, email="user@example.com"), mode="write")
@@ -101,7 +105,8 @@ class TestWaysIn(WaysOutCase):
         self.assertFalse(self.env["res.users.apikeys"].search([("user_id", "=", self.settings_admin.id)]))
 
     def test_people_are_still_made_and_changed(self):
-        values = {"name": "mcp-new", "login": "mcp_test_new"}
+        portal = self.env.ref("base.group_portal").ids
+        values = {"name": "mcp-new", "login": "mcp_test_new", "group_ids": portal}
         made = self.run_one(create("res.users", values), mode="write")["records"][0]["id"]
         self.execute(write("res.users", [made], name="mcp-renamed"), mode="write")
         self.assertEqual(self.env["res.users"].browse(made).name, "mcp-renamed")
