@@ -73,6 +73,7 @@ impl Odoo {
     pub fn schema_timeout(&self) -> Duration {
         Duration::from_millis(self.schema_timeout_ms)
     }
+
     pub(super) fn check(&self, faults: &mut Faults) {
         if server::http_uri(&self.url).is_none() {
             faults.add("odoo.url", "is not an http or https URL");

@@ -66,30 +66,26 @@ async fn unknown_settings_close_the_door() {
     assert_eq!(server.get("/healthz").await.status, 200);
 }
 
+/// A sidecar before this Odoo tells in `readyz` what keeps it from being ready.
+async fn is_told_of(odoo: FakeOdoo, trouble: &str) {
+    let url = odoo.url();
+    let server = Server::unready(|config| config.odoo.url = url, |handler| handler).await;
+    until(trouble, || async { server.get("/readyz").await.json()["trouble"] == trouble }).await;
+}
+
 #[tokio::test]
 async fn what_is_not_odoo_is_called_so() {
     let odoo = FakeOdoo::start().await;
     odoo.set_fault(Some("hello"), Trouble::Http(404), 1_000);
-    let url = odoo.url();
-    let server = Server::unready(|config| config.odoo.url = url, |handler| handler).await;
-    until("the trouble is known", || async {
-        let trouble = server.get("/readyz").await.json()["trouble"].clone();
-        trouble == "the address of Odoo in the settings answers with HTTP status 404, as Odoo would not"
-    })
-    .await;
+    is_told_of(odoo, "the address of Odoo in the settings answers with HTTP status 404, as Odoo would not")
+        .await;
 }
 
 #[tokio::test]
 async fn a_refused_service_account_is_called_so() {
     let odoo = FakeOdoo::start().await;
     odoo.set_uid(0);
-    let url = odoo.url();
-    let server = Server::unready(|config| config.odoo.url = url, |handler| handler).await;
-    until("the trouble is known", || async {
-        let trouble = server.get("/readyz").await.json()["trouble"].clone();
-        trouble == "Odoo refused the service account of the sidecar"
-    })
-    .await;
+    is_told_of(odoo, "Odoo refused the service account of the sidecar").await;
 }
 
 #[tokio::test]

@@ -2,8 +2,6 @@
 user had no right to them.
 """
 
-import contextlib
-
 from odoo.fields import Domain
 
 from . import transaction
@@ -42,15 +40,9 @@ def active(cr):
     return transaction.in_call(cr) and not vars(cr).get(_OPENED)
 
 
-@contextlib.contextmanager
 def opened(cr):
     """For what Odoo remembers for people, whoever asked first."""
-    before = vars(cr).get(_OPENED, False)
-    vars(cr)[_OPENED] = True
-    try:
-        yield
-    finally:
-        vars(cr)[_OPENED] = before
+    return transaction.keeping(cr, _OPENED, True)
 
 
 def message(name):

@@ -7,7 +7,7 @@ whatever it would tell of another model, such as the name behind a many2one, is 
 
 import contextlib
 
-from . import closed, faults
+from . import closed, faults, transaction
 
 _ALLOWED = "_mcp_allowed_models"
 
@@ -31,25 +31,15 @@ def confined(cr, models):
     if not models:
         yield
         return
-    with _keeping(cr, models):
+    with transaction.keeping(cr, _ALLOWED, models):
         yield
 
 
 @contextlib.contextmanager
 def lifted(cr):
     """For what Odoo remembers for all calls of a user, whichever connection asked first."""
-    with _keeping(cr, None), closed.opened(cr):
+    with transaction.keeping(cr, _ALLOWED, None), closed.opened(cr):
         yield
-
-
-@contextlib.contextmanager
-def _keeping(cr, models):
-    before = allowed(cr)
-    vars(cr)[_ALLOWED] = models
-    try:
-        yield
-    finally:
-        vars(cr)[_ALLOWED] = before
 
 
 def permits(cr, name):

@@ -7,7 +7,6 @@ fields that they are secret, so they are known by their names.
 What Odoo's own code reads of a record while it works for a call goes on as ever, see `models/base.py`.
 """
 
-import contextlib
 import functools
 import re
 
@@ -67,15 +66,9 @@ def hides(model, field):
     return transaction.in_call(cr) and not vars(cr).get(_SHOWN) and field.name in of(model)
 
 
-@contextlib.contextmanager
 def shown(cr):
     """For the code of Odoo that uses a field of a record, rather than asking for it by its name."""
-    before = vars(cr).get(_SHOWN, False)
-    vars(cr)[_SHOWN] = True
-    try:
-        yield
-    finally:
-        vars(cr)[_SHOWN] = before
+    return transaction.keeping(cr, _SHOWN, True)
 
 
 def refusal(model, name):

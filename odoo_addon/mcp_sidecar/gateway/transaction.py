@@ -136,6 +136,17 @@ def in_call(cr):
 
 
 @contextlib.contextmanager
+def keeping(cr, name, value):
+    """Keeps a value on the cursor, where all of a call finds it, as long as the block runs."""
+    before = vars(cr).get(name)
+    vars(cr)[name] = value
+    try:
+        yield
+    finally:
+        vars(cr)[name] = before
+
+
+@contextlib.contextmanager
 def _no_commit(cr):
     """Code that commits would make permanent what a failure has to take back."""
     attributes = vars(cr)

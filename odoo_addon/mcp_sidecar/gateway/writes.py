@@ -25,9 +25,12 @@ def write(env, step):
 
 
 def _properties(model, given):
-    """Those of the values that are written record by record."""
-    fields = {name: inputs.writable_field(model, name, value) for name, value in given.items() if value is not None}
-    return {name: given[name] for name, field in fields.items() if field.type == "properties"}
+    """Those of the values that are written record by record; the others are looked at when they are checked."""
+    fields = {name: model._fields[name] for name, value in given.items() if value is not None and name in model._fields}
+    own = {name: given[name] for name, field in fields.items() if field.type == "properties"}
+    for name, value in own.items():
+        inputs.writable_field(model, name, value)
+    return own
 
 
 def unlink(env, step):
