@@ -1,7 +1,7 @@
 {
     "name": "MCP Server",
     "summary": "Let AI tools work with Odoo through the Model Context Protocol",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "development_status": "Beta",
     "category": "Productivity",
     "author": "odoo-mcp-sidecar contributors",
