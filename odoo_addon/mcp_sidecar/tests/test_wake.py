@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.modules import Manifest
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -218,7 +219,7 @@ class TestHello(GatewayHttpCase):
         self.assertEqual(answer["wake"], "accepted")
         self.assertEqual(answer["database"], self.env.cr.dbname)
         self.assertEqual(answer["odoo_version"], "19.0")
-        self.assertEqual(answer["addon_version"], "19.0.1.0.0")
+        self.assertEqual(answer["addon_version"], Manifest.for_addon("mcp_sidecar")["version"])
         self.assertFalse(self.ask("changes", {"replica": REPLICA, "cursor": answer["cursor"]})["reset"])
         replica = self.replica()
         self.assertTrue(replica.alive)
