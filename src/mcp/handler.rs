@@ -17,7 +17,7 @@ use serde_json::json;
 use super::{Caller, info};
 use crate::audit::Verdict;
 use crate::tools::{Category, NotCalled, Reply, ToolSpec, Toolbox, UnknownTool};
-use crate::vocab::Principal;
+use crate::vocab::{Principal, quoted};
 
 /// The code of the answer where a call cannot be accounted for; `web` gives it its status.
 pub const UNACCOUNTED: ErrorCode = ErrorCode(1007);
@@ -187,5 +187,9 @@ impl ServerHandler for Handler {
 }
 
 fn not_served(method: &str) -> ErrorData {
-    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("the method {method} is not served here"), None)
+    ErrorData::new(
+        ErrorCode::METHOD_NOT_FOUND,
+        format!("the method {} is not served here", quoted(method)),
+        None,
+    )
 }

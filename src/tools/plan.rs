@@ -4,10 +4,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::args::Arg;
-use super::domain::shown;
 use super::{Annotations, Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
+use crate::vocab::quoted_json;
 
 /// How long a reading call may take; below the 60 s at which proxies cut idle answers.
 pub(super) const READ_DEADLINE_MS: u64 = 30_000;
@@ -178,7 +178,7 @@ impl Arguments {
             Some(offset) if offset.as_u64().is_none_or(|rows| rows > MAX_INTEGER.into()) => {
                 Err(Refusal::new(format!(
                     "`offset` takes a whole number from 0 to {MAX_INTEGER}, not {}.",
-                    shown(offset)
+                    quoted_json(offset)
                 )))
             }
             _ => Ok(Self(given)),
@@ -273,6 +273,6 @@ impl Arguments {
 pub(super) fn record_id(name: &str, value: &Value) -> Result<i64, Refusal> {
     let id = value.as_i64().filter(|id| (1..=i64::from(MAX_INTEGER)).contains(id));
     id.ok_or_else(|| {
-        Refusal::new(format!("`{name}` takes ids from 1 to {MAX_INTEGER}; {} is none.", shown(value)))
+        Refusal::new(format!("`{name}` takes ids from 1 to {MAX_INTEGER}; {} is none.", quoted_json(value)))
     })
 }

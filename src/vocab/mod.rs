@@ -2,18 +2,22 @@
 //!
 //! A type enters only when three rooms need it.
 
+mod aside;
 mod clock;
 mod credential;
 mod ids;
 mod limits;
 mod principal;
+mod quote;
 mod scope;
 mod secret;
 
+pub use aside::{Aside, LARGE_BYTES, aside};
 pub use clock::Clock;
 pub use credential::{Credential, CredentialKind, Malformed, Proof};
 pub use ids::{CallId, ConnectionId, UserId};
 pub use limits::{AddressRules, RateLimits};
 pub use principal::{Principal, User};
+pub use quote::{quoted, quoted_json, visible, with_short_quote};
 pub use scope::{ConnectionKind, Scope};
 pub use secret::Secret;

@@ -29,14 +29,14 @@ use crate::audit::{self, Entry, Verdict};
 use crate::guard::{self, Closed};
 use crate::mirror::Denied;
 use crate::telemetry::names;
-use crate::vocab::{Credential, Principal};
+use crate::vocab::{Aside, Credential, LARGE_BYTES, Principal, aside};
 
 /// How much of a body is read only to echo its id in a refusal, and for how long.
 const MOST_FOR_AN_ID: usize = 16 * 1024;
 const LONGEST_FOR_AN_ID: Duration = Duration::from_secs(5);
 
 /// A body that is larger, or does not say how large it is, needs a place before it is read.
-const SMALL: u64 = 64 * 1024;
+const SMALL: u64 = LARGE_BYTES as u64;
 
 /// A request whose caller is known.
 pub struct Admitted {
@@ -213,7 +213,12 @@ async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<
     };
     let body =
         body::read(body, limits.max_body_bytes, limits.body_timeout).await.map_err(|fault| fault.of(None))?;
-    let message = Message::read(&body)?;
+    // What a large body costs to read must not hold back the other requests of this worker.
+    let bytes = body.len();
+    let message = aside(bytes, || Message::read(&body))?;
+    if bytes >= LARGE_BYTES {
+        return Aside::new(bytes, visit::post(edge, admitted, message, body)).await;
+    }
     visit::post(edge, admitted, message, body).await
 }
 

@@ -17,6 +17,10 @@ use super::pipeline::refuse;
 use super::{reply, verdict};
 use crate::audit::{Entry, Verdict};
 use crate::mcp::{Body, UNACCOUNTED};
+use crate::vocab::with_short_quote;
+
+/// A sentence of rmcp.
+const MAX_ENGINE_CHARS: usize = 500;
 
 /// Headers of rmcp's answer that the client needs. Everything else is set here.
 const ADOPTED: [&str; 5] = ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
@@ -79,9 +83,22 @@ where
     if verdict::of_body(&body, &entry) == Some(UNACCOUNTED.0) {
         return refuse(&Fault::AuditFull, id, &entry);
     }
+    let body = if verdict::may_be_error(&body) { quoting_shortly(body) } else { body };
     let mut response = reply::bytes(parts.status, body);
     adopt(&mut response, parts.status, &parts.headers);
     response
+}
+
+/// rmcp's own errors repeat what a client sent: as long as it was, and with characters that show nothing.
+fn quoting_shortly(body: Bytes) -> Bytes {
+    let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else { return body };
+    let Some(Value::String(message)) = answer.pointer_mut("/error/message") else { return body };
+    let shown = with_short_quote(message, MAX_ENGINE_CHARS);
+    if *message == shown {
+        return body;
+    }
+    *message = shown;
+    Bytes::from(answer.to_string())
 }
 
 fn hold<S, H>(
@@ -128,7 +145,8 @@ fn fault(status: StatusCode, text: &Bytes, asked: &Bytes) -> Fault {
             if status.is_server_error() {
                 tracing::error!(error = %text, "rmcp could not serve a request");
             }
-            let message = text.strip_prefix("Bad Request: ").unwrap_or(&text).to_owned();
+            let message = text.strip_prefix("Bad Request: ").unwrap_or(&text);
+            let message = with_short_quote(message, MAX_ENGINE_CHARS);
             Fault::Engine { status, message }
         }
     }
@@ -139,6 +157,9 @@ fn fault(status: StatusCode, text: &Bytes, asked: &Bytes) -> Fault {
 fn form_of(asked: &Bytes) -> String {
     match serde_json::from_slice::<Value>(asked) {
         Ok(_) => "the message has a form that MCP does not know".to_owned(),
-        Err(error) => format!("the message cannot be read: {error}"),
+        Err(error) => {
+            let why = with_short_quote(&error.to_string(), MAX_ENGINE_CHARS);
+            format!("the message cannot be read: {why}")
+        }
     }
 }

@@ -66,7 +66,7 @@ pub fn of_events(chunk: &Bytes, entry: &Entry) {
 }
 
 /// Looks for the member that comes after the id, since most answers are long and none of them an error.
-fn may_be_error(body: &Bytes) -> bool {
+pub fn may_be_error(body: &Bytes) -> bool {
     let head = body.get(..HEAD.min(body.len())).unwrap_or_default();
     let member = head.windows(8).find(|eight| matches!(*eight, b"\"result\"" | b"\"error\":"));
     member != Some(b"\"result\"".as_slice())

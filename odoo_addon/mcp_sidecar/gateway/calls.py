@@ -3,6 +3,7 @@
 import inspect
 
 from . import faults, mistakes, policy, reads, secret_fields, values
+from .quoting import foreign
 
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
 # whole, and the form of a record that doesn't exist yet.
@@ -49,4 +50,4 @@ def _bound(records, method, step):
     try:
         return inspect.signature(method).bind(records, *step["args"], **step["kwargs"])
     except TypeError as exc:
-        raise faults.bad_request("args", f"{step['method']} of {step['model']}: {exc}.") from exc
+        raise faults.bad_request("args", f"{step['method']} of {step['model']}: {foreign(exc)}.") from exc

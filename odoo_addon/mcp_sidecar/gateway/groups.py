@@ -11,6 +11,7 @@ from odoo.orm.utils import READ_GROUP_ALL_TIME_GRANULARITY, READ_GROUP_TIME_GRAN
 from odoo.tools import DEFAULT_SERVER_DATE_FORMAT, DEFAULT_SERVER_DATETIME_FORMAT
 
 from . import confinement, domains, faults, policy, values
+from .quoting import foreign, quoted
 
 _COUNT = "__count"
 _AGGREGATES = (set(READ_GROUP_AGGREGATE) - {"recordset"}) | {"sum_currency"}
@@ -41,7 +42,7 @@ def _grouped(model, domain, groupby, aggregates, step):
     except (ValueError, TypeError, OverflowError, RecursionError, psycopg2.Error) as exc:
         if isinstance(exc, psycopg2.OperationalError):
             raise
-        raise faults.bad_request("groupby", f"Odoo can't group {model._name} this way: {_reason(exc)}") from exc
+        raise faults.bad_request("groupby", f"Odoo can't group {model._name} this way: {foreign(_reason(exc))}") from exc
 
 
 def _reason(exc):
@@ -73,7 +74,7 @@ def _checked_aggregate(model, spec):
     field = domains.readable_field(model, name)
     if function not in _AGGREGATES:
         known = ", ".join(sorted(_AGGREGATES))
-        raise faults.bad_request("aggregates", f"{spec} needs one of {known} behind the colon, such as {name}:count.")
+        raise faults.bad_request("aggregates", f"{quoted(spec)} needs one of {known} behind the colon, such as {name}:count.")
     if not (field.store or field._description_sortable(model.env)):
         raise faults.bad_request("aggregates", f"{name} of {model._name} is not stored and can't be summed up.")
     return spec

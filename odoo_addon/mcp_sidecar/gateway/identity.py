@@ -7,6 +7,7 @@ import pytz
 from odoo import SUPERUSER_ID
 
 from . import addresses, faults
+from .quoting import quoted
 
 CONTEXT_KEYS = ("lang", "tz", "allowed_company_ids", "active_test")
 
@@ -69,13 +70,13 @@ def _installed(env, lang):
 
 def _lang(person, value):
     if not isinstance(value, str) or not _installed(person, value):
-        raise faults.invalid_context("lang", f"The language {value} is not installed.")
+        raise faults.invalid_context("lang", f"The language {quoted(value)} is not installed.")
     return value
 
 
 def _tz(_person, value):
     if not isinstance(value, str) or value not in pytz.all_timezones_set:
-        raise faults.invalid_context("tz", f"There is no time zone {value}.")
+        raise faults.invalid_context("tz", f"There is no time zone {quoted(value)}.")
     return value
 
 

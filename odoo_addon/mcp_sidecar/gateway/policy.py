@@ -7,6 +7,7 @@ from odoo.service.model import get_public_method
 
 from ..exceptions import GatewayError
 from . import closed, confinement, faults, nearest, transaction
+from .quoting import quoted
 
 READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
 WRITE_OPS = READ_OPS | {"create", "write", "unlink"}
@@ -115,7 +116,7 @@ def check_step(step, mode):
         raise faults.method_denied(model, op, f"A call in mode {mode} may not {op}.")
     method = step["method"]
     if mode != "run" and method not in READING_METHODS and not method.startswith("_"):
-        message = f"The method {method} of {model} is not one that a call in mode {mode} may use."
+        message = f"The method {quoted(method)} of {quoted(model)} is not one that a call in mode {mode} may use."
         raise faults.method_denied(model, method, message)
 
 
@@ -176,7 +177,7 @@ def public_method(model, name):
     except AccessError as exc:
         raise faults.method_denied(model._name, name) from exc
     except AttributeError as exc:
-        message = f"The model {model._name} has no method {name}." + nearest.hint(name, _public_names(model))
+        message = f"The model {model._name} has no method {quoted(name)}." + nearest.hint(name, _public_names(model))
         raise faults.method_denied(model._name, name, message) from exc
     if not inspect.isfunction(method):
         raise faults.method_denied(model._name, name)

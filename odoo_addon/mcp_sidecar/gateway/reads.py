@@ -3,6 +3,7 @@
 import psycopg2
 
 from . import confinement, domains, exits, faults, policy, ranking, secret_fields, values
+from .quoting import foreign
 
 # Record rules read a field or two of companies and users; each time Odoo would load all columns of these.
 _NO_PREFETCH = {"prefetch_fields": False}
@@ -138,7 +139,7 @@ def _searched(model, domain, search):
 
 def _reason(exc):
     if isinstance(exc, psycopg2.DataError):
-        return exc.diag.message_primary or "A value of the domain doesn't fit its field."
+        return foreign(exc.diag.message_primary or "") or "A value of the domain doesn't fit its field."
     if isinstance(exc, RecursionError):
         return "The domain is nested too deeply."
-    return f"Odoo can't search with this domain: {exc}"
+    return f"Odoo can't search with this domain: {foreign(exc)}"

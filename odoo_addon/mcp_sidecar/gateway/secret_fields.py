@@ -13,6 +13,7 @@ import re
 from odoo.orm.domains import CONDITION_OPERATORS
 
 from . import faults, transaction
+from .quoting import quoted
 
 # Numbers, dates and relations of such a name only tell about a secret.
 _TYPES = frozenset({"char", "text", "html", "binary"})
@@ -28,6 +29,9 @@ _NAME = re.compile(
 _IN_LINK = re.compile(r"""([?&;]\w*(?:token|hash)=)[^&\#\s"'<>]+""", re.IGNORECASE)
 _HIDDEN = r"\1…"
 
+# No field has a longer name.
+_LONGEST_NAME = 200
+
 _BEARER = "access_token"
 _ORDERS = frozenset({"order", "orderby"})
 _ORDER_PATH = re.compile(r"[\w.]+")
@@ -35,9 +39,14 @@ _ORDER_PATH = re.compile(r"[\w.]+")
 _SHOWN = "_mcp_secrets_shown"
 
 
-@functools.lru_cache(maxsize=8192)
 def is_name(name):
     """Whether what is called so is a secret, if it is a text."""
+    # its end decides; what is asked for may be of any length, and must not be kept
+    return _is_name(name[-_LONGEST_NAME:])
+
+
+@functools.lru_cache(maxsize=8192)
+def _is_name(name):
     return _NAME.search(name) is not None
 
 
@@ -103,13 +112,13 @@ def _refuse_paths(model, paths):
     for path in paths:
         for name in path.split("."):
             if is_name(name):
-                raise faults.access_denied(model._name, "read", refusal(model, path), field=path)
+                raise faults.access_denied(model._name, "read", refusal(model, quoted(path)), field=path[:_LONGEST_NAME])
 
 
 def refuse_setting(model, name, value):
     """Refuses to set a token, which is Odoo's to make: who knows it gets at the record without being anybody."""
     if isinstance(value, str) and isinstance(name, str) and name.endswith(_BEARER):
-        message = f"No AI tool may set the field {name} of {model._name}: it opens the record to whoever shows it."
+        message = f"No AI tool may set the field {quoted(name)} of {model._name}: it opens the record to whoever shows it."
         raise faults.access_denied(model._name, "write", message, field=name)
 
 

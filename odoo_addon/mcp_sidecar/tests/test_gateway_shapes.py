@@ -86,7 +86,7 @@ class TestGatewayShapes(BaseCase):
             "ids has to have 1 to 1000 entries.": asked(steps=[{**reading, "ids": []}]),
             "ids has to be a list.": asked(steps=[{**reading, "ids": 1}]),
             "An entry of steps has to be an object.": asked(steps=["read"]),
-            "surprise is not known here.": asked(steps=[{**reading, "surprise": 1}]),
+            '"surprise" is not known here.': asked(steps=[{**reading, "surprise": 1}]),
             "model is missing.": asked(steps=[{"op": "read", "ids": [1], "fields": None}]),
             "mode has to be one of read, write, run.": asked(mode="all"),
             "The request has to be an object.": [],
