@@ -332,7 +332,7 @@ async fn mcp_errors_follow_their_era() {
     let call = json!({"name": "no_such_tool", "arguments": {}});
     let modern = server.ask(server.modern(1, "tools/call", call.clone())).await;
     assert_eq!((modern.status, modern.code()), (200, -32602));
-    assert_eq!(modern.json()["error"]["message"], "Unknown tool: no_such_tool");
+    assert_eq!(modern.json()["error"]["message"], "Unknown tool: \"no_such_tool\"");
     let malformed = server.ask(server.modern(1, "tools/call", json!({"name": "x", "arguments": 5}))).await;
     assert_eq!((malformed.status, malformed.code()), (200, -32602), "{malformed:?}");
     for method in

@@ -50,4 +50,6 @@ def _bound(records, method, step):
     try:
         return inspect.signature(method).bind(records, *step["args"], **step["kwargs"])
     except TypeError as exc:
-        raise faults.bad_request("args", f"{step['method']} of {step['model']}: {foreign(exc)}.") from exc
+        raise faults.bad_request(
+            "args", f"{step['method']} of {step['model']}: {foreign(exc, step['kwargs'])}."
+        ) from exc

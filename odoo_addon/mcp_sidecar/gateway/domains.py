@@ -91,7 +91,9 @@ def _checked_operator(model, item, operator):
     known = operator.lower() if isinstance(operator, str) else None
     known = _SYNONYMS.get(known, known)
     if known not in OPERATORS:
-        raise faults.invalid_domain(model._name, item, f"The operator {quoted(operator)} does not exist.", operator=operator)
+        raise faults.invalid_domain(
+            model._name, item, f"The operator {quoted(operator)} does not exist.", operator=operator
+        )
     return known
 
 
@@ -177,7 +179,9 @@ def _check_rest(env, field, rest):
 def check_property(model, path):
     """Refuses a property that no record defines, or that refers to records of a model that is not allowed."""
     name, _dot, property_name = path.partition(".")
-    message = f"{name} of {model._name} has no property {quoted(property_name)}: what they are called is read with {name}."
+    message = (
+        f"{name} of {model._name} has no property {quoted(property_name)}: what they are called is read with {name}."
+    )
     unknown = faults.unknown_field(model._name, path, message)
     if not _defines(model, model._fields[name]).store:
         # Odoo looks into that column only

@@ -79,7 +79,9 @@ def field_denied(model, field, operation):
 
 def model_denied(model, message=None):
     # the same for a model that doesn't exist
-    return GatewayError("model_denied", message or f"This connection may not use the model {quoted(model)}.", model=model)
+    return GatewayError(
+        "model_denied", message or f"This connection may not use the model {quoted(model)}.", model=model
+    )
 
 
 def not_found(model, ids):
@@ -121,7 +123,9 @@ def invalid_command(model, field, message=None):
 
 
 def invalid_context(key, message=None):
-    return GatewayError("invalid_context", message or f"The context key {quoted(key)} is not accepted.", key=_short(key))
+    return GatewayError(
+        "invalid_context", message or f"The context key {quoted(key)} is not accepted.", key=_short(key)
+    )
 
 
 def invalid(message):

@@ -42,7 +42,9 @@ def _grouped(model, domain, groupby, aggregates, step):
     except (ValueError, TypeError, OverflowError, RecursionError, psycopg2.Error) as exc:
         if isinstance(exc, psycopg2.OperationalError):
             raise
-        raise faults.bad_request("groupby", f"Odoo can't group {model._name} this way: {foreign(_reason(exc))}") from exc
+        raise faults.bad_request(
+            "groupby", f"Odoo can't group {model._name} this way: {foreign(_reason(exc), step)}"
+        ) from exc
 
 
 def _reason(exc):
@@ -74,7 +76,9 @@ def _checked_aggregate(model, spec):
     field = domains.readable_field(model, name)
     if function not in _AGGREGATES:
         known = ", ".join(sorted(_AGGREGATES))
-        raise faults.bad_request("aggregates", f"{quoted(spec)} needs one of {known} behind the colon, such as {name}:count.")
+        raise faults.bad_request(
+            "aggregates", f"{quoted(spec)} needs one of {known} behind the colon, such as {name}:count."
+        )
     if not (field.store or field._description_sortable(model.env)):
         raise faults.bad_request("aggregates", f"{name} of {model._name} is not stored and can't be summed up.")
     return spec

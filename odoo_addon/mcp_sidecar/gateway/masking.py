@@ -1,7 +1,7 @@
 """Takes secrets out of sentences: code in Odoo raises what it likes, and what it says is answered and logged.
 
-Known by their shape, or by the name before them, as in ``src/audit/shapes.rs`` of the sidecar. Too much hidden is better
-than too little.
+Known by their shape, or by the name before them, as in ``src/audit/shapes.rs`` of the sidecar. Too much hidden is
+better than too little.
 """
 
 import re
@@ -21,19 +21,18 @@ _BEGINNINGS = (
     r"sk[-_]|[rp]k_|whsec_|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|xapp-|AKIA|ASIA|AIza|ya29\.|SG\.|npm_|hf_|eyJ"
 )
 _IN_FULL = re.compile(
-    r"""-----BEGIN\ [^-]*PRIVATE\ KEY-----(?:.*?-----END\ [^-]*-----|.*)
+    rf"""-----BEGIN\ [^-]*PRIVATE\ KEY-----(?:.*?-----END\ [^-]*-----|.*)
     | mcp_(?:ak|at|rt|ac|cs)_[0-9A-Za-z]*
-    | (?<![0-9A-Za-z])(?:%s)[\w.~+/=%%-]{8,}
-    | (?<![0-9a-f-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f-])
-    """
-    % _BEGINNINGS,
+    | (?<![0-9A-Za-z])(?:{_BEGINNINGS})[\w.~+/=%-]{{8,}}
+    | (?<![0-9a-f-])[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}(?![0-9a-f-])
+    """,
     re.VERBOSE | re.DOTALL,
 )
 _BEHIND = (
     re.compile(r"(?<![0-9A-Za-z])((?:bearer|basic) +)[\w.~+/=%-]{8,}", re.IGNORECASE),
     re.compile(r"(://)[^\s/?#\"'<>]+(?=@)"),
     re.compile(
-        r"((?<![\w-])[\w-]*(?:%s)[\w-]*[\"'\\ ]*[=:][\\ =]*)(?:\"[^\"]*\"?|'[^']*'?|[^\s&,;\"']+)" % _NAMES,
+        rf"((?<![\w-])[\w-]*(?:{_NAMES})[\w-]*[\"'\\ ]*[=:][\\ =]*)(?:\"[^\"]*\"?|'[^']*'?|[^\s&,;\"']+)",
         re.IGNORECASE,
     ),
 )
@@ -51,7 +50,7 @@ def hide(text):
 
 
 def _head(text):
-    """The beginning of a text, without the word at its end if that is cut: half of a secret isn't known by its shape."""
+    """The beginning of a text, without a word that is cut: half of a secret isn't known by its shape."""
     if len(text) <= _LONGEST:
         return text
     head = text[:_LONGEST]

@@ -26,7 +26,7 @@ def sentence(model, step, exc):
     if not hasattr(base, step["method"]) or not _is_orms_own(base, exc):
         return None
     if not isinstance(exc, KeyError):
-        return _line(str(exc))
+        return _line(foreign(exc, [step["args"], step["kwargs"]], _LONGEST))
     # the name alone; one that the caller didn't send is nothing of theirs
     sent = json.dumps([step["args"], step["kwargs"]])
     return _line(f"{quoted(exc.args[0])} is not known") if exc.args and _quoted(exc.args[0]) in sent else None
@@ -57,4 +57,4 @@ def _hands_on(base, frame, following):
 
 
 def _line(text):
-    return foreign(text, _LONGEST).rstrip(".") + "."
+    return text.rstrip(".") + "."

@@ -1,4 +1,4 @@
-"""Quotes in sentences what others wrote, so that it is marked off from the sentence and can't act on a screen or a model.
+"""Quotes in sentences what others wrote: it is marked off from the sentence, and can't act on a screen or a model.
 
 A quote is bounded, stands on one line, and has escapes for characters that show nothing. The sidecar does the same in
 ``src/vocab/quote.rs``; ``tests/wire/quoting.json`` of the project holds what both are tested with.
@@ -19,6 +19,12 @@ _INVISIBLE = re.compile(
     "\uffa0\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U000e0000-\U0010ffff]"
 )
+_LONG_WORD = re.compile(rf"\S{{{MAX_QUOTED + 1},}}")
+# In a message of PostgreSQL: it doesn't escape what it quotes.
+_OUTERMOST = re.compile(r'"(.*)"', re.DOTALL)
+_PLACE = re.compile("\0(\\d+)\0")
+_NAME = re.compile(rf"[\w.]{{1,{MAX_QUOTED}}}", re.ASCII)
+_MOST_VALUES = 50
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _MARKS = str.maketrans({'"': r"\"", "\\": r"\\"})
 
@@ -37,9 +43,49 @@ def line(text, longest=MAX_LINE):
     return _bounded((_escaped(character) for character in words), longest)
 
 
-def foreign(text, longest=300):
-    """What Odoo or PostgreSQL says about a value: a line in which no word is longer than a quoted value."""
-    return line(re.sub(r"\S{%d,}" % (MAX_QUOTED + 1), _cut, _text(text)[: 4 * MAX_LINE]), longest)
+def foreign(text, sent=None, longest=300):
+    """What Odoo, Python or PostgreSQL says about values, as a line in which these are quoted as everywhere.
+
+    :param sent: what the caller sent, for the values in it
+    """
+    text = _text(text).replace("\0", "")
+    quotes = []
+    for value in _telling(sent):
+        for form in (f'"{value}"', repr(value), value):
+            text = _taken_out(text, form, quotes, value)
+    text = _LONG_WORD.sub(_cut, _OUTERMOST.sub(_requoted, text[: 4 * MAX_LINE], count=1))
+    return line(_PLACE.sub(lambda match: quotes[int(match[1])], text), longest)
+
+
+def _taken_out(text, form, quotes, value):
+    """The text with a place in it instead of a value: what stands in quotes already must not be quoted again."""
+    beginning = form[:MAX_LINE]
+    at = text.find(beginning)
+    if at < 0:
+        return text
+    place = f"\0{len(quotes)}\0"
+    quotes.append(quoted(value))
+    if form == beginning:
+        return text.replace(form, place)
+    return text[:at] + place + text[at + len(form) :]
+
+
+def _telling(sent):
+    """The texts in what was sent that are more than a name, the longest first; as many as an error may name."""
+    found, values = set(), [sent]
+    while values and len(found) < _MOST_VALUES:
+        value = values.pop()
+        if isinstance(value, dict):
+            values += [*value, *value.values()]
+        elif isinstance(value, (list, tuple)):
+            values += value
+        elif isinstance(value, str) and value.strip() and not _NAME.fullmatch(value):
+            found.add(value)
+    return sorted(found, key=len, reverse=True)
+
+
+def _requoted(match):
+    return quoted(match[1]) if "\0" not in match[1] else match[0]
 
 
 def _cut(match):

@@ -134,12 +134,12 @@ def _searched(model, domain, search):
         return search()
     except (ValueError, TypeError, OverflowError, RecursionError, NotImplementedError, psycopg2.DataError) as exc:
         # the fields are known to be right, so what is left is a value that doesn't fit
-        raise faults.invalid_domain(model._name, domain, _reason(exc)) from exc
+        raise faults.invalid_domain(model._name, domain, _reason(exc, domain)) from exc
 
 
-def _reason(exc):
+def _reason(exc, domain):
     if isinstance(exc, psycopg2.DataError):
-        return foreign(exc.diag.message_primary or "") or "A value of the domain doesn't fit its field."
+        return foreign(exc.diag.message_primary or "", domain) or "A value of the domain doesn't fit its field."
     if isinstance(exc, RecursionError):
         return "The domain is nested too deeply."
-    return f"Odoo can't search with this domain: {foreign(exc)}"
+    return f"Odoo can't search with this domain: {foreign(exc, domain)}"

@@ -112,13 +112,17 @@ def _refuse_paths(model, paths):
     for path in paths:
         for name in path.split("."):
             if is_name(name):
-                raise faults.access_denied(model._name, "read", refusal(model, quoted(path)), field=path[:_LONGEST_NAME])
+                raise faults.access_denied(
+                    model._name, "read", refusal(model, quoted(path)), field=path[:_LONGEST_NAME]
+                )
 
 
 def refuse_setting(model, name, value):
     """Refuses to set a token, which is Odoo's to make: who knows it gets at the record without being anybody."""
     if isinstance(value, str) and isinstance(name, str) and name.endswith(_BEARER):
-        message = f"No AI tool may set the field {quoted(name)} of {model._name}: it opens the record to whoever shows it."
+        message = (
+            f"No AI tool may set the field {quoted(name)} of {model._name}: it opens the record to whoever shows it."
+        )
         raise faults.access_denied(model._name, "write", message, field=name)
 
 

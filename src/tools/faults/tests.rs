@@ -154,7 +154,7 @@ fn every_fault_teaches() {
             "tool_denied",
             json!({"tool": "search_read"}),
             "x",
-            "The administrator has not allowed the tool search_read for this connection.",
+            "The administrator has not allowed the tool \"search_read\" for this connection.",
         ),
         (
             "method_denied",
