@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::document;
 use super::fit::fit;
 use super::shapes::{self, names_a_secret};
-use crate::vocab::aside;
+use crate::vocab::{aside, first_bytes};
 
 /// What stands in place of a secret.
 pub(super) const MASK: &str = "***";
@@ -156,10 +156,10 @@ fn head(text: &str, most: usize) -> &str {
     if text.len() <= most {
         return text;
     }
-    let cut = text.get(..text.floor_char_boundary(most)).unwrap_or_default();
+    let cut = first_bytes(text, most);
     let whole = cut.trim_end_matches(|c: char| !c.is_whitespace());
-    let least = cut.floor_char_boundary(cut.len().saturating_sub(LONGEST_WORD));
-    cut.get(..whole.len().max(least)).unwrap_or_default()
+    let least = first_bytes(cut, cut.len().saturating_sub(LONGEST_WORD));
+    if whole.len() < least.len() { least } else { whole }
 }
 
 /// Everything but the fact that there is something.

@@ -21,6 +21,7 @@ use super::gateway::{
 use super::sessions::{SyncSessionsAnswer, SyncSessionsRequest};
 use super::transport::{Text, Transport};
 use super::{Error, Options, encode};
+use crate::vocab::aside_for_text;
 
 /// How long after its own deadline Odoo may still answer "too slow", before the sidecar says so itself.
 const SLACK: Duration = Duration::from_millis(500);
@@ -249,7 +250,8 @@ pub(super) fn remaining_ms(deadline: Deadline) -> u64 {
 }
 
 pub(super) fn parse<A: DeserializeOwned>(text: &Text) -> Result<A, Error> {
-    serde_json::from_str(text.as_str()).map_err(|error| {
+    let text = text.as_str();
+    aside_for_text(text.len(), || serde_json::from_str(text)).map_err(|error| {
         // The position alone: the message of a parse error quotes data.
         tracing::debug!(line = error.line(), column = error.column(), "an answer does not fit the contract");
         Error::BadAnswer

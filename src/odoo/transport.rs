@@ -17,7 +17,7 @@ use super::decode::{self, Response, Scalar};
 use super::failure::Failure;
 use super::http::Http;
 use super::{Error, Options, encode, fault};
-use crate::vocab::Secret;
+use crate::vocab::{Secret, aside_for_text};
 
 /// How long a refused login is taken for final, so that waiting calls do not each repeat it.
 const LOGIN_PAUSE: Duration = Duration::from_secs(1);
@@ -106,7 +106,7 @@ impl Transport {
     ) -> Result<Text, Failure> {
         let body = encode::execute(&self.database, uid, self.key.expose(), method, json);
         let body = self.http.post(self.object.clone(), body, fresh, deadline).await?;
-        let part = match decode::response(&body) {
+        let part = match aside_for_text(body.len(), || decode::response(&body)) {
             Ok(Response::Value(Scalar::Text(Cow::Owned(text)))) => Part::Unescaped(text),
             Ok(Response::Value(Scalar::Text(Cow::Borrowed(text)))) => Part::Inside(place(&body, text)),
             Ok(Response::Fault { code, text }) => return Err(fault::failure(code, &text)),

@@ -131,6 +131,14 @@ pub(super) enum Got<'a> {
 }
 
 impl<'a> Got<'a> {
+    /// How long the raw results are.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Results { results, .. } => results.iter().map(|raw| raw.get().len()).sum(),
+            _ => 0,
+        }
+    }
+
     /// The raw result of the first step.
     pub fn first(&self) -> Result<&'a RawValue, Error> {
         match self {

@@ -18,7 +18,7 @@ use crate::audit::{self, Deed, Outcome, Verdict};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::{Client, Error};
-use crate::vocab::{CallId, LARGE_BYTES, Principal, Scope, aside};
+use crate::vocab::{CallId, LARGE_BYTES, Principal, Scope, aside, aside_for_text};
 
 /// All tools, with what they need to run.
 pub struct Toolbox {
@@ -257,7 +257,8 @@ impl Running<'_> {
         let web_url = self.toolbox.mirror.web_url();
         let open = self.toolbox.entries.iter().filter(|entry| entry.open_to(self.principal));
         let tools: Vec<&'static str> = open.map(|entry| entry.spec.name).collect();
-        self.entry.tool.shape(self.arguments, got, &Site { web_url: &web_url, tools: &tools })
+        let site = Site { web_url: &web_url, tools: &tools };
+        aside_for_text(got.bytes(), || self.entry.tool.shape(self.arguments, got, &site))
     }
 
     fn would(&self, fault: &Fault) -> Result<Reply, Error> {

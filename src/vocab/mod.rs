@@ -12,12 +12,12 @@ mod quote;
 mod scope;
 mod secret;
 
-pub use aside::{Aside, LARGE_BYTES, aside};
+pub use aside::{Aside, LARGE_BYTES, aside, aside_for_text};
 pub use clock::Clock;
 pub use credential::{Credential, CredentialKind, Malformed, Proof};
 pub use ids::{CallId, ConnectionId, UserId};
 pub use limits::{AddressRules, RateLimits};
 pub use principal::{Principal, User};
-pub use quote::{quoted, quoted_json, visible, with_short_quote};
+pub use quote::{first_bytes, quoted, quoted_json, visible, with_short_quote};
 pub use scope::{ConnectionKind, Scope};
 pub use secret::Secret;

@@ -84,6 +84,13 @@ pub fn with_short_quote(sentence: &str, max_chars: usize) -> String {
     visible(&parts.join(mark.encode_utf8(&mut [0; 4])), max_chars)
 }
 
+/// The beginning of a text: at most so many bytes, and no half of a character.
+pub fn first_bytes(text: &str, most: usize) -> &str {
+    let most = most.min(text.len());
+    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
 fn bounded(
     chars: impl Iterator<Item = char>,
     max_chars: usize,
@@ -162,9 +169,9 @@ struct Head {
 impl Write for Head {
     fn write_str(&mut self, more: &str) -> fmt::Result {
         let fits = more.len() <= self.room;
-        let end = if fits { more.len() } else { more.floor_char_boundary(self.room) };
-        self.text.push_str(more.get(..end).unwrap_or_default());
-        self.room -= end;
+        let head = first_bytes(more, self.room);
+        self.text.push_str(head);
+        self.room -= head.len();
         if fits { Ok(()) } else { Err(fmt::Error) }
     }
 }

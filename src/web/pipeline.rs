@@ -36,7 +36,7 @@ const MOST_FOR_AN_ID: usize = 16 * 1024;
 const LONGEST_FOR_AN_ID: Duration = Duration::from_secs(5);
 
 /// A body that is larger, or does not say how large it is, needs a place before it is read.
-const SMALL: u64 = LARGE_BYTES as u64;
+const SMALL: u64 = 64 * 1024;
 
 /// A request whose caller is known.
 pub struct Admitted {
