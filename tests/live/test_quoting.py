@@ -51,7 +51,9 @@ def assert_quoted(text: str) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(value)[:20],
 )
-def test_a_small_request_for_much_work_is_refused_where_it_enters(full: Wire, tool: str, arguments: dict[str, Any]) -> None:
+def test_a_small_request_for_much_work_is_refused_where_it_enters(
+    full: Wire, tool: str, arguments: dict[str, Any]
+) -> None:
     model = {} if tool == "list_models" else {"model": "res.partner"}
     complaint = full.call(tool, **model, **arguments).complaint
     assert 20 < len(complaint) < 400, complaint
@@ -120,7 +122,9 @@ def test_what_is_stored_as_help_is_cut_and_visible(full: Wire, odoo: Odoo, clean
     name = "x_live_help"
     clean.note("ir.model.fields", [["name", "=", name]])
     values = {"name": name, "model_id": odoo.ref("base.model_res_country_group"), "ttype": "char"}
-    label, help_text = f"{MARKER} label", f"{MARKER} {'help ' * 1000}"
+    # XML-RPC itself has no way to write an escape
+    mark = MARKER.replace("\x1b", "")
+    label, help_text = f"{mark} label", f"{mark} {'help ' * 1000}"
     odoo.call("ir.model.fields", "create", {**values, "field_description": label, "help": help_text})
     for arguments, longest in (({"pattern": name}, 160), ({"fields": [name]}, 1000)):
         [shown] = full.call("describe_model", model="res.country.group", **arguments).data["fields"]
@@ -136,7 +140,9 @@ def test_a_secret_that_server_code_raises_is_hidden_from_tool_and_log(connect, o
         values = {"name": "live-leak", "model_id": model, "state": "code", "code": code}
         action = odoo.call("ir.actions.server", "create", values)
         clean.note("ir.actions.server", [["name", "=", "live-leak"]])
-        complaint = connection.wire.call("execute_method", model="ir.actions.server", method="run", ids=[action]).complaint
+        complaint = connection.wire.call(
+            "execute_method", model="ir.actions.server", method="run", ids=[action]
+        ).complaint
         assert "res.partner,7" in complaint and "***" in complaint, complaint
         assert secret not in complaint and "hunter2" not in complaint, complaint
         for row in Log(odoo, connection.id).holding(count, tool="execute_method"):
