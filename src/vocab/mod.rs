@@ -2,6 +2,7 @@
 //!
 //! A type enters only when three rooms need it.
 
+mod authority;
 mod clock;
 mod credential;
 mod ids;
@@ -10,6 +11,7 @@ mod principal;
 mod scope;
 mod secret;
 
+pub use authority::{Authority, Host, Url};
 pub use clock::Clock;
 pub use credential::{Credential, CredentialKind, Malformed, Proof};
 pub use ids::{CallId, ConnectionId, UserId};
