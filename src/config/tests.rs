@@ -228,6 +228,54 @@ fn wake_ups_go_where_odoo_can_reach() {
 }
 
 #[test]
+fn names_and_origins_are_exact() {
+    let with = |line: &str| {
+        let text = SOUND.replacen("\n", &format!("\n{line}\n"), 1);
+        load(&text, &[], &[]).map_err(|faults| faults.iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    for good in [
+        "allowed_hosts = ['sidecar', 'mcp_sidecar:8766', '10.0.0.1', '[fd00::1]:8766']",
+        "allowed_origins = ['https://a.example', 'http://localhost:*', 'http://[::1]:6274']",
+        "wake_url = 'http://sidecar:8766/wake'",
+        "wake_url = 'HTTPS://[fd00::1]:8766/wake'",
+    ] {
+        assert!(with(good).is_ok(), "{good}: {:?}", with(good));
+    }
+    for bad in ["a:b", "a:0", "u@a", "a/b", "http://a", "a..b", "127.1", "::1", "*", ""] {
+        let faults = with(&format!("allowed_hosts = ['ok', '{bad}']")).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("allowed_hosts: "), "{bad}: {faults:?}");
+    }
+    for bad in
+        ["null", "https://a/b", "https://u@a", "https://a:b", "https://a..b", "ftp://a", "https://127.1"]
+    {
+        let faults = with(&format!("allowed_origins = ['{bad}']")).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("allowed_origins: "), "{bad}: {faults:?}");
+        let faults = load(&SOUND.replace("https://odoo.example.com", bad), &[], &[]).unwrap_err();
+        assert!(faults.to_string().contains("public_url: "), "{bad}: {faults}");
+    }
+    for bad in ["http://u:p@sidecar/wake", "http://sidecar:port/wake", "http://0x7f.1/wake", "sidecar/wake"] {
+        let faults = with(&format!("wake_url = '{bad}'")).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("wake_url: "), "{bad}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_trusted_is_suspected() {
+    let server = |url: &str, listen: &str, trusted: &[&str]| Server {
+        public_url: url.into(),
+        listen: listen.parse().unwrap(),
+        trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
+        ..Server::default()
+    };
+    assert!(server("https://odoo.example.com", "127.0.0.1:1", &[]).hides_clients());
+    assert!(server("http://odoo.example.com", "0.0.0.0:1", &[]).hides_clients());
+    assert!(server("http://localhost", "[::]:1", &[]).hides_clients());
+    assert!(!server("http://localhost", "127.0.0.1:1", &[]).hides_clients());
+    assert!(!server("http://localhost", "[::1]:1", &[]).hides_clients());
+    assert!(!server("https://odoo.example.com", "0.0.0.0:1", &["10.0.0.0/8"]).hides_clients());
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let config = load(SOUND.replace("'k'", "'s3cret'").as_str(), &[], &[]).unwrap();
     assert!(!format!("{config:?}").contains("s3cret"));

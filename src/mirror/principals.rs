@@ -103,6 +103,12 @@ impl Principals {
         Err(Denied::Busy { retry_after: Duration::from_secs(1) })
     }
 
+    /// Whether a refusal is cached that still counts.
+    pub(super) async fn has_refused(&self, proof: &Proof) -> bool {
+        let refused = self.refused.get(&(proof.clone(), None)).await;
+        refused.is_some_and(|refused| self.still_refused(&refused))
+    }
+
     async fn ask(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<Live>, Denied> {
         let peer = peer.to_canonical();
         for address in [None, Some(peer)] {

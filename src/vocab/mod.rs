@@ -3,6 +3,7 @@
 //! A type enters only when three rooms need it.
 
 mod aside;
+mod authority;
 mod clock;
 mod credential;
 mod ids;
@@ -13,6 +14,7 @@ mod scope;
 mod secret;
 
 pub use aside::{Aside, LARGE_BYTES, aside, aside_for_text};
+pub use authority::{Authority, Host, Url};
 pub use clock::Clock;
 pub use credential::{Credential, CredentialKind, Malformed, Proof};
 pub use ids::{CallId, ConnectionId, UserId};

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, Response as Raw, StatusCode};
 use http_body_util::BodyExt;
@@ -16,7 +17,7 @@ use super::fault::Fault;
 use super::pipeline::refuse;
 use super::{reply, verdict};
 use crate::audit::{Entry, Verdict};
-use crate::mcp::{Body, UNACCOUNTED};
+use crate::mcp::Body;
 use crate::vocab::with_short_quote;
 
 /// A sentence of rmcp.
@@ -24,6 +25,9 @@ const MAX_ENGINE_CHARS: usize = 500;
 
 /// Headers of rmcp's answer that the client needs. Everything else is set here.
 const ADOPTED: [&str; 5] = ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
+
+/// How long the head of an answer is held back at most; what is decided later comes within the stream.
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
 
 /// What ends a stream that would go on by itself.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +75,15 @@ where
                 reply::stream(hold(body.into_data_stream().take_until(end.come()), held, entry))
             }
             // The answer to one request: cut off, it would leave a client unsure of what was done.
-            None => reply::stream(hold(body.into_data_stream(), held, entry)),
+            None => {
+                let mut events = body.into_data_stream();
+                let first = first(&mut events, &entry).await;
+                if let Some(fault) = first.iter().find_map(verdict::of_first_event) {
+                    return refuse(&fault, id, &entry);
+                }
+                let events = stream::iter(first.into_iter().map(Ok)).chain(events);
+                reply::stream(hold(events, held, entry))
+            }
         };
         adopt(&mut response, parts.status, &parts.headers);
         return response;
@@ -80,8 +92,8 @@ where
     if parts.status.as_u16() >= 400 && !is(&parts.headers, "application/json") {
         return refuse(&fault(parts.status, &body, asked), id, &entry);
     }
-    if verdict::of_body(&body, &entry) == Some(UNACCOUNTED.0) {
-        return refuse(&Fault::AuditFull, id, &entry);
+    if let Some(fault) = verdict::of_body(&body, &entry) {
+        return refuse(&fault, id, &entry);
     }
     let body = if verdict::may_be_error(&body) { quoting_shortly(body) } else { body };
     let mut response = reply::bytes(parts.status, body);
@@ -99,6 +111,32 @@ fn quoting_shortly(body: Bytes) -> Bytes {
     }
     *message = shown;
     Bytes::from(answer.to_string())
+}
+
+/// Holds back the head of an answer while the call may still be refused with a status of its own: the events up
+/// to the first message, or those that come before the call is under way.
+async fn first<S>(events: &mut S, entry: &Entry) -> Vec<Bytes>
+where
+    S: Stream<Item = Result<Bytes, Infallible>> + Unpin,
+{
+    let mut first = Vec::new();
+    let until_message = async {
+        while let Some(Ok(event)) = events.next().await {
+            // What resuming needs comes before, without a message.
+            let is_message = event.contains(&b'{');
+            first.push(event);
+            if is_message {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = until_message => {}
+        () = entry.under_way() => {}
+        () = tokio::time::sleep(LONGEST_HOLD) => {}
+    }
+    first
 }
 
 fn hold<S, H>(

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod audit_crash;
+mod audit_refusals;
 mod audit_trail;
 mod odoo_batch;
 mod odoo_calls;
@@ -18,7 +19,10 @@ mod tools_quoting;
 mod tools_refusals;
 mod web_activity;
 mod web_addresses;
+mod web_edge;
 mod web_eras;
+mod web_fuzz;
+mod web_gate;
 mod web_limits;
 mod web_listing;
 mod web_logs;
