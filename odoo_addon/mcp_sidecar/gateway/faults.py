@@ -54,8 +54,8 @@ def read_only():
     return GatewayError("read_only", "This connection may only read.")
 
 
-def tool_denied(tool):
-    return GatewayError("tool_denied", f"This connection may not use the tool {tool}.", tool=tool)
+def tool_denied(tool, message=None):
+    return GatewayError("tool_denied", message or f"This connection may not use the tool {tool}.", tool=tool)
 
 
 def method_denied(model, method, message=None):

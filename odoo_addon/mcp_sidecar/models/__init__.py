@@ -12,6 +12,7 @@ from . import mcp_server_settings
 from . import mcp_connection_addresses
 from . import mcp_connection_keys
 from . import mcp_connection_limits
+from . import mcp_connection_methods
 from . import mcp_connection_statistics
 from . import mcp_connection_status
 from . import mcp_connection_widening
