@@ -146,6 +146,8 @@ def translate(exc, env, place=Place()):  # noqa: B008, it is immutable
         return method_denied(place.model, place.method, message)
     if isinstance(exc, AccessError) and (denied := _denied_model(exc)):
         return model_denied(denied)
+    if isinstance(exc, UserError) and (refusal := _refusal(exc)):
+        return refusal
     if isinstance(exc, (AccessError, AccessDenied)):
         return access_denied(place.model, place.operation, _text(exc))
     if isinstance(exc, (UserError, RedirectWarning)):
@@ -158,6 +160,13 @@ def _denied_model(exc):
     while exc is not None and not isinstance(exc, ModelDenied):
         exc = exc.__cause__ or exc.__context__
     return exc and exc.model
+
+
+def _refusal(exc):
+    """The refusal within what Odoo made of it: a template that fails is shown with its traceback."""
+    while exc is not None and not isinstance(exc, GatewayError):
+        exc = exc.__cause__ or exc.__context__
+    return exc
 
 
 def internal(exc):

@@ -1,0 +1,25 @@
+from odoo import api, models
+
+from ..gateway import faults, rendering, seals
+
+# Where a mail goes: decided when it is made, as its text may open what its recipients may see only.
+_LEADING = frozenset({"email_cc", "email_from", "email_to", "headers", "recipient_ids", "reply_to"})
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        mails = super().create(vals_list)
+        if rendering.watched(self.env.cr):
+            for mail in mails:
+                if seals.are_in(mail.body_html):
+                    super(MailMail, mail).write({"body_html": seals.opened(mail)})
+        return mails
+
+    def write(self, vals):
+        if _LEADING & vals.keys() and rendering.watched(self.env.cr):
+            message = "No AI tool may redirect a mail that is on its way: make another one."
+            raise faults.access_denied(self._name, "write", message, field=min(_LEADING & vals.keys()))
+        return super().write(vals)

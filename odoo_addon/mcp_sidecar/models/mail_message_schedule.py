@@ -1,0 +1,31 @@
+from odoo import api, fields, models
+
+from ..gateway import rendering
+
+
+class MailMessageSchedule(models.Model):
+    _inherit = "mail.message.schedule"
+
+    mcp_from_call = fields.Boolean(
+        string="From an AI Tool",
+        readonly=True,
+        copy=False,
+        help="An AI tool has scheduled this notification: it is sent under the same limits.",
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        schedules = super().create(vals_list)
+        if rendering.watched(self.env.cr):
+            # sudo: the mark is no one's to set
+            schedules.sudo().mcp_from_call = True
+        return schedules
+
+    def _send_notifications(self, default_notify_kwargs=None):
+        marked = self.filtered("mcp_from_call")
+        if marked:
+            with rendering.closed(self.env.cr):
+                super(MailMessageSchedule, marked)._send_notifications(default_notify_kwargs=default_notify_kwargs)
+        if self - marked:
+            super(MailMessageSchedule, self - marked)._send_notifications(default_notify_kwargs=default_notify_kwargs)
+        return True
