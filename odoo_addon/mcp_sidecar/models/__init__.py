@@ -3,6 +3,7 @@ from . import base_partner_merge
 from . import ir_model_access
 from . import ir_rule
 from . import ir_ui_menu
+from . import ir_ui_view
 from . import mcp_own
 from . import mcp_sealed
 from . import mcp_event
