@@ -59,6 +59,8 @@ LISTED = {
 _KEYWORDS = inspect.Parameter.VAR_KEYWORD
 _LONGEST_LABEL = 40
 _MOST_NAMED = 20
+# a sidecar shows the first thousand characters of a refusal
+_LONGEST_LIST = 650
 
 
 def admitted(records, step, arguments):
@@ -71,7 +73,7 @@ def admitted(records, step, arguments):
         return records
     if level == levels.BUTTONS:
         return _Press(records, method, _given(arguments)).admitted()
-    raise faults.method_denied(records._name, method, "This connection may call no methods.")
+    raise faults.method_denied(records._name, method, "This connection may call no methods.", level=levels.NONE)
 
 
 def _given(arguments):
@@ -141,8 +143,9 @@ class _Press:
     def _check_given(self, allowed):
         beyond = sorted(self._given - allowed)
         if beyond:
-            takes = f"beside the records only {', '.join(sorted(allowed))}" if allowed else "the records and nothing else"
-            raise self._refusal(f"and {self._method} takes {takes} then: leave out {', '.join(beyond[:_MOST_NAMED])}")
+            takes = ", ".join(sorted(allowed)) or "nothing"
+            leave_out = ", ".join(beyond[:_MOST_NAMED])
+            raise self._refusal(f"and {self._method} takes {takes} beside the records then: leave out {leave_out}")
 
     def _no_button(self):
         if buttons.is_anywhere(self._records.env, self._model, self._method):
@@ -159,11 +162,12 @@ class _Press:
 
     def _refusal(self, why, there_are=""):
         parts = (
-            f"This connection may press buttons only (Method Level: Buttons), {why}.",
+            f"This connection may press buttons only, {why}.",
             there_are,
-            "For other methods, a Settings administrator gives the connection the Method Level Any Method in Odoo.",
+            "For more, a Settings administrator can change its Method Level in Odoo.",
         )
-        return faults.method_denied(self._model, self._method, " ".join(filter(None, parts)))
+        message = " ".join(filter(None, parts))
+        return faults.method_denied(self._model, self._method, message, level=levels.BUTTONS)
 
 
 def _is_closed(records):
@@ -201,8 +205,10 @@ def _list(found):
     for button in found:
         labels.setdefault(button.method, button.label)
     named = [f"{method} ({_quoted(label)})" if label else method for method, label in labels.items()]
-    more = len(named) - _MOST_NAMED
-    return ", ".join(named[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    shown = [name for index, name in enumerate(named) if len(", ".join(named[: index + 1])) <= _LONGEST_LIST]
+    shown = shown[:_MOST_NAMED]
+    more = len(named) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _named(record):
