@@ -95,7 +95,7 @@ def check_call(who, request):
     if who.allowed_tools and request["tool"] not in who.allowed_tools:
         raise faults.tool_denied(request["tool"])
     if request["mode"] == "run" and who.method_level == levels.NONE:
-        raise faults.tool_denied(request["tool"], _NO_METHODS)
+        raise faults.tool_denied(request["tool"], _NO_METHODS, level=who.method_level)
     if who.allowed_models:
         _check_models(who, request)
 

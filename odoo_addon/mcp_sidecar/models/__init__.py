@@ -9,6 +9,7 @@ from . import mail_message_schedule
 from . import mail_render_mixin
 from . import mail_scheduled_message
 from . import ir_ui_menu
+from . import ir_ui_view
 from . import mcp_own
 from . import mcp_sealed
 from . import mcp_event
