@@ -1,4 +1,4 @@
-"""Sealed tokens: random texts that stand for tokens while a call runs, opened only in mails to those they are meant for.
+"""Placeholders for tokens while a call runs: random texts, opened only in mails to those that a token is meant for.
 
 A token that a call comes by could be sent to anyone, or be kept: in a field, an answer, a message, a report. So code of
 the call gets a seal, which opens nothing. Odoo's own mail to a customer has to carry the real token, and is the one
@@ -123,7 +123,7 @@ def _is_led_elsewhere(mail):
         names = {str(name).strip().lower() for name in headers}
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return True
-    answers = {address for address in email_normalize_all(mail.reply_to or mail.email_from or "")}
+    answers = set(email_normalize_all(mail.reply_to or mail.email_from or ""))
     return bool(names & _LEADING) or not answers <= _of_the_house(mail.env, answers)
 
 

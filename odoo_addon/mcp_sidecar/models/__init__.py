@@ -1,6 +1,7 @@
 from . import base
 from . import base_partner_merge
 from . import ir_model_access
+from . import ir_actions_server
 from . import ir_config_parameter
 from . import ir_qweb
 from . import ir_rule

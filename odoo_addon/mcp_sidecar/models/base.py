@@ -2,7 +2,7 @@ from odoo import Command, api, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
-from ..gateway import confinement, exits, sealed_fields, secret_fields, sinks
+from ..gateway import confinement, exits, sealed_fields, secret_fields, sinks, stored_code
 
 
 class Base(models.AbstractModel):
@@ -12,8 +12,9 @@ class Base(models.AbstractModel):
 
     @api.model
     def _post_model_setup__(self):
-        super()._post_model_setup__()
+        result = super()._post_model_setup__()
         sinks.close(self)
+        return result
 
     # === Secrets: whatever is asked for by its name comes past here, by whichever method ===
 
@@ -32,6 +33,25 @@ class Base(models.AbstractModel):
         """Odoo's own code uses a field of a record, such as the key of another service. See also `sealed_fields`."""
         with secret_fields.shown(self.env.cr):
             return super()._fetch_field(field)
+
+    # === Code that Odoo would run later ===
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        stored_code.refuse_creating(self, vals_list)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        stored_code.refuse_writing(self, vals)
+        return super().write(vals)
+
+    def unlink(self):
+        stored_code.refuse_deleting(self)
+        return super().unlink()
+
+    def _update_field_translations(self, field_name, translations, digest=None, source_lang=""):
+        stored_code.refuse_translating(self, field_name, translations)
+        return super()._update_field_translations(field_name, translations, digest=digest, source_lang=source_lang)
 
     # === Models out of reach ===
 

@@ -2,7 +2,6 @@ from odoo import api, models
 
 from ..gateway import faults, policy, rendering, secret_fields
 
-
 # Signs the links that set passwords: who knows it makes such links.
 SIGNING = "database.secret"
 

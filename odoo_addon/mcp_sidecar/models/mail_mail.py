@@ -13,10 +13,13 @@ class MailMail(models.Model):
     def create(self, vals_list):
         mails = super().create(vals_list)
         if rendering.watched(self.env.cr):
-            for mail in mails:
-                if seals.are_in(mail.body_html):
-                    super(MailMail, mail).write({"body_html": seals.opened(mail)})
+            mails._mcp_open_seals()
         return mails
+
+    def _mcp_open_seals(self):
+        for mail in self:
+            if seals.are_in(mail.body_html):
+                mail.body_html = seals.opened(mail)
 
     def write(self, vals):
         if _LEADING & vals.keys() and rendering.watched(self.env.cr):

@@ -23,9 +23,9 @@ class MailMessageSchedule(models.Model):
 
     def _send_notifications(self, default_notify_kwargs=None):
         marked = self.filtered("mcp_from_call")
-        if marked:
-            with rendering.closed(self.env.cr):
-                super(MailMessageSchedule, marked)._send_notifications(default_notify_kwargs=default_notify_kwargs)
-        if self - marked:
-            super(MailMessageSchedule, self - marked)._send_notifications(default_notify_kwargs=default_notify_kwargs)
-        return True
+        if not marked:
+            return super()._send_notifications(default_notify_kwargs=default_notify_kwargs)
+        with rendering.closed(self.env.cr):
+            result = super(MailMessageSchedule, marked)._send_notifications(default_notify_kwargs=default_notify_kwargs)
+        others = self - marked
+        return others._send_notifications(default_notify_kwargs=default_notify_kwargs) if others else result

@@ -32,8 +32,8 @@ class MailScheduledMessage(models.Model):
 
     def _post_message(self, raise_exception=True):
         marked = self.filtered("mcp_from_call")
-        if marked:
-            with rendering.closed(self.env.cr):
-                super(MailScheduledMessage, marked)._post_message(raise_exception=raise_exception)
-        if self - marked:
-            super(MailScheduledMessage, self - marked)._post_message(raise_exception=raise_exception)
+        if not marked:
+            return super()._post_message(raise_exception=raise_exception)
+        with rendering.closed(self.env.cr):
+            result = super(MailScheduledMessage, marked)._post_message(raise_exception=raise_exception)
+        return (self - marked)._post_message(raise_exception=raise_exception) if self - marked else result

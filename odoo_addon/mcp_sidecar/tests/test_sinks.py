@@ -51,9 +51,7 @@ class TestAccountLinks(SinksCase):
     def test_neither_is_that_of_another_user(self):
         self.user.partner_id.signup_type = "reset"
         values = {"email_to": ELSEWHERE}
-        self.assert_refused(
-            call("mail.template", "send_mail", [self.set_password], self.user.id, email_values=values)
-        )
+        self.assert_refused(call("mail.template", "send_mail", [self.set_password], self.user.id, email_values=values))
 
     def test_a_preview_shows_none(self):
         values = {"mail_template_id": self.set_password, "resource_ref": f"res.users,{self.own[0]}"}
@@ -86,17 +84,17 @@ class TestAccountLinks(SinksCase):
         )
         for source in (f"env['mail.template'].browse({template.id})", f"env['ir.ui.view'].browse({view.id})"):
             for method in ("message_post_with_source", "message_mail_with_source"):
-                self.assert_refused(self.server_code(f"env.user.partner_id.{method}({source})"))
+                self.assert_refused(self.run_code(f"env.user.partner_id.{method}({source})"))
 
     def test_no_code_makes_one(self):
+        values = "{'object': env.user, 'user': env.user}"
         for code in (
             "env.user.partner_id._get_signup_url()",
             "env.user.partner_id.sudo()._generate_signup_token()",
             "env.user.partner_id._get_signup_url_for_action()",
             "env.user.action_reset_password()",
             "env.user.sudo().with_context(create_user=True).action_reset_password()",
-            "env['mail.render.mixin']._render_template('{{ object.partner_id._get_signup_url() }}', "
-            "'res.users', env.user.ids)",
-            "env['ir.qweb']._render(env.ref('auth_signup.reset_password_email').id, {'object': env.user, 'user': env.user})",
+            f"env['mail.render.mixin']._render_template('{RESET}', 'res.users', env.user.ids)",
+            f"env['ir.qweb']._render({self.xmlid('auth_signup.reset_password_email')}, {values})",
         ):
-            self.assert_refused(self.server_code(code))
+            self.assert_refused(self.run_code(code))

@@ -101,7 +101,7 @@ class TestDocumentLinks(DocumentsCase):
         stranger = self.env["res.partner"].create({"name": "mcp-stranger", "email": ELSEWHERE})
         for values in (
             {"template_id": self.linked.id, "partner_ids": stranger.ids},
-            {"body": f"<p>x</p>", "partner_ids": stranger.ids, "subject": "x"},
+            {"body": "<p>x</p>", "partner_ids": stranger.ids, "subject": "x"},
         ):
             mails = self.sent(self.composer(**values))
             for mail in mails:
@@ -127,16 +127,17 @@ class TestDocumentLinks(DocumentsCase):
 
     def test_no_answer_field_or_message_has_it(self):
         order = f"env['sale.order'].browse({self.order.id})"
+        rendered = f"'sale.order', {self.order.ids})[{self.order.id}]"
         for value in (
             f"{order}.access_token",
             f"{order}.get_portal_url()",
             f"{order}._get_share_url(redirect=True, pid=env.user.partner_id.id)",
             f"{order}._portal_ensure_token()",
             f"{order}.sudo()._sign_token(env.user.partner_id.id)",
-            f"env['mail.render.mixin']._render_template('{{{{ object.access_token }}}}', 'sale.order', "
-            f"{self.order.ids})[{self.order.id}]",
-            f"env['mail.template'].browse({self.linked.id})._render_field('body_html', "
-            f"{self.order.ids})[{self.order.id}]",
+            f"env['mail.render.mixin']._render_template('{{{{ object.access_token }}}}', {rendered}",
+            f"env['mail.template'].browse({self.linked.id})._render_field('body_html', {rendered}".replace(
+                "'sale.order', ", ""
+            ),
         ):
             for code in (
                 f"action = {{'value': [str({value})]}}",
@@ -145,7 +146,7 @@ class TestDocumentLinks(DocumentsCase):
                 f"raise UserError({value})",
             ):
                 with self.subTest(code):
-                    text = self.tried_or_done(self.server_code(code, "sale.order"))
+                    text = self.tried_or_done(self.run_code(code, "sale.order"))
                     self.env.invalidate_all()
                     signed = self.order._sign_token(self.settings_admin.partner_id.id)
                     for secret in (self.secret, signed):
@@ -174,9 +175,9 @@ class TestDocumentLinks(DocumentsCase):
         mail = self.sent(call("mail.template", "send_mail", self.linked.ids, self.order.id))
         for values in ({"email_to": ELSEWHERE}, {"email_cc": ELSEWHERE}, {"headers": "{}"}, {"reply_to": ELSEWHERE}):
             code = f"env['mail.mail'].sudo().browse({mail.ids}).write({values!r})"
-            self.assert_fault(self.tried(self.server_code(code)), "access_denied", model="mail.mail")
+            self.assert_fault(self.tried(self.run_code(code)), "access_denied", model="mail.mail")
         code = f"env.user.partner_id.write({{'comment': env['mail.mail'].sudo().browse({mail.ids}).body_html}})"
-        self.execute(self.server_code(code), mode="run")
+        self.execute(self.run_code(code), mode="run")
         self.assertNotIn(self.secret, str(self.settings_admin.partner_id.comment))
         self.assertIn(self.secret, mail.body_html)
 
@@ -196,7 +197,7 @@ class TestDocumentLinks(DocumentsCase):
             f"html = env['ir.actions.report']._render_qweb_html({report.id}, {self.order.ids})[0]\n"
             "env.user.partner_id.write({'comment': html.decode()})"
         )
-        self.execute(self.server_code(code), mode="run")
+        self.execute(self.run_code(code), mode="run")
         comment = str(self.settings_admin.partner_id.comment)
         self.assertIn("see", comment)
         self.assertNotIn(self.secret, comment)
@@ -243,7 +244,7 @@ class TestScheduled(DocumentsCase):
         self.order.message_subscribe(self.customer.ids)
         posting = "message_post(body='x', scheduled_date='2099-01-01 10:00:00', subtype_xmlid='mail.mt_comment')"
         code = f"env['sale.order'].browse({self.order.id}).{posting}"
-        self.execute(self.server_code(code), mode="run")
+        self.execute(self.run_code(code), mode="run")
         schedule = self.env["mail.message.schedule"].search([], order="id desc", limit=1)
         self.assertTrue(schedule.mcp_from_call)
         mails = self.mails_since(schedule.force_send)

@@ -35,7 +35,7 @@ class TestTable(SinksCase):
         ):
             if sink.method.startswith(prefix):
                 return module
-        self.fail(f"{sink.model} has no method {sink.method}")
+        raise AssertionError(f"{sink.model} has no method {sink.method}")
 
     def test_each_override_is_wrapped(self):
         names = {sink.method: sink.model for sink in sinks.SINKS}
@@ -69,7 +69,7 @@ class TestTable(SinksCase):
             if any(name in code and not hasattr(self.env.user, name) for name in ("_totp_", "action_totp")):
                 continue
             with self.subTest(code):
-                self.assert_fault(self.tried(self.server_code(code)), "access_denied")
+                self.assert_fault(self.tried(self.run_code(code)), "access_denied")
         for method in ("action_totp_enable_wizard", "api_key_wizard"):
             if hasattr(self.env.user, method):
                 self.assertIn(
@@ -91,16 +91,16 @@ class TestTable(SinksCase):
         ):
             with self.subTest(value):
                 code = f"env.user.partner_id.write({{'comment': {value}}})"
-                text = self.tried_or_done(self.server_code(code))
+                text = self.tried_or_done(self.run_code(code))
                 self.env.invalidate_all()
                 self.assertNotIn(secret, text)
                 self.assertNotIn(secret, str(self.settings_admin.partner_id.comment))
         guess = f"{parameters}.search_count([('value', '=like', '{secret[:4]}%')])"
-        self.assert_fault(self.tried(self.server_code(f"raise UserError(str({guess}))")), "access_denied")
+        self.assert_fault(self.tried(self.run_code(f"raise UserError(str({guess}))")), "access_denied")
         template = "<t t-out=\"user.env['ir.config_parameter'].sudo().get_param('database.secret')\"/>"
         template = self.template("res.partner", body_html=template)
         render = f"env['mail.template'].browse({template.id})._render_field('body_html', env.user.partner_id.ids)"
-        self.execute(self.server_code(f"env.user.partner_id.write({{'comment': str({render})}})"), mode="run")
+        self.execute(self.run_code(f"env.user.partner_id.write({{'comment': str({render})}})"), mode="run")
         self.assertNotIn(secret, str(self.settings_admin.partner_id.comment))
 
     def test_the_secret_of_the_database_stays(self):
@@ -112,7 +112,7 @@ class TestTable(SinksCase):
             f"{parameters}.search([('key', '=', 'database.secret')]).write({{'value': 'known'}})",
             f"{parameters}.search([('key', '=', 'database.uuid')]).write({{'key': 'database.secret'}})",
         ):
-            self.assert_fault(self.tried(self.server_code(code)), "access_denied", model="ir.config_parameter")
+            self.assert_fault(self.tried(self.run_code(code)), "access_denied", model="ir.config_parameter")
         self.assertEqual(self.env["ir.config_parameter"].get_param("database.secret"), secret)
 
     def test_a_seal_opens_nothing_by_itself(self):
