@@ -162,6 +162,11 @@ def _refuse_values(model, vals, operation):
             _refuse_sinks(model, vals, operation)
 
 
+def has_expressions(vals):
+    """Whether a template engine would evaluate something in these values."""
+    return any(_EXPRESSION.search(text) for text in _texts(vals))
+
+
 def _is_rendered(model):
     return not model._transient and _RENDERED in model.env.registry and isinstance(model, model.pool[_RENDERED])
 

@@ -12,8 +12,8 @@ class MailMail(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         mails = super().create(vals_list)
-        if rendering.watched(self.env.cr):
-            mails._mcp_open_seals()
+        # outside of a call as well: what a call has left for later gets placeholders, too
+        mails._mcp_open_seals()
         return mails
 
     def _mcp_open_seals(self):

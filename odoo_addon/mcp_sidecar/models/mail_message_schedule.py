@@ -16,10 +16,20 @@ class MailMessageSchedule(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         schedules = super().create(vals_list)
+        schedules._mcp_mark()
+        return schedules
+
+    def write(self, vals):
+        result = super().write(vals)
+        self._mcp_mark()
+        return result
+
+    def _mcp_mark(self):
         if rendering.watched(self.env.cr):
             # sudo: the mark is no one's to set
-            schedules.sudo().mcp_from_call = True
-        return schedules
+            unmarked = self.sudo().filtered(lambda schedule: not schedule.mcp_from_call)
+            if unmarked:
+                unmarked.write({"mcp_from_call": True})
 
     def _send_notifications(self, default_notify_kwargs=None):
         marked = self.filtered("mcp_from_call")

@@ -21,14 +21,15 @@ class MailScheduledMessage(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if vals.keys() != {"mcp_from_call"}:
-            self._mcp_mark()
+        self._mcp_mark()
         return result
 
     def _mcp_mark(self):
         if rendering.watched(self.env.cr):
             # sudo: the mark is no one's to set
-            self.sudo().filtered(lambda message: not message.mcp_from_call).write({"mcp_from_call": True})
+            unmarked = self.sudo().filtered(lambda message: not message.mcp_from_call)
+            if unmarked:
+                unmarked.write({"mcp_from_call": True})
 
     def _post_message(self, raise_exception=True):
         marked = self.filtered("mcp_from_call")

@@ -5,7 +5,7 @@ import re
 from .test_ways_out import WaysOutCase
 
 ELSEWHERE = "attacker@example.net"
-_TOKEN = re.compile(r"token=([\w-]{20,})")
+LINK = re.compile(r"token=([\w-]{20,})")
 
 
 class SinksCase(WaysOutCase):
@@ -42,7 +42,7 @@ class SinksCase(WaysOutCase):
 
     def assert_no_way_in(self, text, user):
         """No token in the text opens the user's account."""
-        for token in _TOKEN.findall(text or ""):
+        for token in LINK.findall(text or ""):
             try:
                 partner = self.env["res.partner"]._get_partner_from_token(token)
             except ValueError:

@@ -1,7 +1,7 @@
 from odoo.tests import tagged
 
 from .gateway_common import call, create
-from .sinks_common import ELSEWHERE, SinksCase
+from .sinks_common import ELSEWHERE, LINK, SinksCase
 
 RESET = "{{ object.partner_id._get_signup_url() }}"
 
@@ -98,3 +98,21 @@ class TestAccountLinks(SinksCase):
             f"env['ir.qweb']._render({self.xmlid('auth_signup.reset_password_email')}, {values})",
         ):
             self.assert_refused(self.run_code(code))
+
+    def test_a_customer_is_invited_to_the_portal(self):
+        """The control: Odoo's own invitation goes to the customer, with a link that works."""
+        wizard = self.run_one(create("portal.wizard", {"partner_ids": self.customer.ids}), mode="write")
+        line = self.env["portal.wizard"].browse(wizard["records"][0]["id"]).user_ids
+        self.patch(self.env.registry["mail.mail"], "unlink", lambda mails: True)
+        step = call("portal.wizard.user", "action_grant_access", line.ids)
+        mail = self.mails_since(lambda: self.execute(step, mode="run")).filtered("body_html")
+        self.assertTrue(self.customer.user_ids)
+        self.assertEqual(mail.email_to or mail.recipient_ids.email, "customer@example.org")
+        tokens = [token for token in LINK.findall(mail.body_html) if self.partner_of(token)]
+        self.assertEqual({self.partner_of(token) for token in tokens}, {self.customer})
+
+    def partner_of(self, token):
+        try:
+            return self.env["res.partner"]._get_partner_from_token(token)
+        except ValueError:
+            return None

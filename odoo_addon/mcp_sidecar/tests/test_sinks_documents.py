@@ -3,7 +3,7 @@
 from odoo.tests import tagged
 
 from ..gateway import seals
-from .gateway_common import call, create
+from .gateway_common import call, create, write
 from .sinks_common import ELSEWHERE, SinksCase
 
 LINK = '<a t-att-href="object.get_portal_url()">see</a><i t-out="object.access_token"/>'
@@ -234,6 +234,7 @@ class TestScheduled(DocumentsCase):
         }
         made = self.run_one(create("mail.scheduled.message", values), mode="write")["records"][0]["id"]
         message = self.env["mail.scheduled.message"].browse(made)
+        self.execute(write("mail.scheduled.message", message.ids, mcp_from_call=False), mode="write")
         self.assertTrue(message.mcp_from_call)
         mails = self.mails_since(lambda: message.with_user(self.settings_admin).post_message())
         to_customer = mails.filtered(lambda mail: mail.recipient_ids == self.customer)
@@ -258,3 +259,32 @@ class TestScheduled(DocumentsCase):
         schedule = self.env["mail.message.schedule"].search([], order="id desc", limit=1)
         self.assertTrue(schedule)
         self.assertFalse(schedule.mcp_from_call)
+
+    def test_what_a_call_writes_into_a_template_is_rendered_under_the_same_limits(self):
+        values = {"name": "mcp", "model_id": self.env["ir.model"]._get_id("sale.order"), "subject": "plain"}
+        made = self.run_one(create("mail.template", values), mode="write")["records"][0]["id"]
+        template = self.env["mail.template"].browse(made)
+        self.assertFalse(template.mcp_from_call)
+        # composed, so that no check of names finds it
+        hidden = """<i t-out="object[''.join(['acc', 'ess', '_tok', 'en'])]"/>"""
+        self.execute(write("mail.template", template.ids, body_html=hidden), mode="write")
+        self.assertTrue(template.mcp_from_call)
+        self.assertTrue(template.copy().mcp_from_call)
+        order = self.order.with_user(self.settings_admin)
+        self.execute(
+            self.run_code(f"env['mail.template'].browse({made}).write({{'mcp_from_call': False}})"), mode="run"
+        )
+        self.assertTrue(template.mcp_from_call)
+        sender = template.with_user(self.settings_admin)
+        for address, opened in ((ELSEWHERE, False), ("customer@example.org", True)):
+            values = {"email_to": address, "recipient_ids": []}
+            mail = self.mails_since(lambda: sender.send_mail(order.id, email_values=values))  # noqa: B023
+            self.assertEqual(self.secret in mail.body_html, opened, address)
+            self.assertFalse(seals.are_in(mail.body_html))
+        composer = self.env["mail.compose.message"].with_user(self.settings_admin)
+        composing = {"model": "sale.order", "res_ids": str(order.ids), "composition_mode": "mass_mail"}
+        made = composer.create({**composing, "template_id": template.id})
+        self.assertTrue(made._mcp_is_marked())
+        # what people have written is theirs
+        people = self.linked.with_user(self.settings_admin)
+        self.assertIn(self.secret, people._render_field("body_html", order.ids)[order.id])
