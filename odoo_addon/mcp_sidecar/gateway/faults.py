@@ -58,13 +58,14 @@ def read_only():
     return GatewayError("read_only", "This connection may only read.")
 
 
-def tool_denied(tool):
-    return GatewayError("tool_denied", f"This connection may not use the tool {quoted(tool)}.", tool=tool)
+def tool_denied(tool, message=None, **data):
+    message = message or f"This connection may not use the tool {quoted(tool)}."
+    return GatewayError("tool_denied", message, tool=tool, **data)
 
 
-def method_denied(model, method, message=None):
+def method_denied(model, method, message=None, **data):
     message = message or f"The method {quoted(method)} of {model} is private."
-    return GatewayError("method_denied", message, model=model, method=method)
+    return GatewayError("method_denied", message, model=model, method=method, **data)
 
 
 def access_denied(model, operation, message=None, **data):
@@ -159,6 +160,8 @@ def translate(exc, env, place=Place()):  # noqa: B008, it is immutable
         return method_denied(place.model, place.method, message)
     if isinstance(exc, AccessError) and (denied := _denied_model(exc)):
         return model_denied(denied)
+    if isinstance(exc, UserError) and (refusal := _refusal(exc)):
+        return refusal
     if isinstance(exc, (AccessError, AccessDenied)):
         return access_denied(place.model, place.operation, _text(exc))
     if isinstance(exc, (UserError, RedirectWarning)):
@@ -171,6 +174,13 @@ def _denied_model(exc):
     while exc is not None and not isinstance(exc, ModelDenied):
         exc = exc.__cause__ or exc.__context__
     return exc and exc.model
+
+
+def _refusal(exc):
+    """The refusal within what Odoo made of it: a template that fails is shown with its traceback."""
+    while exc is not None and not isinstance(exc, GatewayError):
+        exc = exc.__cause__ or exc.__context__
+    return exc
 
 
 def internal(exc):

@@ -31,6 +31,10 @@ from . import test_contract
 from . import test_ways_out
 from . import test_accounts
 from . import test_secrets
+from . import test_sinks
+from . import test_sinks_documents
+from . import test_sinks_table
+from . import test_stored_code
 from . import test_audit
 from . import test_audit_log
 from . import test_sessions
