@@ -205,8 +205,9 @@ def _list(found):
     for button in found:
         labels.setdefault(button.method, button.label)
     named = [f"{method} ({_quoted(label)})" if label else method for method, label in labels.items()]
-    shown = [name for index, name in enumerate(named) if len(", ".join(named[: index + 1])) <= _LONGEST_LIST]
-    shown = shown[:_MOST_NAMED]
+    shown = named[:_MOST_NAMED]
+    while len(", ".join(shown)) > _LONGEST_LIST:
+        shown.pop()
     more = len(named) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
