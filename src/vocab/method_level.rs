@@ -14,3 +14,17 @@ pub enum MethodLevel {
     #[serde(other)]
     None,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_level_calls_nothing() {
+        let read = |text: &str| serde_json::from_str::<MethodLevel>(text).unwrap();
+        assert_eq!(read("\"any\""), MethodLevel::Any);
+        assert_eq!(read("\"buttons\""), MethodLevel::Buttons);
+        assert_eq!(read("\"none\""), MethodLevel::None);
+        assert_eq!(read("\"a level of tomorrow\""), MethodLevel::None);
+    }
+}

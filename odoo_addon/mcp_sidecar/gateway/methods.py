@@ -46,7 +46,7 @@ LISTED = {
     ("base", "copy"): Listed("Duplicate in the same menu; what the copy holds is Odoo's choice."),
     ("mail.activity", "action_feedback"): Listed("Marks an activity as done.", frozenset({"feedback"})),
     ("mail.activity.mixin", "activity_schedule"): Listed(
-        "Plans an activity, which is the user's own or that of its type: it takes no other user, who would be mailed.",
+        "Plans an activity on the record. It takes no user, who would be mailed.",
         frozenset({"act_type_xmlid", "date_deadline", "note", "summary"}),
     ),
     ("mail.thread", "message_post"): Listed(
@@ -205,8 +205,9 @@ def _list(found):
     for button in found:
         labels.setdefault(button.method, button.label)
     named = [f"{method} ({_quoted(label)})" if label else method for method, label in labels.items()]
-    shown = [name for index, name in enumerate(named) if len(", ".join(named[: index + 1])) <= _LONGEST_LIST]
-    shown = shown[:_MOST_NAMED]
+    shown = named[:_MOST_NAMED]
+    while len(", ".join(shown)) > _LONGEST_LIST:
+        shown.pop()
     more = len(named) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 

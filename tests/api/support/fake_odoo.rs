@@ -271,6 +271,13 @@ impl FakeOdoo {
         self.set_key(proof, document);
     }
 
+    /// The same with full access, and with this level of methods.
+    pub fn add_key_with_level(&self, proof: &str, connection: i64, level: &str) {
+        let mut document = Self::document(connection, "full");
+        document["connection"]["method_level"] = json!(level);
+        self.set_key(proof, document);
+    }
+
     fn document(connection: i64, scope: &str) -> Value {
         json!({
             "connection": {"id": connection, "name": format!("Connection {connection}"), "kind": "api_key",
