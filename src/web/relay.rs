@@ -17,6 +17,7 @@ use super::pipeline::refuse;
 use super::{reply, verdict};
 use crate::audit::{Entry, Verdict};
 use crate::mcp::{Body, UNACCOUNTED};
+use crate::odoo::memory::Account;
 
 /// Headers of rmcp's answer that the client needs. Everything else is set here.
 const ADOPTED: [&str; 5] = ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
@@ -45,13 +46,43 @@ impl End {
     }
 }
 
+/// What an answer holds until its last byte has been sent, or the client has left.
+pub struct Held<H> {
+    /// Where its memory is reserved; none where it has no end to reserve for.
+    account: Option<Arc<Account>>,
+    _keep: H,
+}
+
+impl<H> Held<H> {
+    pub fn new(account: Option<Arc<Account>>, keep: H) -> Self {
+        Self { account, _keep: keep }
+    }
+}
+
+/// Bytes that are sent, and what is given back with the last of them. hyper and h2 let go of a body's stream as soon
+/// as they have its bytes, long before they have sent them; the bytes themselves live until then.
+struct Sent<H> {
+    bytes: Bytes,
+    _held: Arc<Held<H>>,
+}
+
+impl<H> AsRef<[u8]> for Sent<H> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn sent<H: Send + Sync + 'static>(bytes: Bytes, held: &Arc<Held<H>>) -> Bytes {
+    Bytes::from_owner(Sent { bytes, _held: Arc::clone(held) })
+}
+
 /// Turns rmcp's answer into warp's, and tells `entry` how it turned out. `held` lives as long as the answer is
 /// being sent.
 pub async fn answer<H>(
     raw: Raw<Body>,
     id: Option<&Value>,
     asked: &Bytes,
-    held: H,
+    held: Held<H>,
     end: Option<End>,
     entry: Arc<Entry>,
 ) -> Response
@@ -59,6 +90,7 @@ where
     H: Send + Sync + 'static,
 {
     let (parts, body) = raw.into_parts();
+    let held = Arc::new(held);
     if is(&parts.headers, "text/event-stream") {
         let mut response = match end {
             Some(end) => {
@@ -79,27 +111,43 @@ where
     if verdict::of_body(&body, &entry) == Some(UNACCOUNTED.0) {
         return refuse(&Fault::AuditFull, id, &entry);
     }
-    let mut response = reply::bytes(parts.status, body);
+    let body = settled(body, held.account.as_deref());
+    let mut response = reply::bytes(parts.status, sent(body, &held));
     adopt(&mut response, parts.status, &parts.headers);
     response
 }
 
+/// The body is all that is left of the request: its memory is what counts from here on.
+fn settled(body: Bytes, account: Option<&Account>) -> Bytes {
+    let Some(account) = account else { return body };
+    let (body, bytes) = match body.try_into_mut() {
+        Ok(body) => {
+            let bytes = body.capacity();
+            (body.freeze(), bytes)
+        }
+        Err(body) => {
+            let bytes = body.len();
+            (body, bytes)
+        }
+    };
+    account.settle(bytes);
+    body
+}
+
 fn hold<S, H>(
     stream: S,
-    held: H,
+    held: Arc<Held<H>>,
     entry: Arc<Entry>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync
 where
     S: Stream<Item = Result<Bytes, Infallible>> + Send + Sync,
-    H: Send + Sync,
+    H: Send + Sync + 'static,
 {
     stream.map(move |chunk| {
-        // Owned by the stream, it ends with it.
-        let _ = &held;
-        if let Ok(chunk) = &chunk {
-            verdict::of_events(chunk, &entry);
-        }
-        chunk
+        chunk.map(|chunk| {
+            verdict::of_events(&chunk, &entry);
+            sent(chunk, &held)
+        })
     })
 }
 

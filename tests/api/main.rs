@@ -9,6 +9,7 @@ mod odoo_calls;
 mod odoo_contract;
 mod odoo_feed;
 mod odoo_live;
+mod odoo_memory;
 mod odoo_mirror;
 mod odoo_writes;
 mod support;
