@@ -22,6 +22,9 @@ use crate::odoo::memory::Account;
 /// Headers of rmcp's answer that the client needs. Everything else is set here.
 const ADOPTED: [&str; 5] = ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
 
+/// A body that is worth making its memory fit.
+const LARGE: usize = 64 * 1024;
+
 /// What ends a stream that would go on by itself.
 #[derive(Debug, Clone, Default)]
 pub struct End {
@@ -117,21 +120,16 @@ where
     response
 }
 
-/// The body is all that is left of the request: its memory is what counts from here on.
+/// The body is all that is left of the request: its memory is what counts from here on. What it was made in can be
+/// twice as large.
 fn settled(body: Bytes, account: Option<&Account>) -> Bytes {
     let Some(account) = account else { return body };
-    let (body, bytes) = match body.try_into_mut() {
-        Ok(body) => {
-            let bytes = body.capacity();
-            (body.freeze(), bytes)
-        }
-        Err(body) => {
-            let bytes = body.len();
-            (body, bytes)
-        }
-    };
-    account.settle(bytes);
-    body
+    let mut body = Vec::from(body);
+    if body.len() > LARGE {
+        body.shrink_to_fit();
+    }
+    account.settle(body.capacity());
+    Bytes::from(body)
 }
 
 fn hold<S, H>(

@@ -22,6 +22,7 @@ mod web_limits;
 mod web_listing;
 mod web_logs;
 mod web_origins;
+mod web_permits;
 mod web_rates;
 mod web_refusals;
 mod web_sessions;
