@@ -115,6 +115,13 @@ impl Admission {
         demand.heavy || demand.kind.is_some_and(|kind| self.state().long.contains(&kind))
     }
 
+    /// Has the next of its kind treated as a long one: it took no time, but was much.
+    pub(super) fn mark_heavy(&self, demand: Demand) {
+        if let Some(kind) = demand.kind {
+            self.state().expect_long(kind);
+        }
+    }
+
     /// Waits for a permit, as long as the caller does. None is no answer of a scheduler that works.
     pub(super) async fn acquire(self: &Arc<Self>, mut demand: Demand) -> Option<Permit> {
         demand.heavy = self.is_heavy(demand);
@@ -208,8 +215,12 @@ impl State {
         let Some(kind) = done.demand.kind else { return };
         if done.since.elapsed() <= LONG {
             self.long.remove(&kind);
-            return;
+        } else {
+            self.expect_long(kind);
         }
+    }
+
+    fn expect_long(&mut self, kind: u64) {
         if self.long.len() >= MOST_KINDS {
             self.long.clear();
         }

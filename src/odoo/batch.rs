@@ -18,6 +18,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::client::{Client, Deadline};
 use super::gateway::{Answer, Call, FaultCode, Step};
+use super::memory::COPIES;
 use super::{Error, cost};
 use crate::vocab::ConnectionId;
 
@@ -138,6 +139,12 @@ fn is_small_step(step: &Step) -> bool {
     }
 }
 
+/// Reserves the memory of an answer that came with others.
+fn has_room(call: &Call, answer: &Answer) -> bool {
+    let bytes: usize = answer.results.iter().map(|result| result.get().len()).sum();
+    call.account.try_grow(bytes.saturating_mul(COPIES)).is_ok()
+}
+
 // === impl Client ===
 
 impl Client {
@@ -216,12 +223,14 @@ impl Client {
                 for (waiting, answer) in group.into_iter().zip(answers) {
                     match answer {
                         Err(fault) if fault.code == FaultCode::Deadline => self.ask_again(waiting),
+                        // What was read for all together becomes a matter of its own connection.
+                        Ok(answer) if !has_room(&waiting.call, &answer) => self.ask_again(waiting),
                         answer => _ = waiting.reply.send(answer.map_err(Error::Fault)),
                     }
                 }
             }
-            // One call may have spoilt the request for all.
-            Err(Error::Fault(_) | Error::BadAnswer) => {
+            // One call may have spoilt the request for all, or their answers be too much together.
+            Err(Error::Fault(_) | Error::BadAnswer | Error::TooLong | Error::Full) => {
                 group.into_iter().for_each(|waiting| self.ask_again(waiting))
             }
             Err(error) => {

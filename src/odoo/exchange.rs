@@ -23,6 +23,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// How long a call waits for room for its answer before it is sent; it holds nothing in Odoo meanwhile.
 const ROOM_PATIENCE: Duration = Duration::from_secs(5);
 
+/// An answer after which the next of its kind counts as a long call, however fast it came: it would fill a batch.
+const LONG_ANSWER: usize = 1024 * 1024;
+
 type Exchange = Pin<Box<dyn Future<Output = Result<Text, Failure>> + Send>>;
 
 /// Where an exchange queues, and where the memory for its answer is reserved.
@@ -127,6 +130,11 @@ impl Client {
         let pass = self.breaker.pass(Instant::now()).ok_or(Failure::Away)?;
         let (held, claim) = self.enter(route, deadline).await?;
         let outcome = self.exchange(held, claim, method, json, fresh, deadline).await;
+        if let (Ok(text), Queue::Calls(demand)) = (&outcome, route.queue)
+            && text.as_str().len() > LONG_ANSWER
+        {
+            self.admission.mark_heavy(demand);
+        }
         match &outcome {
             Err(failure) if failure.is_of_connection() => pass.failed(Instant::now()),
             Err(Failure::TimedOut | Failure::Crowded | Failure::Overloaded) => drop(pass),

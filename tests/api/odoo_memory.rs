@@ -1,14 +1,17 @@
 //! The memory of answers is reserved while they are read, and a write is never said to be undone for want of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use odoo_mcp_sidecar::odoo::Error;
+use odoo_mcp_sidecar::config::odoo::Odoo;
 use odoo_mcp_sidecar::odoo::gateway::Call;
 use odoo_mcp_sidecar::odoo::memory::{COPIES, Memory};
+use odoo_mcp_sidecar::odoo::{Client, Error};
 use odoo_mcp_sidecar::vocab::ConnectionId;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
-use crate::support::client::{client, read_call, write_call};
+use crate::support::client::{client, options, read_call, until, write_call};
 use crate::support::fake_odoo::{FakeOdoo, Reply, Trouble};
 
 const ONE: ConnectionId = ConnectionId(1);
@@ -39,6 +42,68 @@ async fn an_answer_keeps_its_room_as_long_as_its_account() {
     assert!((COPIES * LONG..COPIES * LONG + 100_000).contains(&reserved), "{reserved}");
     drop(first);
     assert_eq!(memory.reserved(), 0);
+}
+
+/// Reads that wait for two slow ones, and so leave together.
+async fn shared(odoo: &FakeOdoo, memory: &Arc<Memory>, max_answer_bytes: usize) -> Vec<Result<usize, Error>> {
+    let gate = Arc::new(Semaphore::new(0));
+    odoo.on_async("execute", {
+        let gate = gate.clone();
+        move |request| {
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await.unwrap().forget();
+                answer(request)
+            }
+        }
+    });
+    odoo.on("execute_batch", |request| {
+        let calls = request["calls"].as_array().unwrap().iter().cloned();
+        json!({"answers": calls.map(answer).collect::<Vec<_>>()})
+    });
+    let client = Client::new(Odoo { max_answer_bytes, ..options(odoo) }).unwrap();
+    let start = |connection| {
+        let (client, account) = (client.clone(), memory.account(ConnectionId(connection)));
+        let call = Call { connection: ConnectionId(connection), account, ..read_call() };
+        tokio::spawn(
+            async move { client.read_shared(call).await.map(|answer| answer.results[0].get().len()) },
+        )
+    };
+    let slow = [start(8), start(9)];
+    until("both workers are busy", || async { odoo.count("execute") == 2 }).await;
+    let reads: Vec<_> = [1, 2, 2].into_iter().map(start).collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    gate.add_permits(100);
+    for read in slow {
+        read.await.unwrap().unwrap();
+    }
+    let mut found = Vec::new();
+    for read in reads {
+        found.push(read.await.unwrap());
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_part_of_a_shared_answer_counts_for_its_own_connection() {
+    let (odoo, _) = long_answers().await;
+    let memory = Memory::new(8 * LONG, 100 * LONG);
+    let held = memory.account(ONE);
+    held.try_grow(7 * LONG).unwrap();
+    let found = shared(&odoo, &memory, 20 * LONG).await;
+    assert!(odoo.count("execute_batch") > 0);
+    assert!(matches!(found[0], Err(Error::Full)), "{found:?}");
+    assert!(found[1..].iter().all(|read| matches!(read, Ok(length) if *length > LONG)), "{found:?}");
+    assert_eq!(memory.reserved(), 7 * LONG);
+}
+
+#[tokio::test]
+async fn answers_that_are_too_much_together_come_alone() {
+    let (odoo, _) = long_answers().await;
+    let memory = Memory::new(8 * LONG, 100 * LONG);
+    let found = shared(&odoo, &memory, 2 * LONG).await;
+    assert!(odoo.count("execute_batch") > 0);
+    assert!(found.iter().all(|read| matches!(read, Ok(length) if *length > LONG)), "{found:?}");
 }
 
 #[tokio::test]

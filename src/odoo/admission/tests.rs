@@ -101,6 +101,8 @@ async fn a_kind_that_was_long_is_expected_to_be_until_it_is_not() {
     assert!(now(&admission, scan).await.is_none(), "it has the share of long ones from the start");
     drop(running);
     assert!(!admission.is_heavy(scan));
+    admission.mark_heavy(scan);
+    assert!(admission.is_heavy(scan) && !admission.is_heavy(Demand { kind: Some(8), ..of(1) }));
 }
 
 #[tokio::test(start_paused = true)]
