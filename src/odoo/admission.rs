@@ -46,7 +46,7 @@ pub(super) struct Admission {
 struct State {
     permits: usize,
     running: Vec<Running>,
-    queues: HashMap<Option<ConnectionId>, Queue>,
+    queues: HashMap<Option<ConnectionId>, VecDeque<Waiter>>,
     /// Whose turn it is: every connection that has a queue, once.
     turns: VecDeque<Option<ConnectionId>>,
     /// Kinds of calls of which the last was long.
@@ -59,12 +59,6 @@ struct Running {
     id: u64,
     demand: Demand,
     since: Instant,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    short: VecDeque<Waiter>,
-    heavy: VecDeque<Waiter>,
 }
 
 #[derive(Debug)]
@@ -112,7 +106,7 @@ impl Admission {
 
     /// Whether a call is to be treated as a long one: it says so itself, or the last of its kind was.
     pub(super) fn is_heavy(&self, demand: Demand) -> bool {
-        demand.heavy || demand.kind.is_some_and(|kind| self.state().long.contains(&kind))
+        is_heavy(&self.state().long, demand)
     }
 
     /// Has the next of its kind treated as a long one: it took no time, but was much.
@@ -123,8 +117,7 @@ impl Admission {
     }
 
     /// Waits for a permit, as long as the caller does. None is no answer of a scheduler that works.
-    pub(super) async fn acquire(self: &Arc<Self>, mut demand: Demand) -> Option<Permit> {
-        demand.heavy = self.is_heavy(demand);
+    pub(super) async fn acquire(self: &Arc<Self>, demand: Demand) -> Option<Permit> {
         let (_place, granted) = self.queue(demand);
         self.dispatch();
         granted.await.ok()
@@ -137,9 +130,7 @@ impl Admission {
         if !state.queues.contains_key(&demand.owner) {
             state.turns.push_back(demand.owner);
         }
-        let queue = state.queues.entry(demand.owner).or_default();
-        let class = if demand.heavy { &mut queue.heavy } else { &mut queue.short };
-        class.push_back(Waiter { id, demand, reply });
+        state.queues.entry(demand.owner).or_default().push_back(Waiter { id, demand, reply });
         (Place { admission: Arc::clone(self), owner: demand.owner, id }, granted)
     }
 
@@ -189,9 +180,7 @@ impl State {
             let Some(owner) = self.turns.get(turn).copied() else { break };
             let of_owner = |running: &Running| running.demand.owner == owner;
             let heavy = room && (owner.is_none() || self.heavy(now, of_owner) < self.heavy_share());
-            let Some(waiter) = self.queues.get_mut(&owner).and_then(|queue| queue.next(heavy)) else {
-                continue;
-            };
+            let Some(waiter) = self.next_of(owner, heavy) else { continue };
             self.turns.remove(turn);
             self.turns.push_back(owner);
             self.tidy(owner);
@@ -202,9 +191,20 @@ impl State {
         None
     }
 
+    /// The one of a connection that has waited longest, of those that may go. What is a long call is looked at
+    /// only now: a kind may have shown itself meanwhile.
+    fn next_of(&mut self, owner: Option<ConnectionId>, heavy: bool) -> Option<Waiter> {
+        let queue = self.queues.get_mut(&owner)?;
+        let may_go = |waiter: &Waiter| heavy || !is_heavy(&self.long, waiter.demand);
+        let at = queue.iter().position(may_go)?;
+        let mut waiter = queue.remove(at)?;
+        waiter.demand.heavy = is_heavy(&self.long, waiter.demand);
+        Some(waiter)
+    }
+
     /// Forgets a connection that has no one waiting.
     fn tidy(&mut self, owner: Option<ConnectionId>) {
-        if self.queues.get(&owner).is_some_and(Queue::is_empty) {
+        if self.queues.get(&owner).is_some_and(VecDeque::is_empty) {
             self.queues.remove(&owner);
             self.turns.retain(|turn| *turn != owner);
         }
@@ -234,24 +234,8 @@ impl Running {
     }
 }
 
-impl Queue {
-    /// The one that has waited longest, of those that may go.
-    fn next(&mut self, heavy: bool) -> Option<Waiter> {
-        let id = |class: &VecDeque<Waiter>| class.front().map_or(u64::MAX, |waiter| waiter.id);
-        if heavy && id(&self.heavy) < id(&self.short) {
-            return self.heavy.pop_front();
-        }
-        self.short.pop_front()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.short.is_empty() && self.heavy.is_empty()
-    }
-
-    fn remove(&mut self, id: u64) {
-        self.short.retain(|waiter| waiter.id != id);
-        self.heavy.retain(|waiter| waiter.id != id);
-    }
+fn is_heavy(long: &HashSet<u64>, demand: Demand) -> bool {
+    demand.heavy || demand.kind.is_some_and(|kind| long.contains(&kind))
 }
 
 impl Drop for Permit {
@@ -270,7 +254,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.admission.state();
         if let Some(queue) = state.queues.get_mut(&self.owner) {
-            queue.remove(self.id);
+            queue.retain(|waiter| waiter.id != self.id);
         }
         state.tidy(self.owner);
     }

@@ -106,6 +106,19 @@ async fn a_kind_that_was_long_is_expected_to_be_until_it_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_as_a_long_one_goes_on_as_a_short_one_when_its_kind_turns_out_to_be() {
+    let admission = Admission::new(64, 2);
+    let scan = Demand { kind: Some(7), ..of(1) };
+    admission.mark_heavy(scan);
+    let running = now(&admission, scan).await;
+    let waiting = [queued(&admission, scan).await, queued(&admission, scan).await];
+    assert!(waiting.iter().all(|task| !task.is_finished()));
+    drop(running);
+    yield_now().await;
+    assert!(waiting.iter().all(JoinHandle::is_finished), "both workers are used again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn connections_take_turns() {
     let admission = Admission::new(64, 1);
     let running = now(&admission, of(9)).await;

@@ -22,7 +22,17 @@ CLIENTS = 16
 PAGE = "/web/login"
 HEAVY_ROWS = 400
 # One block of the mix; the clients take one after the other.
-BLOCK = [*["small"] * 3, "heavy", *["small"] * 4, "heavy", *["small"] * 3, "write", *["small"] * 3, "heavy", *["small"] * 3]
+BLOCK = [
+    *["small"] * 3,
+    "heavy",
+    *["small"] * 4,
+    "heavy",
+    *["small"] * 3,
+    "write",
+    *["small"] * 3,
+    "heavy",
+    *["small"] * 3,
+]
 BLOCKS = 4
 # Between two pages, as a person would not ask again at once.
 PAUSE_SECONDS = 0.02
@@ -58,7 +68,9 @@ class Pages:
         for name, of_name in reports.items():
             found[name]["errors"] = sum(report["errors"] for report in of_name)
             found[name]["error_samples"] = [text for report in of_name for text in report["error_samples"]][:3]
-            found[name] |= {figure: statistics.median(report[figure] for report in of_name) for figure in ("rps", "cpu")}
+            found[name] |= {
+                figure: statistics.median(report[figure] for report in of_name) for figure in ("rps", "cpu")
+            }
         return found
 
     def _under(self, target: dict[str, Any], seconds: float, taken: list[float]) -> dict[str, Any]:
