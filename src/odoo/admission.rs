@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::vocab::ConnectionId;
 
-/// A call that runs for longer is no short one, whatever it looked like.
+/// A call that runs for longer is no short one, even if it looked like one.
 const LONG: Duration = Duration::from_millis(250);
 
 /// How many kinds of calls are known to be long. They are forgotten together; the next of each shows itself again.

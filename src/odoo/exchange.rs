@@ -191,7 +191,7 @@ impl Client {
         fresh: bool,
         deadline: Deadline,
     ) -> Result<Text, Failure> {
-        // Made only now, since a call tells Odoo how much of its time the queue left.
+        // Made only now, since it says how much of its time the queue left.
         let json = json().map_err(|_| Failure::Unusable)?;
         let account = Arc::clone(claim.account());
         let transport = Arc::clone(&self.transport);
