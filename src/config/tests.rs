@@ -169,7 +169,7 @@ fn a_wrong_form_of_the_log_is_answered_with_the_right_ones() {
 #[test]
 fn a_nought_that_would_stop_the_sidecar_is_refused() {
     let timeouts = "connect_timeout_ms control_timeout_ms schema_timeout_ms";
-    let counts = "max_in_flight batch_size max_answer_bytes";
+    let counts = "max_in_flight threads batch_size max_answer_bytes";
     let breaker = "breaker_failures breaker_pause_ms breaker_pause_max_ms";
     let kept = "max_connections max_refusals max_fields";
     let look_ups = "unknown_per_second unknown_burst unknown_per_second_address unknown_burst_address";

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Activity;
 use crate::audit::Entry;
 use crate::guard::Slot;
+use crate::odoo::memory::Account;
 use crate::vocab::Principal;
 
 tokio::task_local! {
@@ -32,6 +33,8 @@ pub struct Caller {
     pub audit: Option<Arc<Entry>>,
     /// Given back when the handler is done with the request, which can be after the client has left.
     pub permit: Option<Arc<Slot>>,
+    /// Where the memory of the request and its answer is reserved.
+    pub account: Arc<Account>,
 }
 
 impl Caller {
@@ -108,6 +111,7 @@ pub(super) mod fixture {
             activity: None,
             audit: None,
             permit: None,
+            account: Arc::default(),
         }
     }
 }

@@ -51,7 +51,8 @@ impl Handler {
         let arguments = request.arguments.unwrap_or_default();
         // What cannot be accounted for is not done.
         let audit = caller.audit.as_ref().ok_or_else(|| not_called(&NotCalled::Unaccounted))?;
-        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments, audit);
+        let account = &caller.account;
+        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments, audit, account);
         let reply = if spec.category == Category::Read {
             tokio::select! {
                 reply = call => reply,

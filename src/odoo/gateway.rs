@@ -2,11 +2,14 @@
 //!
 //! `tests/wire/contract` holds samples of everything here and says what each member means.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::memory::Account;
 use crate::vocab::{CallId, ConnectionId, ConnectionKind, MethodLevel, Proof, Scope, UserId};
 
 /// The version of the contract that this sidecar speaks.
@@ -148,6 +151,9 @@ pub enum Mode {
 #[derive(Debug, Clone, Serialize)]
 pub struct Call {
     pub call_id: CallId,
+    /// Whose call it is; what Odoo goes by is the proof.
+    #[serde(skip)]
+    pub connection: ConnectionId,
     pub proof: Proof,
     pub ip: String,
     pub tool: String,
@@ -157,6 +163,9 @@ pub struct Call {
     pub dry_run: bool,
     pub deadline_ms: u64,
     pub idempotency_key: Option<String>,
+    /// Where the memory for its answer is reserved.
+    #[serde(skip)]
+    pub account: Arc<Account>,
 }
 
 /// A call as it is sent: with the time that the queue left of its deadline.

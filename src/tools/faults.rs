@@ -64,6 +64,20 @@ pub(super) fn explain(error: &Error, doing: Doing<'_>, seen: Seen<'_>) -> String
         Error::Fault(fault) => explain_fault(fault, doing, seen),
         Error::Unreachable => format!("Odoo cannot be reached, so nothing was done. {TEMPORARY}"),
         Error::Busy => format!("Odoo is too busy, so nothing was done. {TEMPORARY}"),
+        Error::Full => format!(
+            "Too many long answers are on their way and have not been fetched yet, so nothing was done; fetch them, ask \
+             for fewer rows or fields, or make fewer calls at once. {TEMPORARY}"
+        ),
+        Error::TooLong => {
+            "The answer is longer than this server passes on, and nothing was changed; ask for fewer rows \
+                           or fields."
+                .to_owned()
+        }
+        Error::Unread => {
+            "Odoo has carried this out, but its answer was too long to be passed on. Do not repeat the call; \
+                          read the records to see what it did."
+                .to_owned()
+        }
         Error::Setup | Error::ServiceLogin | Error::NotOdoo(_) => {
             "This server is not set up rightly to reach Odoo; an administrator has to put that \
                                 right, repeating the call does not help."

@@ -17,6 +17,7 @@ use super::{Annotations, Category, NotCalled, Reply, ToolSpec, UnknownTool, regi
 use crate::audit::{self, Deed, Outcome, Verdict};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
+use crate::odoo::memory::Account;
 use crate::odoo::{Client, Error};
 use crate::vocab::{CallId, LARGE_BYTES, MethodLevel, Principal, Scope, aside, aside_for_text};
 
@@ -62,7 +63,8 @@ impl Toolbox {
     }
 
     /// Runs a tool. All that was understood comes back as a reply that a model can act on, and has a row in
-    /// the audit log: kept before Odoo is asked, closed when the reply is known.
+    /// the audit log: kept before Odoo is asked, closed when the reply is known. The memory of the reply is reserved
+    /// on `account`.
     pub async fn call(
         &self,
         principal: &Principal,
@@ -70,6 +72,7 @@ impl Toolbox {
         name: &str,
         arguments: Map<String, Value>,
         audit: &Arc<audit::Entry>,
+        account: &Arc<Account>,
     ) -> Result<Reply, NotCalled> {
         let Some(entry) = self.find(principal, name) else {
             let unknown = UnknownTool(name.to_owned());
@@ -101,7 +104,8 @@ impl Toolbox {
             audit.end(Verdict::refused("audit_full", &refused.to_string()));
             return Err(refused);
         };
-        let running = Running { toolbox: self, principal, peer, entry, arguments: &arguments, call_id };
+        let running =
+            Running { toolbox: self, principal, peer, entry, arguments: &arguments, call_id, account };
         match running.run(&plan).await {
             Ok(Done { reply, made }) => {
                 row.close(Outcome { made: &made, text: &reply.text, ..Outcome::default() });
@@ -181,6 +185,7 @@ struct Running<'a> {
     arguments: &'a Arguments,
     /// Of the first call; a second look has one of its own.
     call_id: CallId,
+    account: &'a Arc<Account>,
 }
 
 /// A call that went well.
@@ -249,6 +254,8 @@ impl Running<'_> {
         let reads = draft.mode == Mode::Read;
         let call = Call {
             call_id,
+            connection: self.principal.connection,
+            account: Arc::clone(self.account),
             proof: self.principal.proof.clone(),
             ip: self.peer.to_string(),
             tool: self.entry.spec.name.to_owned(),

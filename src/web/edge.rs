@@ -14,6 +14,7 @@ use crate::config::{Limits, Server};
 use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::Endpoint;
 use crate::mirror::Mirror;
+use crate::odoo::memory::Memory;
 
 /// The parts that `app` has wired.
 pub struct Parts {
@@ -42,8 +43,8 @@ pub struct Edge {
     pub proxies: Proxies,
     /// Requests that wait for an answer.
     pub calls: Arc<Slots>,
-    /// Large bodies that are being read.
-    pub bodies: Arc<Slots>,
+    /// The memory of requests and answers.
+    pub memory: Arc<Memory>,
     /// Streams that stay open by themselves.
     pub streams: Arc<Slots>,
 }
@@ -64,7 +65,7 @@ impl Edge {
             origins: Origins::new(server.public_origin(), &server.allowed_origins),
             proxies: Proxies::new(server.trusted_proxies.clone()),
             calls: Slots::new(limits.in_flight_per_connection, limits.in_flight),
-            bodies: Slots::new(limits.in_flight_per_connection, limits.in_flight),
+            memory: Memory::new(limits.memory_per_connection, limits.memory),
             streams: Slots::new(limits.streams_per_connection, limits.streams),
             limits: limits.clone(),
         })

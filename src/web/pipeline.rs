@@ -29,6 +29,7 @@ use super::visit;
 use crate::audit::{self, Entry, Verdict};
 use crate::guard::{self, Closed};
 use crate::mirror::Denied;
+use crate::odoo::memory::{Account, Full};
 use crate::telemetry::names;
 use crate::vocab::{Aside, Credential, LARGE_BYTES, Principal, aside};
 
@@ -36,8 +37,11 @@ use crate::vocab::{Aside, Credential, LARGE_BYTES, Principal, aside};
 const MOST_FOR_AN_ID: usize = 16 * 1024;
 const LONGEST_FOR_AN_ID: Duration = Duration::from_secs(5);
 
-/// A body that is larger, or does not say how large it is, needs a place before it is read.
+/// A body that is larger, or does not say how large it is, needs memory before it is read.
 const SMALL: u64 = 64 * 1024;
+
+/// How long a body waits for memory.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A request whose caller is known.
 pub struct Admitted {
@@ -47,6 +51,8 @@ pub struct Admitted {
     pub peer: IpAddr,
     pub principal: Arc<Principal>,
     pub entry: Arc<Entry>,
+    /// Where its memory is reserved.
+    pub account: Arc<Account>,
 }
 
 /// Serves one request to `/odoo/mcp`.
@@ -100,7 +106,9 @@ async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid, entry:
             return refuse(&fault, id.as_ref(), entry);
         }
     };
-    let admitted = Admitted { request_id, method, headers, peer, principal, entry: Arc::clone(entry) };
+    let account = edge.memory.account(principal.connection);
+    let admitted =
+        Admitted { request_id, method, headers, peer, principal, entry: Arc::clone(entry), account };
     match carry(edge, admitted, body).await {
         Ok(response) => response,
         Err(refusal) => refuse(&refusal.fault, refusal.id.as_ref(), entry),
@@ -199,15 +207,14 @@ async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<
         return Err(Fault::MediaType.of(None));
     }
     let limits = &edge.limits;
-    let small = length(&admitted.headers).is_some_and(|length| length <= SMALL);
-    let _place = match small {
-        true => None,
-        false => {
-            Some(visit::body_place(edge, admitted.principal.connection).map_err(|fault| fault.of(None))?)
-        }
-    };
+    let announced = length(&admitted.headers).unwrap_or(limits.max_body_bytes as u64);
+    if announced > SMALL {
+        reserve(&admitted.account, usize::try_from(announced).unwrap_or(usize::MAX)).await?;
+    }
     let body =
         body::read(body, limits.max_body_bytes, limits.body_timeout).await.map_err(|fault| fault.of(None))?;
+    admitted.account.settle(body.len());
+    reserve(&admitted.account, body::weight(&body).saturating_sub(body.len())).await?;
     // What a large body costs to read must not hold back the other requests of this worker.
     let bytes = body.len();
     let message = aside(bytes, || Message::read(&body))?;
@@ -215,6 +222,20 @@ async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<
         return Aside::new(bytes, visit::post(edge, admitted, message, body)).await;
     }
     visit::post(edge, admitted, message, body).await
+}
+
+/// Reserves the memory of a body.
+async fn reserve(account: &Account, bytes: usize) -> Result<(), Box<Refusal>> {
+    let until = tokio::time::Instant::now() + MEMORY_PATIENCE;
+    let fault = match account.grow(bytes, until).await {
+        Ok(()) => return Ok(()),
+        Err(Full::Ever) => Fault::Invalid {
+            message: "the message holds more values than are taken at once; send it in parts".into(),
+        },
+        Err(Full::Connection) => Fault::Limit { limit: "memory_per_connection", wait: MEMORY_PATIENCE },
+        Err(Full::Server) => Fault::Limit { limit: "memory", wait: MEMORY_PATIENCE },
+    };
+    Err(fault.of(None))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

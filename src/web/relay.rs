@@ -18,6 +18,7 @@ use super::pipeline::refuse;
 use super::{reply, verdict};
 use crate::audit::{Entry, Verdict};
 use crate::mcp::Body;
+use crate::odoo::memory::Account;
 use crate::vocab::with_short_quote;
 
 /// A sentence of rmcp.
@@ -28,6 +29,9 @@ const ADOPTED: [&str; 5] = ["content-type", "cache-control", "x-accel-buffering"
 
 /// How long the head of an answer is held back at most; what is decided later comes within the stream.
 const LONGEST_HOLD: Duration = Duration::from_secs(1);
+
+/// A body that is worth making its memory fit.
+const LARGE: usize = 64 * 1024;
 
 /// What ends a stream that would go on by itself.
 #[derive(Debug, Clone, Default)]
@@ -53,13 +57,43 @@ impl End {
     }
 }
 
+/// What an answer holds until its last byte has been sent, or the client has left.
+pub struct Held<H> {
+    /// Where its memory is reserved; none where it has no end to reserve for.
+    account: Option<Arc<Account>>,
+    _keep: H,
+}
+
+impl<H> Held<H> {
+    pub fn new(account: Option<Arc<Account>>, keep: H) -> Self {
+        Self { account, _keep: keep }
+    }
+}
+
+/// Bytes that are sent, and what is given back with the last of them. hyper and h2 let go of a body's stream as soon
+/// as they have its bytes, long before they have sent them; the bytes themselves live until then.
+struct Sent<H> {
+    bytes: Bytes,
+    _held: Arc<Held<H>>,
+}
+
+impl<H> AsRef<[u8]> for Sent<H> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn sent<H: Send + Sync + 'static>(bytes: Bytes, held: &Arc<Held<H>>) -> Bytes {
+    Bytes::from_owner(Sent { bytes, _held: Arc::clone(held) })
+}
+
 /// Turns rmcp's answer into warp's, and tells `entry` how it turned out. `held` lives as long as the answer is
 /// being sent.
 pub async fn answer<H>(
     raw: Raw<Body>,
     id: Option<&Value>,
     asked: &Bytes,
-    held: H,
+    held: Held<H>,
     end: Option<End>,
     entry: Arc<Entry>,
 ) -> Response
@@ -67,6 +101,7 @@ where
     H: Send + Sync + 'static,
 {
     let (parts, body) = raw.into_parts();
+    let held = Arc::new(held);
     if is(&parts.headers, "text/event-stream") {
         let mut response = match end {
             Some(end) => {
@@ -96,7 +131,8 @@ where
         return refuse(&fault, id, &entry);
     }
     let body = if verdict::may_be_error(&body) { quoting_shortly(body) } else { body };
-    let mut response = reply::bytes(parts.status, body);
+    let body = settled(body, held.account.as_deref());
+    let mut response = reply::bytes(parts.status, sent(body, &held));
     adopt(&mut response, parts.status, &parts.headers);
     response
 }
@@ -139,22 +175,32 @@ where
     first
 }
 
+/// The body is all that is left of the request: its memory is what counts from here on. What it was made in can be
+/// twice as large.
+fn settled(body: Bytes, account: Option<&Account>) -> Bytes {
+    let Some(account) = account else { return body };
+    let mut body = Vec::from(body);
+    if body.len() > LARGE {
+        body.shrink_to_fit();
+    }
+    account.settle(body.capacity());
+    Bytes::from(body)
+}
+
 fn hold<S, H>(
     stream: S,
-    held: H,
+    held: Arc<Held<H>>,
     entry: Arc<Entry>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync
 where
     S: Stream<Item = Result<Bytes, Infallible>> + Send + Sync,
-    H: Send + Sync,
+    H: Send + Sync + 'static,
 {
     stream.map(move |chunk| {
-        // Owned by the stream, it ends with it.
-        let _ = &held;
-        if let Ok(chunk) = &chunk {
-            verdict::of_events(chunk, &entry);
-        }
-        chunk
+        chunk.map(|chunk| {
+            verdict::of_events(&chunk, &entry);
+            sent(chunk, &held)
+        })
     })
 }
 
