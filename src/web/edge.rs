@@ -8,7 +8,7 @@ use http::HeaderMap;
 use super::listener::Life;
 use super::origin::Sites;
 use super::peer::{Proxies, Wire};
-use crate::audit::Audit;
+use crate::audit::{Audit, ChainWatch};
 use crate::config::{Limits, Server};
 use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::Endpoint;
@@ -21,6 +21,7 @@ pub struct Parts {
     pub addresses: Arc<Addresses>,
     pub rate: Rate,
     pub audit: Arc<Audit>,
+    pub chain: Arc<ChainWatch>,
     pub endpoint: Endpoint,
     pub life: Life,
 }
@@ -32,6 +33,7 @@ pub struct Edge {
     pub addresses: Arc<Addresses>,
     pub rate: Rate,
     pub audit: Arc<Audit>,
+    pub chain: Arc<ChainWatch>,
     pub endpoint: Endpoint,
     pub life: Life,
     pub limits: Limits,
@@ -47,13 +49,14 @@ pub struct Edge {
 
 impl Edge {
     pub fn new(server: &Server, limits: &Limits, parts: Parts) -> Arc<Self> {
-        let Parts { mirror, switch, addresses, rate, audit, endpoint, life } = parts;
+        let Parts { mirror, switch, addresses, rate, audit, chain, endpoint, life } = parts;
         Arc::new(Self {
             mirror,
             switch,
             addresses,
             rate,
             audit,
+            chain,
             endpoint,
             life,
             sites: Sites::new(server.public_origin(), &server.allowed_hosts, &server.allowed_origins),

@@ -27,11 +27,13 @@ from . import test_gateway_once
 from . import test_gateway_schema
 from . import test_changes
 from . import test_wake
+from . import test_public_url
 from . import test_contract
 from . import test_ways_out
 from . import test_accounts
 from . import test_secrets
 from . import test_audit
+from . import test_audit_alarm
 from . import test_audit_log
 from . import test_sessions
 from . import test_allowed_models
