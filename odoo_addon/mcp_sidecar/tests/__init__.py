@@ -37,3 +37,4 @@ from . import test_allowed_models
 from . import test_allowed_models_bearers
 from . import test_allowed_models_reads
 from . import test_allowed_models_writes
+from . import test_more_modules
