@@ -208,6 +208,10 @@ fn updates(value: Value) -> Value {
     let Value::Array(items) = value else { return value };
     let spread = |mut item: Value| -> Vec<Value> {
         let Some(update) = item.as_object_mut() else { return vec![item] };
+        // With both, one of them would be left out in silence: `group` refuses the key that stays.
+        if update.contains_key("ids") && update.contains_key("id") {
+            return vec![item];
+        }
         let given = update.shift_remove("ids").or_else(|| update.shift_remove("id"));
         match given.map(ids) {
             Some(Value::Array(given)) if !given.is_empty() => given
@@ -313,6 +317,12 @@ mod tests {
             read(Kind::Updates, json!([{"ids": [1, "2"], "values": {"a": 1}}, {"id": "3", "values": {}}])),
             json!([{"values": {"a": 1}, "id": 1}, {"values": {"a": 1}, "id": 2}, {"values": {}, "id": 3}])
         );
+    }
+
+    #[test]
+    fn an_update_with_both_keys_stays_as_it_is() {
+        let both = json!([{"id": 46, "ids": [47], "values": {"a": 1}}]);
+        assert_eq!(read(Kind::Updates, both.clone()), both);
     }
 
     #[test]

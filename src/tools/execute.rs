@@ -64,10 +64,11 @@ impl Tool for ExecuteMethod {
 
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
         let Got::Results { replayed, .. } = got else { return Err(Error::BadAnswer) };
-        let Returned { result } = read(got.first()?)?;
+        let Returned { result, notes } = read(got.first()?)?;
         let mut body = Body::with_room(result.get().len() + 512);
         body.put("model", arguments.model()).put("method", arguments.text("method"));
         body.put_if(*replayed, "replayed", true);
+        body.put_if(!notes.is_empty(), "notes", &notes);
         if let Some(hint) = action_hint(result) {
             body.put("hint", hint);
         }
@@ -80,6 +81,8 @@ impl Tool for ExecuteMethod {
 struct Returned<'a> {
     #[serde(borrow)]
     result: &'a RawValue,
+    #[serde(default)]
+    notes: Vec<String>,
 }
 
 /// The parts of an action that say what a person would see next.

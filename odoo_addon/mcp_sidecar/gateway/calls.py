@@ -2,11 +2,14 @@
 
 import inspect
 
-from . import faults, mistakes, policy, reads, secret_fields, values
+from . import faults, inputs, mistakes, policy, reads, secret_fields, values, writability
+from .notes import Notes
 
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
 # whole, and the form of a record that doesn't exist yet.
 _WITHOUT_RECORDS = frozenset({"has_access", "onchange", "web_save"})
+# Methods whose first argument is the values of records, and whether these are new ones.
+_TAKE_VALUES = {"copy": True, "create": True, "web_save": False, "write": False}
 
 
 def call(env, step):
@@ -15,8 +18,11 @@ def call(env, step):
     policy.check_own(model, step["method"])
     records = _records(model, method, step)
     arguments = _bound(records, method, step)
+    notes = Notes()
+    _check_values(records, arguments, step, notes)
     secret_fields.refuse_in(model, {**arguments.arguments, **arguments.kwargs})
-    return {"result": secret_fields.without(values.plain(_result(model, method, arguments, step)))}
+    result = secret_fields.without(values.plain(_result(model, method, arguments, step)))
+    return notes.added_to({"result": result})
 
 
 def _records(model, method, step):
@@ -30,6 +36,36 @@ def _records(model, method, step):
         # else it would do nothing, and answer as if it had
         raise faults.bad_request("ids", f"{name} of {step['model']} needs records: give their ids.")
     return model
+
+
+def _check_values(records, arguments, step, notes):
+    """Judges the values that a method of the ORM is given as those of the operations that create and write."""
+    name, bound = step["method"], arguments.arguments
+    if name == "load" and isinstance(bound.get("fields"), list):
+        for path in bound["fields"]:
+            _check_column(records, path, notes)
+    # the first is `self`
+    parameter = list(bound)[1] if name in _TAKE_VALUES and len(bound) > 1 else None
+    given = bound.get(parameter)
+    if not given:
+        return
+    target = records.browse() if _TAKE_VALUES[name] else records
+    if isinstance(given, dict):
+        bound[parameter] = inputs.checked_values(target, given, notes)
+    elif name == "create" and isinstance(given, list) and all(isinstance(item, dict) for item in given):
+        bound[parameter] = [inputs.checked_values(target, item, notes) for item in given]
+
+
+def _check_column(model, path, notes):
+    """A column of an import is a path such as "order_line/product_id/.id", whose fields are all set."""
+    for name in path.split("/") if isinstance(path, str) else ():
+        field = model._fields.get(name)
+        if field is None or name == "id":
+            return
+        writability.require(model.browse(), field, None, notes)
+        if not field.relational:
+            return
+        model = model.env[field.comodel_name]
 
 
 def _result(model, method, arguments, step):
