@@ -80,7 +80,9 @@ pub(super) mod fixture {
     //! Callers for the tests of this room.
 
     use super::*;
-    use crate::vocab::{AddressRules, ConnectionId, ConnectionKind, Proof, RateLimits, User, UserId};
+    use crate::vocab::{
+        AddressRules, ConnectionId, ConnectionKind, MethodLevel, Proof, RateLimits, User, UserId,
+    };
 
     pub fn caller(connection: i64) -> Caller {
         let user = User { id: UserId(2), login: "a".into(), name: "A".into(), lang: None, tz: None };
@@ -92,7 +94,7 @@ pub(super) mod fixture {
             user,
             allowed_tools: Vec::new(),
             allowed_models: Vec::new(),
-            allow_methods: true,
+            method_level: MethodLevel::Any,
             limits: RateLimits::default(),
             addresses: AddressRules::default(),
             schema_key: "key".into(),

@@ -218,6 +218,7 @@ fn live(answer: AuthenticateAnswer, proof: &Proof, asked: Epoch, at_ms: u64) -> 
         }
     };
     let AuthenticateAnswer { connection, user, schema_key, .. } = answer;
+    let method_level = connection.methods();
     let principal = Principal {
         connection: connection.id,
         connection_name: connection.name,
@@ -226,7 +227,7 @@ fn live(answer: AuthenticateAnswer, proof: &Proof, asked: Epoch, at_ms: u64) -> 
         user: User { id: user.id, login: user.login, name: user.name, lang: user.lang, tz: user.tz },
         allowed_tools: connection.allowed_tools,
         allowed_models: connection.allowed_models,
-        allow_methods: connection.allow_methods,
+        method_level,
         limits: RateLimits { minute: connection.rate_limit_minute, day: connection.rate_limit_day },
         addresses: AddressRules { allowed: connection.allowed_ips, blocked: connection.blocked_ips },
         schema_key,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::vocab::{CallId, ConnectionId, ConnectionKind, Proof, Scope, UserId};
+use crate::vocab::{CallId, ConnectionId, ConnectionKind, MethodLevel, Proof, Scope, UserId};
 
 /// The version of the contract that this sidecar speaks.
 pub const CONTRACT: u32 = 1;
@@ -98,9 +98,12 @@ pub struct ConnectionDocument {
     /// Empty: all models.
     #[serde(default)]
     pub allowed_models: Vec<String>,
+    /// None: an addon of before, which says `allow_methods` only.
+    #[serde(default)]
+    pub method_level: Option<MethodLevel>,
     /// Denied where the addon does not say.
     #[serde(default)]
-    pub allow_methods: bool,
+    allow_methods: bool,
     /// None: the default of the settings. 0: no limit.
     #[serde(default)]
     pub rate_limit_minute: Option<u32>,
@@ -111,6 +114,14 @@ pub struct ConnectionDocument {
     pub allowed_ips: Vec<IpNet>,
     #[serde(default)]
     pub blocked_ips: Vec<IpNet>,
+}
+
+impl ConnectionDocument {
+    /// Which methods the connection may call.
+    pub fn methods(&self) -> MethodLevel {
+        let before = if self.allow_methods { MethodLevel::Any } else { MethodLevel::None };
+        self.method_level.unwrap_or(before)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -1,4 +1,4 @@
-//! Any public method of a model, for what has no tool of its own.
+//! Methods of a model, as far as the connection's level goes, for what has no tool of its own.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -34,6 +34,12 @@ static SPEC: Spec = Spec {
 impl Tool for ExecuteMethod {
     fn spec(&self) -> &'static Spec {
         &SPEC
+    }
+
+    fn description_for_buttons(&self) -> &'static str {
+        "Presses a button of Odoo's forms and lists, e.g. action_confirm on a sale.order: one that the user sees on \
+         these records now, without args and kwargs. A refusal names the buttons that there are. Also action_archive, \
+         action_unarchive, copy, message_post (body: a note), activity_schedule. May send mail or reach outside."
     }
 
     fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {

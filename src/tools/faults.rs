@@ -98,6 +98,8 @@ fn explain_fault(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>) -> String {
         FaultCode::ModelDenied => model_denied(seen, &said),
         FaultCode::NotFound => not_found(text(fault, "model"), &ids(fault)),
         FaultCode::ReadOnly => "This connection may only read; an administrator of Odoo can change that.".to_owned(),
+        // What the level of the connection forbids, the addon explains in full.
+        FaultCode::ToolDenied | FaultCode::MethodDenied if fault.data.get("level").is_some() => said,
         FaultCode::ToolDenied => format!(
             "The administrator has not allowed the tool {} for this connection.",
             text(fault, "tool")

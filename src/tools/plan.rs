@@ -19,6 +19,11 @@ pub(super) const WRITE_DEADLINE_MS: u64 = 45_000;
 pub(super) trait Tool: Send + Sync {
     fn spec(&self) -> &'static Spec;
 
+    /// What is said of the tool to a connection that may press buttons and call no other methods.
+    fn description_for_buttons(&self) -> &'static str {
+        self.spec().description
+    }
+
     /// Arguments that passed the schema, to what must be asked. Values may be moved out of `arguments`.
     fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal>;
 

@@ -17,7 +17,7 @@ use crate::audit::{self, Deed, Outcome, Verdict};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::{Client, Error};
-use crate::vocab::{CallId, Principal, Scope};
+use crate::vocab::{CallId, MethodLevel, Principal, Scope};
 
 /// All tools, with what they need to run.
 pub struct Toolbox {
@@ -29,6 +29,8 @@ pub struct Toolbox {
 /// A tool with its schema compiled.
 pub(super) struct Entry {
     pub spec: Arc<ToolSpec>,
+    /// What is said of it where only buttons may be pressed.
+    pressing: Arc<ToolSpec>,
     check: Check,
     pub tool: Box<dyn Tool>,
 }
@@ -46,7 +48,11 @@ impl Toolbox {
 
     /// The tools that this principal may see, in a fixed order.
     pub fn list(&self, principal: &Principal) -> Vec<Arc<ToolSpec>> {
-        self.entries.iter().filter(|entry| entry.open_to(principal)).map(|entry| entry.spec.clone()).collect()
+        self.entries
+            .iter()
+            .filter(|entry| entry.open_to(principal))
+            .map(|entry| entry.spec_for(principal))
+            .collect()
     }
 
     /// Whether the principal may see a tool of this name.
@@ -135,14 +141,21 @@ impl Entry {
             risk: fixed.risk,
             annotations: fixed.annotations,
         };
-        Some(Self { spec: Arc::new(spec), check, tool })
+        let pressing = ToolSpec { description: tool.description_for_buttons(), ..spec.clone() };
+        Some(Self { spec: Arc::new(spec), pressing: Arc::new(pressing), check, tool })
+    }
+
+    /// What this principal is shown of the tool.
+    pub fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
+        let pressing = principal.method_level == MethodLevel::Buttons;
+        if pressing { self.pressing.clone() } else { self.spec.clone() }
     }
 
     /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
     /// no methods see what runs them.
     pub fn open_to(&self, principal: &Principal) -> bool {
         (principal.scope == Scope::Full || self.spec.annotations.read_only)
-            && (principal.allow_methods || self.spec.category != Category::Execute)
+            && (principal.method_level != MethodLevel::None || self.spec.category != Category::Execute)
             && principal.admits(self.spec.name)
     }
 

@@ -162,7 +162,7 @@ fn vouched_for(answer: AuthenticateAnswer) -> Value {
     let connection = answer.connection;
     json!({
         "id": connection.id, "login": answer.user.login, "scope": connection.scope,
-        "allowed_models": connection.allowed_models, "allow_methods": connection.allow_methods,
+        "allowed_models": connection.allowed_models, "method_level": connection.methods(),
     })
 }
 
@@ -179,7 +179,7 @@ fn expected(method: &str, answer: &Value) -> Value {
         "authenticate" => json!({
             "id": answer["connection"]["id"], "login": answer["user"]["login"], "scope": answer["connection"]["scope"],
             "allowed_models": answer["connection"]["allowed_models"],
-            "allow_methods": answer["connection"]["allow_methods"],
+            "method_level": answer["connection"]["method_level"],
         }),
         "execute" => answer["results"].clone(),
         "execute_batch" => {

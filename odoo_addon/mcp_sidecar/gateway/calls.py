@@ -2,7 +2,7 @@
 
 import inspect
 
-from . import faults, inputs, mistakes, policy, reads, secret_fields, values, writability
+from . import faults, inputs, methods, mistakes, policy, reads, secret_fields, values, writability
 from .notes import Notes
 
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
@@ -18,10 +18,11 @@ def call(env, step):
     policy.check_own(model, step["method"])
     records = _records(model, method, step)
     arguments = _bound(records, method, step)
+    records = methods.admitted(records, step, arguments)
     notes = Notes()
     _check_values(records, arguments, step, notes)
     secret_fields.refuse_in(model, {**arguments.arguments, **arguments.kwargs})
-    result = secret_fields.without(values.plain(_result(model, method, arguments, step)))
+    result = secret_fields.without(values.plain(_result(records, method, arguments, step)))
     return notes.added_to({"result": result})
 
 
@@ -68,11 +69,11 @@ def _check_column(model, path, notes):
         model = model.env[field.comodel_name]
 
 
-def _result(model, method, arguments, step):
+def _result(records, method, arguments, step):
     try:
-        return method(*arguments.args, **arguments.kwargs)
+        return method(records, *arguments.args[1:], **arguments.kwargs)
     except mistakes.KINDS as exc:
-        sentence = mistakes.sentence(model, step, exc)
+        sentence = mistakes.sentence(records, step, exc)
         if sentence is None:
             raise
         raise faults.bad_request("args", f"{step['method']} of {step['model']}: {sentence}") from exc

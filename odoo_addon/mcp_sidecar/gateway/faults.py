@@ -54,13 +54,13 @@ def read_only():
     return GatewayError("read_only", "This connection may only read.")
 
 
-def tool_denied(tool):
-    return GatewayError("tool_denied", f"This connection may not use the tool {tool}.", tool=tool)
+def tool_denied(tool, message=None, **data):
+    return GatewayError("tool_denied", message or f"This connection may not use the tool {tool}.", tool=tool, **data)
 
 
-def method_denied(model, method, message=None):
+def method_denied(model, method, message=None, **data):
     message = message or f"The method {method} of {model} is private."
-    return GatewayError("method_denied", message, model=model, method=method)
+    return GatewayError("method_denied", message, model=model, method=method, **data)
 
 
 def access_denied(model, operation, message=None, **data):

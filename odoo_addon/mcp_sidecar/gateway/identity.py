@@ -6,7 +6,7 @@ import pytz
 
 from odoo import SUPERUSER_ID
 
-from . import addresses, faults
+from . import addresses, faults, levels
 
 CONTEXT_KEYS = ("lang", "tz", "allowed_company_ids", "active_test")
 
@@ -105,7 +105,9 @@ def document(env, who):
             "scope": who.scope,
             "allowed_tools": list(who.allowed_tools),
             "allowed_models": sorted(who.allowed_models),
-            "allow_methods": who.allow_methods,
+            "method_level": who.method_level,
+            # for a sidecar that doesn't know levels yet
+            "allow_methods": who.method_level != levels.NONE,
             "rate_limit_minute": _limit(who.rate_limit_minute),
             "rate_limit_day": _limit(who.rate_limit_day),
             "allowed_ips": [str(network) for network in who.allowed_ips],

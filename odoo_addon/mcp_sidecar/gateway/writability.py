@@ -13,7 +13,7 @@ there is a column:
 
 from lxml import etree
 
-from . import confinement, faults
+from . import confinement, faults, methods
 
 _KEPT_BY_CODE = frozenset({"integer", "float", "monetary", "date", "datetime"})
 # Of names in a sentence.
@@ -43,6 +43,7 @@ def require(records, field, value, notes):
         raise faults.invalid_value(records._name, field.name, value, message)
     if field.type == "selection" and is_status_bar(records, field.name):
         message = f"{field.name} of {records._name} is changed by buttons of Odoo's form, so it can't be set."
+        message += "".join(f" {methods.pressable(record)}" for record in records[:1])
         raise faults.invalid_value(records._name, field.name, value, message)
     notes.read_only(records, field)
 

@@ -3,6 +3,7 @@ from . import base_partner_merge
 from . import ir_model_access
 from . import ir_rule
 from . import ir_ui_menu
+from . import ir_ui_view
 from . import mcp_own
 from . import mcp_sealed
 from . import mcp_event
@@ -12,6 +13,7 @@ from . import mcp_server_settings
 from . import mcp_connection_addresses
 from . import mcp_connection_keys
 from . import mcp_connection_limits
+from . import mcp_connection_methods
 from . import mcp_connection_statistics
 from . import mcp_connection_status
 from . import mcp_connection_widening

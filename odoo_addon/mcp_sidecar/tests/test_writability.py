@@ -57,7 +57,9 @@ class TestWritability(SalesCase):
 
     def test_a_state_of_a_status_bar_is_refused(self):
         message = self.refused_value(self.order, "state", "sale")
-        self.assertIn("buttons", message)
+        self.assertIn("has now: ", message)
+        self.assertIn('action_confirm ("Confirm")', message)
+        self.assertNotIn("action_draft", message)
         move = self.env["account.move"].with_context(default_journal_id=False)
         values = {"partner_id": self.partner.id, "move_type": "entry", "state": "posted"}
         fault = self.not_put(create("account.move", values))

@@ -163,6 +163,18 @@ fn every_fault_teaches() {
             "The method _write of res.partner is private. Only public methods that the mode of the call allows can be called.",
         ),
         (
+            "method_denied",
+            partner(json!({"method": "write", "level": "buttons"})),
+            "This connection may press buttons only.",
+            "This connection may press buttons only.",
+        ),
+        (
+            "tool_denied",
+            json!({"tool": "execute_method", "level": "none"}),
+            "This connection may call no methods.",
+            "This connection may call no methods.",
+        ),
+        (
             "deadline",
             json!({"deadline_ms": 30000}),
             "x",
