@@ -46,7 +46,7 @@ LISTED = {
     ("base", "copy"): Listed("Duplicate in the same menu; what the copy holds is Odoo's choice."),
     ("mail.activity", "action_feedback"): Listed("Marks an activity as done.", frozenset({"feedback"})),
     ("mail.activity.mixin", "activity_schedule"): Listed(
-        "Plans an activity, which is the user's own or that of its type: it takes no other user, who would be mailed.",
+        "Plans an activity on the record. It takes no user, who would be mailed.",
         frozenset({"act_type_xmlid", "date_deadline", "note", "summary"}),
     ),
     ("mail.thread", "message_post"): Listed(

@@ -23,6 +23,18 @@ class McpConnectionMethods(models.AbstractModel):
         "much as that user. With allowed models a new connection gets None.",
     )
 
+    @api.model
+    def _method_levels(self):
+        """The levels that the current user may choose, with their names."""
+        named = self._fields["method_level"]._description_selection(self.env)
+        return [level for level in named if level[0] != levels.ANY or self.env.is_system()]
+
+    @api.onchange("allowed_models")
+    def _onchange_allowed_models(self):
+        # as `write` would, so that it is seen before it is saved
+        if self._names(self.allowed_models) and not self._names(self._origin.allowed_models):
+            self.method_level = levels.NONE
+
     @api.model_create_multi
     def create(self, vals_list):
         connections = super().create([self._with_level(vals) for vals in vals_list])

@@ -7,6 +7,7 @@ from . import test_credential
 from . import test_credential_text
 from . import test_exceptions
 from . import test_limits
+from . import test_method_level
 from . import test_service_user
 from . import test_settings
 from . import test_snippets
@@ -24,6 +25,7 @@ from . import test_properties
 from . import test_gateway_batch
 from . import test_gateway_once
 from . import test_gateway_schema
+from . import test_buttons
 from . import test_changes
 from . import test_wake
 from . import test_contract
