@@ -245,7 +245,7 @@ fn context(value: Value) -> Result<Value, String> {
                 let fits = value.is_boolean();
                 (value, fits, "true or false")
             }
-            "lang" | "tz" => {
+            "lang" | "tz" | "handle" => {
                 let fits = value.is_string();
                 (value, fits, "text")
             }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::answer::{Body, Rows, read, record_url};
-use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL};
+use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL, WIZARD_CONTEXT};
 use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool, record_id};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
@@ -68,7 +68,7 @@ static CREATE: Spec = Spec {
     name: "create_record",
     title: "Create a record",
     description: "Creates one record; answers its id and display_name.",
-    args: &[MODEL, Arg::must("values", Kind::Object, VALUES), DRY_RUN, KEY, CONTEXT],
+    args: &[MODEL, Arg::must("values", Kind::Object, VALUES), DRY_RUN, KEY, WIZARD_CONTEXT],
     category: Category::Write,
     risk: Risk::Medium,
     annotations: ADDS,

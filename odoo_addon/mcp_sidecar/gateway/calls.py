@@ -1,8 +1,9 @@
 """Calling a public method of a model."""
 
+import functools
 import inspect
 
-from . import faults, inputs, methods, mistakes, policy, reads, secret_fields, values, writability
+from . import actions, faults, inputs, methods, mistakes, outcomes, policy, reads, secret_fields, values, writability
 from .notes import Notes
 
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
@@ -14,16 +15,55 @@ _TAKE_VALUES = {"copy": True, "create": True, "web_save": False, "write": False}
 
 def call(env, step):
     model = policy.model_of(env, step["model"], "read")
+    if actions.is_action_name(step["method"]):
+        return _carried_out(model, step)
     method = policy.public_method(model, step["method"])
     policy.check_own(model, step["method"])
     records = _records(model, method, step)
     arguments = _bound(records, method, step)
-    records = methods.admitted(records, step, arguments)
+    admitted = methods.admitted(records, step, arguments)
     notes = Notes()
     _check_values(records, arguments, step, notes)
     secret_fields.refuse_in(model, {**arguments.arguments, **arguments.kwargs})
-    result = secret_fields.without(values.plain(_result(records, method, arguments, step)))
-    return notes.added_to({"result": result})
+    if step["method"] in policy.READING_METHODS:
+        return _answer(_result(admitted, method, arguments, step))
+    run = functools.partial(_result, admitted, method, arguments, step)
+    return _followed(admitted, _brought(records, admitted), notes, run)
+
+
+def _carried_out(model, step):
+    """Presses a button that carries out a stored action."""
+    if not step["ids"] or step["args"] or step["kwargs"]:
+        raise faults.bad_request(
+            "ids", f"{step['method']} of {model._name} is a button: give records and no arguments."
+        )
+    policy.check_own(model, step["method"])
+    records = reads.require_visible(model, step["ids"])
+    admitted = methods.admitted_action(records, step["method"])
+    pressed_in = _brought(records, admitted)
+    return _followed(admitted, pressed_in, Notes(), lambda: actions.load(records, step["method"], pressed_in))
+
+
+def _followed(records, pressed_in, notes, run):
+    """Runs what a button or method does, and answers with what changed and what comes next."""
+    watch = outcomes.Watch(records)
+    result = run()
+    answer = notes.added_to(_answer(result))
+    if changes := watch.changes():
+        answer["changed"] = changes
+    if opened := actions.following(records, pressed_in, result):
+        answer["opened"] = opened
+    return answer
+
+
+def _brought(records, admitted):
+    """The context that a button has brought."""
+    before, context = records.env.context, admitted.env.context
+    return {key: value for key, value in context.items() if key not in before or before[key] != value}
+
+
+def _answer(result):
+    return {"result": secret_fields.without(values.plain(result))}
 
 
 def _records(model, method, step):

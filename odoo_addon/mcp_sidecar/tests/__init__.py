@@ -43,3 +43,4 @@ from . import test_more_modules
 from . import test_writability
 from . import test_lines
 from . import test_writability_more
+from . import test_presses
