@@ -80,9 +80,10 @@ class TestPresses(Pressing, SalesCase):
         self.assert_fault(self.fault(step, mode="write", context=context), "invalid_context", key="handle")
 
     def test_a_hidden_action_is_refused_with_the_buttons_that_there_are(self):
+        self.press(self.order, "action_cancel")
         fault = self.fault(call("sale.order", "sale.action_view_sale_advance_payment_inv", self.order.ids), mode="run")
         self.assert_fault(fault, "method_denied", model="sale.order")
-        self.assertIn("action_confirm", fault.message)
+        self.assertIn("action_draft", fault.message)
         for name in ("base.action_res_users", "999999999", "nothing.there"):
             fault = self.fault(call("sale.order", name, self.order.ids), mode="run")
             self.assert_fault(fault, "method_denied", model="sale.order")
