@@ -13,7 +13,10 @@ from devstack.console import Failure, say
 from devstack.files import locked
 from devstack.paths import Paths
 from devstack.stack import SERVERS, Stack
+from devstack.template import FULL, MODULES, STANDARD
 
+# The addon's tests that each database is for. Odoo itself leaves out what is not tagged "standard", unless named.
+DEFAULT_TAGS = {STANDARD: "/mcp_sidecar", FULL: "mcp_full/mcp_sidecar"}
 SUMMARY = """
 MCP endpoint   {mcp_url}
 API key        {api_key}
@@ -63,9 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     logs = command("logs", _logs, "Show the logs.")
     logs.add_argument("server", nargs="?", choices=SERVERS, help="only this one")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as the logs grow")
-    command("prepare", _prepare, "Only downloads, PostgreSQL and the template database.")
+    prepare = command("prepare", _prepare, "Only downloads, PostgreSQL and the template database.")
     tests = command("test-addon", _test_addon, "Run the addon's tests inside Odoo, on a throw-away database.")
-    tests.add_argument("tags", nargs="?", default="/mcp_sidecar", help="Odoo's --test-tags (default: all of the addon)")
+    tests.add_argument("tags", nargs="?", help="Odoo's --test-tags (default: all of the addon that these modules run)")
+    for with_database in (prepare, tests):
+        with_database.add_argument("--modules", choices=MODULES, default=STANDARD, help="what else is installed")
     return parser
 
 
@@ -107,18 +112,18 @@ def _logs(paths: Paths, options: argparse.Namespace) -> int:
     os.execvp("tail", ["tail", "-n", "100", *(["-F"] if options.follow else []), *wanted])
 
 
-def _prepare(paths: Paths, _options: argparse.Namespace) -> int:
+def _prepare(paths: Paths, options: argparse.Namespace) -> int:
     with locked(paths.dev / "lock"):
-        Stack(paths).prepare()
+        Stack(paths).prepare(options.modules)
     return 0
 
 
 def _test_addon(paths: Paths, options: argparse.Namespace) -> int:
     with locked(paths.dev / "lock"):
-        odoo = Stack(paths).odoo()
+        odoo = Stack(paths).odoo(options.modules)
     # A lock of its own: tests take minutes, and the servers of the stack are not in their way.
     with locked(paths.dev / "test.lock"):
-        odoo.run_addon_tests(options.tags)
+        odoo.run_addon_tests(options.tags or DEFAULT_TAGS[options.modules])
     return 0
 
 

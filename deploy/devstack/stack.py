@@ -15,7 +15,7 @@ from devstack.process import Process
 from devstack.provision import Provision
 from devstack.sidecar import Sidecar, admin_url, find_cargo, mcp_url
 from devstack.state import State
-from devstack.template import Template
+from devstack.template import STANDARD, Template
 
 SERVERS = ("postgres", "odoo", "sidecar")
 
@@ -43,9 +43,9 @@ class Stack:
         provision.connections(mcp_url(self._state))
         provision.first_call(mcp_url(self._state))
 
-    def prepare(self) -> None:
+    def prepare(self, modules: str = STANDARD) -> None:
         """Downloads, PostgreSQL and the template: everything that does not need our own code."""
-        self.odoo()
+        self.odoo(modules)
 
     def down(self) -> None:
         """Stop the servers."""
@@ -91,11 +91,11 @@ class Stack:
             "postgres": self._postgres.log,
         }
 
-    def odoo(self) -> Odoo:
-        """Odoo's half, with everything it needs in place."""
+    def odoo(self, modules: str = STANDARD) -> Odoo:
+        """Odoo's half, with everything it needs in place and these modules in its databases."""
         package = odoo_package.ensure(self._paths.cache)
         self._postgres.start()
-        template = Template(self._paths.cache, package, self._postgres, self._paths.logs / "template.log")
+        template = Template(self._paths.cache, package, self._postgres, self._paths.logs / "template.log", modules)
         template.ensure()
         return Odoo(self._paths, self._state, package, self._postgres, template)
 

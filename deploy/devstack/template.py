@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from uuid import uuid4
 
 from devstack.console import step
@@ -19,7 +20,12 @@ from devstack.odoo_package import OdooPackage
 from devstack.postgres import ROLE, SUPERUSER, Postgres
 from devstack.process import run
 
-MODULES = ("base", "web", "sale_management", "contacts")
+STANDARD = "standard"
+FULL = "full"
+_STANDARD_MODULES = ("base", "web", "sale_management", "contacts")
+_MORE_MODULES = ("sale_stock", "purchase", "crm", "project", "calendar", "hr")
+# What one can be made with; Odoo adds the modules that link these, such as purchase_stock.
+MODULES = MappingProxyType({STANDARD: _STANDARD_MODULES, FULL: (*_STANDARD_MODULES, *_MORE_MODULES)})
 # Style sheets and scripts are compiled at the first page of each database, unless it comes with them.
 WARM_UP = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 
@@ -27,8 +33,11 @@ WARM_UP = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 class Template:
     """The template in the cache and in the cluster of one stack."""
 
-    def __init__(self, cache: Path, package: OdooPackage, postgres: Postgres, log: Path) -> None:
-        key = hashlib.sha256("\n".join((package.version, *MODULES, WARM_UP)).encode()).hexdigest()[:12]
+    def __init__(
+        self, cache: Path, package: OdooPackage, postgres: Postgres, log: Path, modules: str = STANDARD
+    ) -> None:
+        self._modules = MODULES[modules]
+        key = hashlib.sha256("\n".join((package.version, *self._modules, WARM_UP)).encode()).hexdigest()[:12]
         self.database = f"template_{key}"
         self._folder = cache / "templates" / key
         self._lock = cache / "locks" / "template"
@@ -69,10 +78,10 @@ class Template:
         data = draft / "data"
         options = ["--data-dir", data, "--no-http", "--log-level=warn", "-d", database]
         options += ["--db_host", "127.0.0.1", "--db_port", str(self._postgres.port), "--db_user", ROLE]
-        with step(f"template database ({', '.join(MODULES)}, demo data; once, about 2 minutes)"):
+        with step(f"template database ({', '.join(self._modules)}, demo data; once, takes minutes)"):
             self._postgres.drop(database)
             self._postgres.copy("template0", database)
-            self._odoo(*options, "-i", ",".join(MODULES), "--with-demo", "--stop-after-init")
+            self._odoo(*options, "-i", ",".join(self._modules), "--with-demo", "--stop-after-init")
         with step("template database: assets"):
             self._odoo("shell", *options, stdin=WARM_UP)
         with step("template database: dump"):

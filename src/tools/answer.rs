@@ -28,6 +28,9 @@ pub(super) struct Rows<'a> {
     pub model: Option<String>,
     #[serde(borrow, default)]
     pub trail: Option<&'a RawValue>,
+    /// Of writes: how what was done differs from what the caller may expect.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Reads a raw result; a gateway that answers something else is as good as one that answers nothing.

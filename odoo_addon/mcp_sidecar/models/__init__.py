@@ -33,6 +33,7 @@ from . import mcp_audit_checkpoint
 from . import mcp_audit_log
 from . import mcp_session
 from . import mcp_gateway
+from . import mcp_handle
 from . import res_groups
 from . import res_partner
 from . import res_users
