@@ -1,6 +1,5 @@
 """Grouping records and summing up the groups."""
 
-import re
 from datetime import datetime
 
 import psycopg2
@@ -15,7 +14,6 @@ from . import confinement, domains, faults, policy, values
 _COUNT = "__count"
 _AGGREGATES = (set(READ_GROUP_AGGREGATE) - {"recordset"}) | {"sum_currency"}
 _COMPARISONS = ("in", "not in", "<", ">", "<=", ">=", "=", "!=")
-_ORDER = re.compile(r"(?P<spec>[\w.]+(:\w+)?)(\s+(asc|desc))?(\s+nulls\s+(first|last))?", re.IGNORECASE)
 
 
 def read_group(env, step):
@@ -82,11 +80,10 @@ def _checked_aggregate(model, spec):
 def _checked_order(specs, order):
     if not order or not order.strip():
         return None
-    for part in order.split(","):
-        match = _ORDER.fullmatch(part.strip())
-        if not match or match["spec"] not in specs:
-            raise faults.bad_request("order", f"Groups are ordered by what they consist of: {', '.join(specs)}.")
-    return order
+    terms = [domains.order_term(part.strip()) for part in order.split(",")]
+    if any(term is None or term[0] not in specs for term in terms):
+        raise faults.bad_request("order", f"Groups are ordered by what they consist of: {', '.join(specs)}.")
+    return ", ".join(" ".join(filter(None, term)) for term in terms)
 
 
 def _checked_having(model, having):

@@ -1,0 +1,69 @@
+"""Reading in spite of single fields that fail: such a field is left out and named, the rest is read.
+
+Odoo reads all fields together or none. Where that fails, each is tried by itself.
+"""
+
+import contextlib
+import logging
+
+import psycopg2
+
+from odoo.exceptions import AccessError, UserError
+
+from ..exceptions import GatewayError
+from . import faults, values
+
+_logger = logging.getLogger(__name__)
+
+# What is no field's fault: the call is refused, repeated or ended.
+_NOT_TOLERATED = (*faults.RETRIED, GatewayError, faults.CommitRefused, psycopg2.OperationalError)
+_LONGEST = 200
+
+
+@contextlib.contextmanager
+def guarded(model, names):
+    """Keeps the transaction usable where SQL may fail: in a view without one of its columns, in what is computed."""
+    if model._auto and all(model._fields[name].store for name in names):
+        yield
+    else:
+        with model.env.cr.savepoint(flush=False):
+            yield
+
+
+def tolerated(exc):
+    return not isinstance(exc, _NOT_TOLERATED)
+
+
+def rows(records, names):
+    """The records as rows, and by name why a field is not in them."""
+    try:
+        with guarded(records, names):
+            return values.rows(records, names), {}
+    except Exception as exc:
+        if not tolerated(exc) or not names:
+            raise
+    return _one_by_one(records, names)
+
+
+def _one_by_one(records, names):
+    readable, reasons = [], {}
+    for name in names:
+        try:
+            with records.env.cr.savepoint(flush=False):
+                values.rows(records, [name])
+        except Exception as exc:
+            if not tolerated(exc):
+                raise
+            reasons[name] = _reason(records, name, exc)
+        else:
+            readable.append(name)
+    return values.rows(records, readable), reasons
+
+
+def _reason(records, name, exc):
+    if isinstance(exc, AccessError):
+        return "It is made of records or fields that this user may not read."
+    if isinstance(exc, UserError) and exc.args and exc.args[0]:
+        return str(exc.args[0]).partition("\n")[0][:_LONGEST]
+    _logger.warning("Odoo fails to read %s of %s", name, records._name, exc_info=exc)
+    return "Odoo fails to read it."
