@@ -6,6 +6,7 @@ by the nearest value of the type, and an id that came as text it looks for among
 
 from datetime import datetime
 
+from odoo.orm.domains import Domain
 from odoo.tools.date_utils import parse_date
 
 from . import faults, property_conditions, texts
@@ -15,6 +16,7 @@ _EQUALITY = ("=", "!=", "in", "not in", "=?")
 _HIERARCHY = ("child_of", "parent_of")
 _RELATIONS = ("many2one", "one2many", "many2many")
 _TEXTS = ("char", "text", "html")
+_NUMBERS = ("integer", "float", "monetary")
 # What Odoo's own `str2bool` knows.
 _TRUE = frozenset({"y", "yes", "1", "true", "t", "on"})
 _FALSE = frozenset({"n", "no", "0", "false", "f", "off"})
@@ -31,6 +33,7 @@ def fitted(model, item, operator, value, field, rest):
         found = property_conditions.fitted(asked, definition, value)
     else:
         found = _fitted(asked, field, _kind(field, rest), value)
+        _check_kept(asked, field, found)
     if len(found) == 1:
         return [(path, *found[0][1:])] if len(found[0]) == 3 and found[0][0] == name else found
     # what belongs to one record is asked of one record
@@ -46,7 +49,9 @@ def _kind(field, rest):
 
 def _fitted(asked, field, kind, value):
     operator = asked.operator
-    if operator == "=?" and not value:
+    if kind == "binary" and field.attachment:
+        _check_content(asked, value)
+    elif operator == "=?" and not value:
         raise asked.refusal(f"=? with nothing to compare filters nothing: leave it out, or write {asked.unset_form}.")
     if operator.endswith("like"):
         return _matching(asked, kind, value)
@@ -69,6 +74,7 @@ class _Asked:
         self.name = name
         self.operator = operator
         self.negative = operator in _NEGATIVE
+        self.value = item[2]
         self._item = item
 
     def refusal(self, message):
@@ -98,6 +104,8 @@ class _Asked:
             raise self.refusal(message)
         if kind in (*_RELATIONS, "id"):
             self.check_id(value)
+        if kind in _NUMBERS:
+            self.number(value)
 
     def check_hierarchy(self, value):
         for part in value if isinstance(value, list) else [value]:
@@ -112,6 +120,17 @@ class _Asked:
         if self.name != "id":
             message += f' A record that is called so is found by ["{self.path}.display_name", "=", "{value}"].'
         raise self.refusal(message)
+
+    def check_option(self, field, value):
+        options = field.get_values(self.model.env)
+        if value not in options:
+            raise self.refusal(f"{self.path} is one of {', '.join(map(str, options))}, not {self.shown(value)}.")
+
+    def number(self, value):
+        try:
+            return float(value) if isinstance(value, str) else value
+        except ValueError as exc:
+            raise self.refusal(f"{self.path} is a number, and {self.shown(value)} is none.") from exc
 
     def boolean(self, value):
         text = value.lower() if isinstance(value, str) else value
@@ -155,8 +174,6 @@ def _one(asked, field, kind, value):
         return asked.boolean(value)
     if value is None or value is False:
         return False
-    if kind == "binary" and field.attachment:
-        raise asked.refusal(f"Content is not searched: only {asked.set_form} and {asked.unset_form} can be asked.")
     if value is True:
         raise asked.refusal(f"To find the records where it is set write {asked.set_form}.")
     if kind in _RELATIONS and value == "":
@@ -164,7 +181,49 @@ def _one(asked, field, kind, value):
         return False
     if kind in (*_RELATIONS, "id"):
         asked.check_id(value)
+    if kind in _TEXTS:
+        return str(value)
+    if kind in _NUMBERS:
+        return asked.number(value)
+    if kind == "selection" and not field.store:
+        asked.check_option(field, value)
     return value
+
+
+# === What Odoo drops ===
+
+
+def _check_content(asked, value):
+    parts = value if isinstance(value, list) else [value]
+    if asked.operator not in ("=", "!=", "in", "not in") or any(part not in (None, False) for part in parts):
+        raise asked.refusal(f"Content is not searched: only {asked.set_form} and {asked.unset_form} can be asked.")
+
+
+def _check_kept(asked, field, found):
+    """Refuses what Odoo takes for all records, be it asked or denied: some ways to search drop what they don't know."""
+    model = asked.model.env[field.model_name]
+    if field.relational and any(isinstance(part, str) for part in _parts(found)):
+        model, found = model.env[field.comodel_name], [("display_name", "=", "x")]
+        if model._rec_name or model._rec_names_search:
+            return
+        message = f"Records of {model._name} are not searched by name: write their ids, or a condition on their fields."
+    elif field.search and not (field.name == "display_name" and model._rec_name):
+        message = f"Odoo does not search {asked.path} with {asked.operator} and {asked.shown(asked.value)}."
+    else:
+        return
+    if is_dropped(model, found):
+        raise asked.refusal(message)
+
+
+def _parts(found):
+    values = (condition[2] for condition in found if not isinstance(condition, str))
+    return [part for value in values for part in (value if isinstance(value, list) else [value])]
+
+
+def is_dropped(model, conditions):
+    """Whether these conditions and their opposite both mean all records."""
+    asked = Domain(conditions)
+    return asked.optimize_full(model).is_true() and (~asked).optimize_full(model).is_true()
 
 
 # === Days ===

@@ -173,6 +173,12 @@ def check_property(model, path):
     check_target(model.env, definition)
 
 
+def property_definition(model, field, name):
+    """The definition of a property whose path has been checked."""
+    # sudo: the record that defines a property need not be readable for those that have it
+    return model.env[field.model_name].sudo().get_property_definition(f"{field.name}.{name}")
+
+
 def _defines(model, field):
     """The field of another model that holds the definition of properties."""
     return model.env[model._fields[field.definition_record].comodel_name]._fields[field.definition_record_field]

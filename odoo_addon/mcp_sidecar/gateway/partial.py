@@ -46,6 +46,8 @@ def rows(records, names):
 
 
 def _one_by_one(records, names):
+    # else Odoo would load the others with each of them
+    records = records.with_context(prefetch_fields=False)
     readable, reasons = [], {}
     for name in names:
         try:

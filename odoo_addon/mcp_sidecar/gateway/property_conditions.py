@@ -65,7 +65,7 @@ def _equal(asked, definition, value):
     if value is True:
         raise asked.refusal(f"To find the records where it is set write {asked.set_form}.")
     if kind in _NUMBERS:
-        number = _number(asked, value)
+        number = asked.number(value)
         return ["&", (asked.name, ">=", number), (asked.name, "<=", number)]
     if kind in _TIMES:
         return _at(asked, kind, value)
@@ -74,13 +74,6 @@ def _equal(asked, definition, value):
     if kind in _RECORDS:
         return _records(asked, definition, value, "=")
     return any_of([(asked.name, "=", form)] for form in texts.forms(str(value)))
-
-
-def _number(asked, value):
-    try:
-        return value if isinstance(value, (int, float)) and not isinstance(value, bool) else float(value)
-    except (TypeError, ValueError) as exc:
-        raise asked.refusal(f"{asked.path} is a number, and {asked.shown(value)} is none.") from exc
 
 
 def _option(asked, definition, value):
@@ -132,7 +125,7 @@ def _compared(asked, definition, value):
     asked.check_comparison(definition["type"], value)
     kind = definition["type"]
     if kind in _NUMBERS:
-        value = _number(asked, value)
+        value = asked.number(value)
     elif kind in _TIMES:
         first, last = _span(asked, kind, value)
         # what ends with a day includes it, and what is after a day begins when it is over

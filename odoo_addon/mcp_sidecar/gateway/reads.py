@@ -3,10 +3,22 @@
 import psycopg2
 from psycopg2 import errors
 
-from . import confinement, domains, exits, faults, filtered, partial, policy, ranking, secret_fields, texts, values
+from . import conditions, confinement, domains, exits, faults, filtered, partial, policy, ranking, secret_fields, texts, values
 
 # Record rules read a field or two of companies and users; each time Odoo would load all columns of these.
 _NO_PREFETCH = {"prefetch_fields": False}
+# How Odoo's ORM and PostgreSQL fail on a value that doesn't fit its field.
+_UNFIT = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    psycopg2.DataError,
+    psycopg2.ProgrammingError,
+)
 # A search by name ranks anew for each page, so that it can't go on for ever.
 _MOST_NAMED = 10_000
 
@@ -34,6 +46,9 @@ def name_search(env, step):
     model = policy.model_of(env, step["model"], "read")
     exits.require(model, "display_name")
     domain = domains.checked_domain(model, step["domain"])
+    if step["name"] and not model._rec_name and conditions.is_dropped(model, [("display_name", "=", "x")]):
+        message = f"Records of {model._name} are not searched by name: use a domain on their fields."
+        raise faults.bad_request("name", message)
     first, last = step["offset"] or 0, (step["offset"] or 0) + step["limit"]
     if last > _MOST_NAMED:
         raise faults.bad_request("offset", f"A search by name shows the first {_MOST_NAMED} records: narrow it.")
@@ -174,14 +189,14 @@ def for_reading(records):
 def _searched(model, domain, search):
     try:
         return search()
-    except (ValueError, TypeError, OverflowError, RecursionError, NotImplementedError, psycopg2.DataError) as exc:
+    except _UNFIT as exc:
         # the fields are known to be right, so what is left is a value that doesn't fit
         raise faults.invalid_domain(model._name, domain, _reason(exc)) from exc
 
 
 def _reason(exc):
-    if isinstance(exc, psycopg2.DataError):
-        return exc.diag.message_primary or "A value of the domain doesn't fit its field."
+    if isinstance(exc, (psycopg2.Error, ArithmeticError, AssertionError, AttributeError, NotImplementedError)):
+        return "A value of the domain doesn't fit its field, or the field is not searched with this operator."
     if isinstance(exc, RecursionError):
         return "The domain is nested too deeply."
     return f"Odoo can't search with this domain: {exc}"
