@@ -2,7 +2,7 @@
 
 import inspect
 
-from . import faults, mistakes, policy, reads, secret_fields, values
+from . import domains, faults, mistakes, policy, reads, secret_fields, values
 
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
 # whole, and the form of a record that doesn't exist yet.
@@ -16,7 +16,18 @@ def call(env, step):
     records = _records(model, method, step)
     arguments = _bound(records, method, step)
     secret_fields.refuse_in(model, {**arguments.arguments, **arguments.kwargs})
+    _check_search(model, step["method"], arguments.arguments)
     return {"result": secret_fields.without(values.plain(_result(model, method, arguments, step)))}
+
+
+def _check_search(model, method, arguments):
+    """What a method of the ORM searches and sorts by is checked as where an operation of its own does."""
+    if not hasattr(model.env.registry["base"], method):
+        return
+    if isinstance(arguments.get("domain"), list):
+        arguments["domain"] = domains.checked_domain(model, arguments["domain"])
+    if method.startswith("search") and isinstance(arguments.get("order"), str):
+        arguments["order"] = domains.checked_order(model, arguments["order"])
 
 
 def _records(model, method, step):

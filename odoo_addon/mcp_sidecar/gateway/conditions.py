@@ -6,6 +6,7 @@ by the nearest value of the type, and an id that came as text it looks for among
 
 from datetime import datetime
 
+from odoo.models import BaseModel
 from odoo.orm.domains import Domain
 from odoo.tools.date_utils import parse_date
 
@@ -203,15 +204,15 @@ def _check_kept(asked, field, found):
     """Refuses what Odoo takes for all records, be it asked or denied: some ways to search drop what they don't know."""
     model = asked.model.env[field.model_name]
     if field.relational and any(isinstance(part, str) for part in _parts(found)):
-        model, found = model.env[field.comodel_name], [("display_name", "=", "x")]
-        if model._rec_name or model._rec_names_search:
-            return
-        message = f"Records of {model._name} are not searched by name: write their ids, or a condition on their fields."
-    elif field.search and not (field.name == "display_name" and model._rec_name):
+        comodel = model.env[field.comodel_name]
+        if is_nameless(comodel):
+            message = f"Records of {comodel._name} are not searched by name: write ids, or conditions on their fields."
+            raise asked.refusal(message)
+    elif field.name == "display_name":
+        if is_nameless(model):
+            raise asked.refusal(f"Records of {model._name} are not searched by name: write conditions on their fields.")
+    elif field.search and _is_dropped(model, found):
         message = f"Odoo does not search {asked.path} with {asked.operator} and {asked.shown(asked.value)}."
-    else:
-        return
-    if is_dropped(model, found):
         raise asked.refusal(message)
 
 
@@ -220,7 +221,16 @@ def _parts(found):
     return [part for value in values for part in (value if isinstance(value, list) else [value])]
 
 
-def is_dropped(model, conditions):
+def is_nameless(model):
+    """Whether Odoo takes a search by name for one of all records, as it has nothing to compare a name with."""
+    if model._rec_name or model._rec_names_search:
+        return False
+    if type(model)._search_display_name is BaseModel._search_display_name:
+        return True
+    return _is_dropped(model, [("display_name", "=", "x")])
+
+
+def _is_dropped(model, conditions):
     """Whether these conditions and their opposite both mean all records."""
     asked = Domain(conditions)
     return asked.optimize_full(model).is_true() and (~asked).optimize_full(model).is_true()

@@ -35,8 +35,7 @@ def _kept_in(model, field):
 def notes(model, watched, groups):
     """Sentences for the aggregates that mix currencies in one of these groups."""
     return [
-        f"{spec} mixes currencies ({', '.join(sorted(mixed))}): group by currency or company as well, "
-        f"or filter by one."
+        f"{spec} mixes currencies ({', '.join(sorted(mixed))}): group by currency or company as well, or filter by one."
         for spec, by in watched.items()
         if (mixed := _mixed(model, by, groups))
     ]

@@ -237,7 +237,11 @@ def order_term(part):
     match = _ORDER.fullmatch(part)
     if not match or (match["sign"] and match["direction"]):
         return None
-    return match["path"], "desc" if match["sign"] == "-" else match["direction"], match["nulls"] and match["nulls"].strip()
+    return (
+        match["path"],
+        "desc" if match["sign"] == "-" else match["direction"],
+        match["nulls"] and match["nulls"].strip(),
+    )
 
 
 def _check_sortable(model, path):

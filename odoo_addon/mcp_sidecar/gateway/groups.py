@@ -171,7 +171,11 @@ def _group_value(model, spec, field, kind, value):
 def _days(granularity, start, label):
     """A span of days, as `formatted_read_group` begins and names it."""
     first = datetime.strptime(start, DEFAULT_SERVER_DATE_FORMAT).date()
-    return {"from": first.isoformat(), "to": (first + READ_GROUP_TIME_GRANULARITY[granularity]).isoformat(), "label": label}
+    return {
+        "from": first.isoformat(),
+        "to": (first + READ_GROUP_TIME_GRANULARITY[granularity]).isoformat(),
+        "label": label,
+    }
 
 
 def _times(env, granularity, start, label, zone):

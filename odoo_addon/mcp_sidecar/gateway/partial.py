@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 import psycopg2
+from psycopg2 import errors
 
 from odoo.exceptions import AccessError, UserError
 
@@ -26,7 +27,8 @@ def guarded(model, names):
     if model._auto and all(model._fields[name].store for name in names):
         yield
     else:
-        with model.env.cr.savepoint(flush=False):
+        # some that compute write to other records, which shows when that is flushed
+        with model.env.cr.savepoint():
             yield
 
 
@@ -51,7 +53,7 @@ def _one_by_one(records, names):
     readable, reasons = [], {}
     for name in names:
         try:
-            with records.env.cr.savepoint(flush=False):
+            with records.env.cr.savepoint():
                 values.rows(records, [name])
         except Exception as exc:
             if not tolerated(exc):
@@ -65,6 +67,8 @@ def _one_by_one(records, names):
 def _reason(records, name, exc):
     if isinstance(exc, AccessError):
         return "It is made of records or fields that this user may not read."
+    if isinstance(exc, errors.ReadOnlySqlTransaction):
+        return "Computing it would change something, which reading may not do."
     if isinstance(exc, UserError) and exc.args and exc.args[0]:
         return str(exc.args[0]).partition("\n")[0][:_LONGEST]
     _logger.warning("Odoo fails to read %s of %s", name, records._name, exc_info=exc)

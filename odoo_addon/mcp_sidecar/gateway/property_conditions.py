@@ -147,7 +147,9 @@ def _span(asked, kind, value):
     try:
         parsed = _instant(value) or parse_date(value, asked.model.env)
     except (TypeError, ValueError, AttributeError) as exc:
-        raise asked.refusal(f"{asked.path} is compared with a date, such as 2026-11-28, not {asked.shown(value)}.") from exc
+        raise asked.refusal(
+            f"{asked.path} is compared with a date, such as 2026-11-28, not {asked.shown(value)}."
+        ) from exc
     if kind == "date":
         day = parsed.date() if isinstance(parsed, datetime) else parsed
         return day.isoformat(), day.isoformat()

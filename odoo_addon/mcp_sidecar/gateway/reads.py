@@ -3,7 +3,20 @@
 import psycopg2
 from psycopg2 import errors
 
-from . import conditions, confinement, domains, exits, faults, filtered, partial, policy, ranking, secret_fields, texts, values
+from . import (
+    conditions,
+    confinement,
+    domains,
+    exits,
+    faults,
+    filtered,
+    partial,
+    policy,
+    ranking,
+    secret_fields,
+    texts,
+    values,
+)
 
 # Record rules read a field or two of companies and users; each time Odoo would load all columns of these.
 _NO_PREFETCH = {"prefetch_fields": False}
@@ -46,7 +59,7 @@ def name_search(env, step):
     model = policy.model_of(env, step["model"], "read")
     exits.require(model, "display_name")
     domain = domains.checked_domain(model, step["domain"])
-    if step["name"] and not model._rec_name and conditions.is_dropped(model, [("display_name", "=", "x")]):
+    if step["name"] and conditions.is_nameless(model):
         message = f"Records of {model._name} are not searched by name: use a domain on their fields."
         raise faults.bad_request("name", message)
     first, last = step["offset"] or 0, (step["offset"] or 0) + step["limit"]

@@ -38,3 +38,5 @@ from . import test_allowed_models_bearers
 from . import test_allowed_models_reads
 from . import test_allowed_models_writes
 from . import test_more_modules
+from . import test_reading_order
+from . import test_conditions
