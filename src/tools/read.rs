@@ -17,8 +17,9 @@ const NOTHING_OF_THESE: &str = "Nothing matched. = and like tell upper from lowe
 
 /// What to say where nothing was found. Where the domain itself asks for archived ones or not, the context has no say.
 fn nothing(arguments: &Arguments) -> &'static str {
+    let included = arguments.context().get("active_test").is_some_and(|tested| tested == false);
     let asked = super::domain::mentions(&arguments.domain("domain"), "active");
-    if asked { NOTHING_OF_THESE } else { NOTHING }
+    if asked || included { NOTHING_OF_THESE } else { NOTHING }
 }
 
 /// An answer without rows is short; a longer one need not be read to know that it holds some.

@@ -7,6 +7,8 @@ from . import domains, faults, mistakes, policy, reads, secret_fields, values
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
 # whole, and the form of a record that doesn't exist yet.
 _WITHOUT_RECORDS = frozenset({"has_access", "onchange", "web_save"})
+# What the ORM's own methods call a domain of the model; a search panel takes several.
+_DOMAINS = frozenset({"domain", "search_domain", "category_domain", "filter_domain"})
 
 
 def call(env, step):
@@ -24,9 +26,11 @@ def _check_search(model, method, arguments):
     """What a method of the ORM searches and sorts by is checked as where an operation of its own does."""
     if not hasattr(model.env.registry["base"], method):
         return
-    if isinstance(arguments.get("domain"), list):
-        arguments["domain"] = domains.checked_domain(model, arguments["domain"])
-    if method.startswith("search") and isinstance(arguments.get("order"), str):
+    for given in (arguments, arguments.get("kwargs") or {}):
+        for name in _DOMAINS & given.keys():
+            if isinstance(given[name], list):
+                given[name] = domains.checked_domain(model, given[name])
+    if "search" in method and isinstance(arguments.get("order"), str):
         arguments["order"] = domains.checked_order(model, arguments["order"])
 
 

@@ -4,14 +4,30 @@ Odoo's ORM takes nearly any value. A condition that it can't use it replaces by 
 by the nearest value of the type, and an id that came as text it looks for among the names.
 """
 
+import math
 from datetime import datetime
 
+import psycopg2
+
+from odoo.exceptions import AccessError, UserError
 from odoo.models import BaseModel
 from odoo.orm.domains import Domain
 from odoo.tools.date_utils import parse_date
 
 from . import faults, property_conditions, texts
 
+# How Odoo's ORM and PostgreSQL fail on a value that doesn't fit its field.
+UNFIT = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    psycopg2.DataError,
+    psycopg2.ProgrammingError,
+)
 _NEGATIVE = frozenset({"!=", "not in", "not any", "not like", "not ilike", "not =like", "not =ilike"})
 _EQUALITY = ("=", "!=", "in", "not in", "=?")
 _HIERARCHY = ("child_of", "parent_of")
@@ -129,9 +145,12 @@ class _Asked:
 
     def number(self, value):
         try:
-            return float(value) if isinstance(value, str) else value
-        except ValueError as exc:
-            raise self.refusal(f"{self.path} is a number, and {self.shown(value)} is none.") from exc
+            number = float(value) if isinstance(value, str) else value
+            if math.isfinite(number):
+                return number
+        except (ValueError, OverflowError):
+            pass
+        raise self.refusal(f"{self.path} is a number, and {self.shown(value)} is none.")
 
     def boolean(self, value):
         text = value.lower() if isinstance(value, str) else value
@@ -211,9 +230,16 @@ def _check_kept(asked, field, found):
     elif field.name == "display_name":
         if is_nameless(model):
             raise asked.refusal(f"Records of {model._name} are not searched by name: write conditions on their fields.")
-    elif field.search and _is_dropped(model, found):
+    elif field.search:
         message = f"Odoo does not search {asked.path} with {asked.operator} and {asked.shown(asked.value)}."
-        raise asked.refusal(message)
+        try:
+            dropped = _is_dropped(model, found)
+        except AccessError:
+            raise
+        except (UserError, *UNFIT) as exc:
+            raise asked.refusal(message) from exc
+        if dropped:
+            raise asked.refusal(message)
 
 
 def _parts(found):

@@ -20,18 +20,6 @@ from . import (
 
 # Record rules read a field or two of companies and users; each time Odoo would load all columns of these.
 _NO_PREFETCH = {"prefetch_fields": False}
-# How Odoo's ORM and PostgreSQL fail on a value that doesn't fit its field.
-_UNFIT = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    NotImplementedError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    psycopg2.DataError,
-    psycopg2.ProgrammingError,
-)
 # A search by name ranks anew for each page, so that it can't go on for ever.
 _MOST_NAMED = 10_000
 
@@ -202,7 +190,7 @@ def for_reading(records):
 def _searched(model, domain, search):
     try:
         return search()
-    except _UNFIT as exc:
+    except conditions.UNFIT as exc:
         # the fields are known to be right, so what is left is a value that doesn't fit
         raise faults.invalid_domain(model._name, domain, _reason(exc)) from exc
 
