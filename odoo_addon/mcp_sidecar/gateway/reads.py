@@ -129,7 +129,8 @@ def fetch(model, domain, names, limit, offset=0, order=None):
     found = _searched(
         model, domain, lambda: _fetched(searching, domain, names, offset=offset, limit=limit + 1, order=order)
     )
-    if len(found) <= limit and filtered.after_the_limit(searching, domain):
+    # an offset counts what was there before the filter
+    if (offset or len(found) <= limit) and filtered.after_the_limit(searching, domain):
         found, has_more = filtered.page(searching, domain, limit, offset, order)
         return found.with_env(model.env), has_more
     return found[:limit].with_env(model.env), len(found) > limit

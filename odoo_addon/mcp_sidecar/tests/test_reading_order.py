@@ -188,6 +188,18 @@ class TestFilteredModels(PagesCase):
         beyond = self.run_one({**step, "offset": 500}, proof=self.employee_proof)
         self.assertEqual((beyond["records"], beyond["has_more"], beyond["total"]), ([], False, 50))
 
+    def test_pages_that_are_full_before_the_filter_count_as_after_it(self):
+        values = {"model": "res.partner", "message_type": "comment", "author_id": False}
+        values["subtype_id"] = self.env.ref("mail.mt_note").id
+        hidden = range(3, 60, 20)
+        messages = self.env["mail.message"].create(
+            [{**values, "res_id": (self.closed if index in hidden else self.open).id} for index in range(60)]
+        )
+        self.env.flush_all()
+        expected = [message.id for index, message in enumerate(messages) if index not in hidden]
+        step = search("mail.message", [["id", "in", messages.ids]], ["id"], limit=7, order="id")
+        self.assertEqual(self.rows_of(step, proof=self.employee_proof), expected)
+
     def test_messages_are_counted_and_read_by_their_document(self):
         count = {"op": "search_count", "model": "mail.message", "domain": self.mine}
         self.assertEqual(self.run_one(count, proof=self.employee_proof), {"count": 50})
