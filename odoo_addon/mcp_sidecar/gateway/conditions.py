@@ -34,6 +34,8 @@ _HIERARCHY = ("child_of", "parent_of")
 _RELATIONS = ("many2one", "one2many", "many2many")
 _TEXTS = ("char", "text", "html")
 _NUMBERS = ("integer", "float", "monetary")
+# Of a value in a sentence.
+_LONGEST = 80
 # What Odoo's own `str2bool` knows.
 _TRUE = frozenset({"y", "yes", "1", "true", "t", "on"})
 _FALSE = frozenset({"n", "no", "0", "false", "f", "off"})
@@ -107,7 +109,8 @@ class _Asked:
 
     @staticmethod
     def shown(value):
-        return f'"{value}"' if isinstance(value, str) else str(value).lower()
+        text = f'"{value}"' if isinstance(value, str) else str(value).lower()
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
     def check_pattern(self, value):
         if isinstance(value, (bool, list)) or value is None or value == "":
