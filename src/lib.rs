@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! bytes -> accept loop (nodelay, header/first-byte/body timeouts, connection cap)     web
-//!  1 route, Host, Origin, body bound                                                   web
-//!  2 master switch; per-address gate (before auth costs anything)                      guard
+//!  1 request form, route, Host, Origin, body bound                                     web
+//!  2 master switch; per-address gate before what is malformed or was refused           guard
 //!  3 credential: shape + checksum, then mirror, then Odoo -> Principal                 web -> mirror
 //!  4 address rules, in-flight permit, limits a minute and a day                        guard -> state
 //!  5 MCP message -> method                                                             mcp (rmcp)

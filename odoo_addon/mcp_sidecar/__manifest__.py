@@ -7,7 +7,7 @@
     "author": "odoo-mcp-sidecar contributors",
     "license": "LGPL-3",
     "application": True,
-    "depends": ["base", "web"],
+    "depends": ["base", "web", "mail"],
     "data": [
         "security/mcp_sidecar_groups.xml",
         "security/ir.model.access.csv",

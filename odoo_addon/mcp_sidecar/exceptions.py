@@ -5,6 +5,8 @@ import logging
 
 from odoo.exceptions import AccessError, UserError
 
+from .gateway import masking, quoting
+
 
 class GatewayError(UserError):
     """A refusal or failure with a code that the sidecar understands.
@@ -18,7 +20,8 @@ class GatewayError(UserError):
 
     def __init__(self, code, message, **data):
         self.code = code
-        self.message = str(message)
+        # whatever it was made of: a secret that code raised, or text of many lines
+        self.message = quoting.line(masking.hide(message))
         self.data = data
         # ASCII only: some of what JSON may hold, XML may not
         super().__init__(json.dumps({"code": code, "message": self.message, "data": data}, default=str))
@@ -29,4 +32,4 @@ class ModelDenied(AccessError):
 
     def __init__(self, model):
         self.model = model
-        super().__init__(f"This connection may not use the model {model}.")
+        super().__init__(f"This connection may not use the model {quoting.quoted(model)}.")

@@ -121,6 +121,12 @@ impl App {
             drain: server.drain_timeout,
             listeners: running::listen(&edge, &self.config.limits, public, admin),
         };
+        if server.hides_clients() {
+            tracing::warn!(
+                "no proxy is in trusted_proxies: behind one, all clients count as its one address for IP restrictions, \
+                 failed keys and the audit log"
+            );
+        }
         tracing::info!(public = %public_at, admin = %admin_at, %replica, "serving");
         Ok(running)
     }

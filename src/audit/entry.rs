@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use ipnet::IpNet;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::document::{Document, Status, instant};
@@ -69,6 +70,8 @@ pub struct Entry {
     over: AtomicBool,
     /// Of the row's end.
     receipt: Mutex<Option<Receipt>>,
+    /// Notified when the row is kept.
+    under_way: Notify,
 }
 
 impl Verdict<'static> {
@@ -96,6 +99,7 @@ impl Entry {
             asked: OnceLock::new(),
             over: AtomicBool::new(false),
             receipt: Mutex::default(),
+            under_way: Notify::new(),
         }
     }
 
@@ -142,7 +146,17 @@ impl Entry {
         }
     }
 
+    /// Comes back when the row is kept, so that the call can be made: from then on it is not refused for want of
+    /// an account. For one waiter; never comes back where there is no row.
+    pub async fn under_way(&self) {
+        self.under_way.notified().await;
+    }
+
     // === for the row ===
+
+    pub(super) fn go(&self) {
+        self.under_way.notify_one();
+    }
 
     /// A row that came to nothing: the request is to end otherwise.
     pub(super) fn reopen(&self) {

@@ -74,11 +74,13 @@ impl Row {
             Some(opened) => opened.kept().await,
             None => true,
         };
-        if !kept {
-            self.closed = true;
-            self.entry.reopen();
+        if kept {
+            self.entry.go();
+            return Some(self);
         }
-        kept.then_some(self)
+        self.closed = true;
+        self.entry.reopen();
+        None
     }
 
     /// Closes the row; `Entry::kept` tells when that is kept.

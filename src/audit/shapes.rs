@@ -63,6 +63,9 @@ const BEGINNINGS: [&str; 26] = [
 /// What follows such a beginning is at least this long.
 const LEAST: usize = 8;
 
+/// Shorter words may be anything.
+const LEAST_RANDOM: usize = 32;
+
 /// What an `Authorization` header begins with.
 const SCHEMES: [&str; 2] = ["bearer ", "basic "];
 
@@ -71,7 +74,7 @@ const PEM_END: &str = "-----END ";
 const PEM_KEY: &str = "PRIVATE KEY";
 
 /// Whether what has this name is a secret.
-pub(super) fn names_a_secret(name: &str) -> bool {
+pub fn names_a_secret(name: &str) -> bool {
     let plain: String =
         name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).map(|c| c.to_ascii_lowercase()).collect();
     NAMES.iter().any(|part| plain.contains(part))
@@ -79,8 +82,17 @@ pub(super) fn names_a_secret(name: &str) -> bool {
 
 /// The text without its secrets.
 pub(super) fn hide(text: &str) -> String {
+    hide_by(&[pem, own, beginnings, schemes, userinfo, named, random], text)
+}
+
+/// The same for a sentence, in which nothing needs a UUID; in Odoo many a secret is one.
+pub(super) fn hide_in_sentence(text: &str) -> String {
+    hide_by(&[pem, own, beginnings, schemes, userinfo, named, random, uuids], text)
+}
+
+fn hide_by(rules: &[fn(&str, &mut Found)], text: &str) -> String {
     let mut found = Vec::new();
-    for rule in [pem, own, beginnings, schemes, userinfo, named] {
+    for rule in rules {
         rule(text, &mut found);
     }
     if found.is_empty() {
@@ -215,6 +227,48 @@ fn named(text: &str, found: &mut Found) {
             found.push(from..from + rest);
         }
     }
+}
+
+/// Words that look as if they were drawn by lot: keys and tokens without a name or a beginning.
+fn random(text: &str, found: &mut Found) {
+    for (start, word) in words(text) {
+        if word.len() >= LEAST_RANDOM && is_random(word) {
+            found.push(start..start + word.len());
+        }
+    }
+}
+
+fn is_random(word: &str) -> bool {
+    let count = |holds: fn(&u8) -> bool| word.bytes().filter(holds).count();
+    let digits = count(u8::is_ascii_digit);
+    let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
+    let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match () {
+        () if hex => digits > 0 && upper + lower > 0,
+        // Names of models and modules have no capitals, those of classes no digits.
+        () if upper > 0 && lower > 0 => digits >= 3,
+        () => plain && digits >= 6 && upper + lower >= 6,
+    }
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+fn uuids(text: &str, found: &mut Found) {
+    for (start, word) in words(text) {
+        let mut lengths = word.split('-').map(str::len);
+        let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if hex && word.len() == 36 && [8, 4, 4, 4, 12].iter().all(|length| lengths.next() == Some(*length)) {
+            found.push(start..start + word.len());
+        }
+    }
+}
+
+/// Runs of letters, digits, `_` and `-`, with their places.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let begin = text.as_ptr() as usize;
+    let words = text.split(move |c| !is_of_word(c)).filter(|word| !word.is_empty());
+    words.map(move |word| (word.as_ptr() as usize - begin, word))
 }
 
 /// What a value without quotes is made of.

@@ -37,10 +37,15 @@ pub struct Limits {
     /// closed then, a client of the modern era no longer counts as live.
     #[serde(deserialize_with = "value::span")]
     pub session_idle: Duration,
-    /// Requests of one connection at the same time.
+    /// Requests of one connection at the same time, those that wait for Odoo and answers that are being sent
+    /// included.
     pub in_flight_per_connection: usize,
     /// Requests at the same time in all.
     pub in_flight: usize,
+    /// Bytes that requests and answers of one connection take, copies included.
+    pub memory_per_connection: usize,
+    /// The same of all connections.
+    pub memory: usize,
     /// Open streams of one connection.
     pub streams_per_connection: usize,
     /// Open streams in all.
@@ -62,8 +67,10 @@ impl Default for Limits {
             sessions_per_connection: 32,
             sessions: 4096,
             session_idle: Duration::from_secs(30 * 60),
-            in_flight_per_connection: 32,
-            in_flight: 512,
+            in_flight_per_connection: 128,
+            in_flight: 1024,
+            memory_per_connection: 64 * 1024 * 1024,
+            memory: 128 * 1024 * 1024,
             streams_per_connection: 32,
             streams: 12_288,
             failed_attempts: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
@@ -84,6 +91,8 @@ impl Limits {
             ("sessions", self.sessions),
             ("in_flight_per_connection", self.in_flight_per_connection),
             ("in_flight", self.in_flight),
+            ("memory_per_connection", self.memory_per_connection),
+            ("memory", self.memory),
             ("streams_per_connection", self.streams_per_connection),
             ("streams", self.streams),
         ];

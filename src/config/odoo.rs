@@ -26,8 +26,10 @@ pub struct Odoo {
     pub control_timeout_ms: u64,
     /// How long a schema may take, waiting included.
     pub schema_timeout_ms: u64,
-    /// How many calls may be in Odoo at once; more wait until their deadline.
+    /// The most calls that may be in Odoo at once, however many workers it has; more wait until their deadline.
     pub max_in_flight: usize,
+    /// How many calls may be in an Odoo at once that has threads instead of workers.
+    pub threads: usize,
     /// How many small reads may share one request while Odoo is busy; 1: none does.
     pub batch_size: usize,
     /// The longest answer that is read.
@@ -53,8 +55,9 @@ impl Default for Odoo {
             control_timeout_ms: 10_000,
             schema_timeout_ms: 30_000,
             max_in_flight: 64,
+            threads: 2,
             batch_size: 16,
-            max_answer_bytes: 64 * 1024 * 1024,
+            max_answer_bytes: 20 * 1024 * 1024,
             settle_ms: 10_000,
             breaker_failures: 5,
             breaker_pause_ms: 1_000,
@@ -102,6 +105,7 @@ impl Odoo {
         faults.refuse_noughts("odoo", &timeouts, "must be at least 1, or no answer could come in time");
         let counts = [
             ("max_in_flight", self.max_in_flight),
+            ("threads", self.threads),
             ("batch_size", self.batch_size),
             ("max_answer_bytes", self.max_answer_bytes),
         ];

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::{Faults, value};
+use crate::vocab::{Authority, Url};
 
 /// Listeners, names and trust.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,7 +31,8 @@ pub struct Server {
     /// Browser origins that may call, besides that of `public_url`.
     #[serde(deserialize_with = "value::list")]
     pub allowed_origins: Vec<String>,
-    /// Values of `Host` that are served, besides the host of `public_url` and loopback names.
+    /// Values of `Host` that are served, with or without a port: on `listen` besides the host of `public_url` and
+    /// loopback names, on `admin_listen` besides addresses, `localhost` and the host of `wake_url`.
     #[serde(deserialize_with = "value::list")]
     pub allowed_hosts: Vec<String>,
     /// How long requests in flight may take to finish when the sidecar is told to stop.
@@ -60,6 +62,13 @@ impl Server {
         self.public_url.trim_end_matches('/')
     }
 
+    /// Whether clients probably come through a proxy whose word about them is not believed: there is TLS or another
+    /// machine in front, and no proxy is trusted.
+    pub fn hides_clients(&self) -> bool {
+        let is_tls = Url::parse(&self.public_url).is_some_and(|url| url.scheme.eq_ignore_ascii_case("https"));
+        self.trusted_proxies.is_empty() && (is_tls || !self.listen.ip().is_loopback())
+    }
+
     /// Where Odoo posts wake-ups to, for an admin listener bound to `bound`. A wildcard address is no
     /// address to post to: loopback is what fits the usual case, Odoo on the same machine.
     pub fn wake_target(&self, bound: SocketAddr) -> String {
@@ -77,9 +86,10 @@ impl Server {
             faults.add("public_url", what);
         }
         if let Some(wake_url) = &self.wake_url
-            && http_uri(wake_url).is_none()
+            && http_url(wake_url).is_none()
         {
-            faults.add("wake_url", "is not an http or https URL");
+            faults
+                .add("wake_url", "is not an http or https URL with a host and nothing else before its path");
         }
         for origin in &self.allowed_origins {
             if let Err(what) = check_origin(origin.trim_end_matches(":*")) {
@@ -87,7 +97,7 @@ impl Server {
             }
         }
         for host in &self.allowed_hosts {
-            if host.parse::<http::uri::Authority>().is_err() {
+            if Authority::parse(host).is_none() {
                 faults.add("allowed_hosts", format!("{host:?} is not a host, with or without a port"));
             }
         }
@@ -103,9 +113,18 @@ pub(super) fn http_uri(text: &str) -> Option<Uri> {
     (http && uri.host().is_some_and(|host| !host.is_empty())).then_some(uri)
 }
 
+/// Stricter than `http_uri`: without a user, and with a host that can be read in one way only.
+fn http_url(text: &str) -> Option<Url<'_>> {
+    let is_http =
+        |url: &Url<'_>| ["http", "https"].iter().any(|scheme| url.scheme.eq_ignore_ascii_case(scheme));
+    Url::parse(text).filter(is_http)
+}
+
 fn check_origin(text: &str) -> Result<(), &'static str> {
-    let uri = http_uri(text).ok_or("is not an http or https URL")?;
-    let bare = uri.path().trim_end_matches('/').is_empty() && uri.query().is_none();
-    let user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
-    if bare && !user { Ok(()) } else { Err("must be scheme, host and port only") }
+    http_uri(text).ok_or("is not an http or https URL")?;
+    // Exactly what `web` compares with: what it could not read would be listed in vain.
+    match http_url(text) {
+        Some(Url { rest: "", .. }) => Ok(()),
+        _ => Err("must be scheme, host and port only"),
+    }
 }

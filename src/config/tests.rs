@@ -169,7 +169,7 @@ fn a_wrong_form_of_the_log_is_answered_with_the_right_ones() {
 #[test]
 fn a_nought_that_would_stop_the_sidecar_is_refused() {
     let timeouts = "connect_timeout_ms control_timeout_ms schema_timeout_ms";
-    let counts = "max_in_flight batch_size max_answer_bytes";
+    let counts = "max_in_flight threads batch_size max_answer_bytes";
     let breaker = "breaker_failures breaker_pause_ms breaker_pause_max_ms";
     let kept = "max_connections max_refusals max_fields";
     let look_ups = "unknown_per_second unknown_burst unknown_per_second_address unknown_burst_address";
@@ -225,6 +225,54 @@ fn wake_ups_go_where_odoo_can_reach() {
     assert_eq!(server.wake_target("[::1]:99".parse().unwrap()), "http://[::1]:99/wake");
     server.wake_url = Some("http://sidecar:1/wake".into());
     assert_eq!(server.wake_target("127.0.0.1:99".parse().unwrap()), "http://sidecar:1/wake");
+}
+
+#[test]
+fn names_and_origins_are_exact() {
+    let with = |line: &str| {
+        let text = SOUND.replacen("\n", &format!("\n{line}\n"), 1);
+        load(&text, &[], &[]).map_err(|faults| faults.iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    for good in [
+        "allowed_hosts = ['sidecar', 'mcp_sidecar:8766', '10.0.0.1', '[fd00::1]:8766']",
+        "allowed_origins = ['https://a.example', 'http://localhost:*', 'http://[::1]:6274']",
+        "wake_url = 'http://sidecar:8766/wake'",
+        "wake_url = 'HTTPS://[fd00::1]:8766/wake'",
+    ] {
+        assert!(with(good).is_ok(), "{good}: {:?}", with(good));
+    }
+    for bad in ["a:b", "a:0", "u@a", "a/b", "http://a", "a..b", "127.1", "::1", "*", ""] {
+        let faults = with(&format!("allowed_hosts = ['ok', '{bad}']")).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("allowed_hosts: "), "{bad}: {faults:?}");
+    }
+    for bad in
+        ["null", "https://a/b", "https://u@a", "https://a:b", "https://a..b", "ftp://a", "https://127.1"]
+    {
+        let faults = with(&format!("allowed_origins = ['{bad}']")).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("allowed_origins: "), "{bad}: {faults:?}");
+        let faults = load(&SOUND.replace("https://odoo.example.com", bad), &[], &[]).unwrap_err();
+        assert!(faults.to_string().contains("public_url: "), "{bad}: {faults}");
+    }
+    for bad in ["http://u:p@sidecar/wake", "http://sidecar:port/wake", "http://0x7f.1/wake", "sidecar/wake"] {
+        let faults = with(&format!("wake_url = '{bad}'")).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("wake_url: "), "{bad}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_trusted_is_suspected() {
+    let server = |url: &str, listen: &str, trusted: &[&str]| Server {
+        public_url: url.into(),
+        listen: listen.parse().unwrap(),
+        trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
+        ..Server::default()
+    };
+    assert!(server("https://odoo.example.com", "127.0.0.1:1", &[]).hides_clients());
+    assert!(server("http://odoo.example.com", "0.0.0.0:1", &[]).hides_clients());
+    assert!(server("http://localhost", "[::]:1", &[]).hides_clients());
+    assert!(!server("http://localhost", "127.0.0.1:1", &[]).hides_clients());
+    assert!(!server("http://localhost", "[::1]:1", &[]).hides_clients());
+    assert!(!server("https://odoo.example.com", "0.0.0.0:1", &["10.0.0.0/8"]).hides_clients());
 }
 
 #[test]

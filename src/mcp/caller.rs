@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Activity;
 use crate::audit::Entry;
 use crate::guard::Slot;
+use crate::odoo::memory::Account;
 use crate::vocab::Principal;
 
 tokio::task_local! {
@@ -32,6 +33,8 @@ pub struct Caller {
     pub audit: Option<Arc<Entry>>,
     /// Given back when the handler is done with the request, which can be after the client has left.
     pub permit: Option<Arc<Slot>>,
+    /// Where the memory of the request and its answer is reserved.
+    pub account: Arc<Account>,
 }
 
 impl Caller {
@@ -80,7 +83,9 @@ pub(super) mod fixture {
     //! Callers for the tests of this room.
 
     use super::*;
-    use crate::vocab::{AddressRules, ConnectionId, ConnectionKind, Proof, RateLimits, User, UserId};
+    use crate::vocab::{
+        AddressRules, ConnectionId, ConnectionKind, MethodLevel, Proof, RateLimits, User, UserId,
+    };
 
     pub fn caller(connection: i64) -> Caller {
         let user = User { id: UserId(2), login: "a".into(), name: "A".into(), lang: None, tz: None };
@@ -92,7 +97,7 @@ pub(super) mod fixture {
             user,
             allowed_tools: Vec::new(),
             allowed_models: Vec::new(),
-            allow_methods: true,
+            method_level: MethodLevel::Any,
             limits: RateLimits::default(),
             addresses: AddressRules::default(),
             schema_key: "key".into(),
@@ -106,6 +111,7 @@ pub(super) mod fixture {
             activity: None,
             audit: None,
             permit: None,
+            account: Arc::default(),
         }
     }
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::{Caller, info};
 use crate::audit::Verdict;
 use crate::tools::{Category, NotCalled, Reply, ToolSpec, Toolbox, UnknownTool};
-use crate::vocab::Principal;
+use crate::vocab::{Principal, quoted};
 
 /// The code of the answer where a call cannot be accounted for; `web` gives it its status.
 pub const UNACCOUNTED: ErrorCode = ErrorCode(1007);
@@ -51,7 +51,8 @@ impl Handler {
         let arguments = request.arguments.unwrap_or_default();
         // What cannot be accounted for is not done.
         let audit = caller.audit.as_ref().ok_or_else(|| not_called(&NotCalled::Unaccounted))?;
-        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments, audit);
+        let account = &caller.account;
+        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments, audit, account);
         let reply = if spec.category == Category::Read {
             tokio::select! {
                 reply = call => reply,
@@ -187,5 +188,9 @@ impl ServerHandler for Handler {
 }
 
 fn not_served(method: &str) -> ErrorData {
-    ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("the method {method} is not served here"), None)
+    ErrorData::new(
+        ErrorCode::METHOD_NOT_FOUND,
+        format!("the method {} is not served here", quoted(method)),
+        None,
+    )
 }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Body;
-use crate::vocab::{Principal, Scope};
+use crate::vocab::{MethodLevel, Principal, Scope};
 
 const VERSION: &str = "2026-07-28";
 const METHOD: &str = "tools/list";
@@ -31,7 +31,7 @@ const MOST: u64 = 1024;
 pub struct Rights {
     scope: Scope,
     allowed_tools: Vec<String>,
-    allow_methods: bool,
+    method_level: MethodLevel,
 }
 
 /// A request that an earlier answer fits.
@@ -109,7 +109,7 @@ impl Plain {
             rights: Rights {
                 scope: principal.scope,
                 allowed_tools: principal.allowed_tools.clone(),
-                allow_methods: principal.allow_methods,
+                method_level: principal.method_level,
             },
             id: asked.id.get().to_owned(),
         })

@@ -4,6 +4,11 @@ use rmcp::model::InitializeRequestParams;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::vocab::with_short_quote;
+
+/// serde quotes what it cannot read.
+const MAX_CAUSE_CHARS: usize = 300;
+
 #[derive(Deserialize)]
 struct Listing<'a> {
     #[serde(borrow, default)]
@@ -30,7 +35,8 @@ fn opening(params: Option<&RawValue>) -> Option<String> {
     let cause = error.to_string();
     let cause = cause.split(" at line ").next().unwrap_or_default();
     Some(format!(
-        "initialize needs protocolVersion, capabilities and clientInfo with name and version: {cause}"
+        "initialize needs protocolVersion, capabilities and clientInfo with name and version: {}",
+        with_short_quote(cause, MAX_CAUSE_CHARS)
     ))
 }
 

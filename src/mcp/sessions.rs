@@ -65,6 +65,8 @@ impl Sessions {
         config.keep_alive = None;
         // rmcp would prime every client; see `resumable`.
         config.sse_retry = None;
+        // rmcp would keep each answer for a minute after it was sent: memory that no budget knows of.
+        config.completed_cache_ttl = Duration::ZERO;
         engine.session_config = config;
         Self { engine, slots, open: DashMap::new(), ledger }
     }

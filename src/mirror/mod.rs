@@ -182,6 +182,11 @@ impl Mirror {
         principal
     }
 
+    /// Whether Odoo refused this credential a short while ago; asks nobody.
+    pub async fn has_refused(&self, credential: &Credential) -> bool {
+        self.principals.has_refused(&credential.proof).await
+    }
+
     /// Cancelled when the connection is revoked, changed or deleted: streams and sessions of it end.
     /// To be asked for after `principal`; one that ended in between is answered already cancelled.
     pub fn lifetime(&self, connection: ConnectionId) -> CancellationToken {

@@ -103,6 +103,12 @@ impl Principals {
         Err(Denied::Busy { retry_after: Duration::from_secs(1) })
     }
 
+    /// Whether a refusal is cached that still counts.
+    pub(super) async fn has_refused(&self, proof: &Proof) -> bool {
+        let refused = self.refused.get(&(proof.clone(), None)).await;
+        refused.is_some_and(|refused| self.still_refused(&refused))
+    }
+
     async fn ask(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<Live>, Denied> {
         let peer = peer.to_canonical();
         for address in [None, Some(peer)] {
@@ -218,6 +224,7 @@ fn live(answer: AuthenticateAnswer, proof: &Proof, asked: Epoch, at_ms: u64) -> 
         }
     };
     let AuthenticateAnswer { connection, user, schema_key, .. } = answer;
+    let method_level = connection.methods();
     let principal = Principal {
         connection: connection.id,
         connection_name: connection.name,
@@ -226,7 +233,7 @@ fn live(answer: AuthenticateAnswer, proof: &Proof, asked: Epoch, at_ms: u64) -> 
         user: User { id: user.id, login: user.login, name: user.name, lang: user.lang, tz: user.tz },
         allowed_tools: connection.allowed_tools,
         allowed_models: connection.allowed_models,
-        allow_methods: connection.allow_methods,
+        method_level,
         limits: RateLimits { minute: connection.rate_limit_minute, day: connection.rate_limit_day },
         addresses: AddressRules { allowed: connection.allowed_ips, blocked: connection.blocked_ips },
         schema_key,

@@ -7,7 +7,7 @@
 //! Nobody pays for his neighbour: each call is answered for itself, a batch is given little time in Odoo, and
 //! what it could not do in that time, or because the batch failed as a whole, is asked again alone.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,9 +16,11 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{timeout, timeout_at};
 
-use super::Error;
 use super::client::{Client, Deadline};
 use super::gateway::{Answer, Call, FaultCode, Step};
+use super::memory::COPIES;
+use super::{Error, cost};
+use crate::vocab::ConnectionId;
 
 /// The time in Odoo that a whole batch gets.
 const BATCH_MS: u64 = 1_000;
@@ -30,10 +32,6 @@ const SMALL: usize = 100;
 const FEW_STEPS: usize = 3;
 /// So many leave together without waiting for another lane.
 const FEW: usize = 4;
-/// Lanes before Odoo has said how many workers it has, and where it has threads instead: they share one
-/// processor.
-const LANES: usize = 2;
-
 /// Who waits, and how many requests are on their way.
 #[derive(Debug)]
 pub(super) struct Batcher {
@@ -83,13 +81,9 @@ impl Drop for Lane {
 // === impl Batcher ===
 
 impl Batcher {
-    pub(super) fn new(most: usize) -> Self {
-        let line = Line { lanes: LANES, busy: 0, waiting: VecDeque::new() };
+    pub(super) fn new(most: usize, lanes: usize) -> Self {
+        let line = Line { lanes, busy: 0, waiting: VecDeque::new() };
         Self { most, line: Mutex::new(line) }
-    }
-
-    fn takes(&self, call: &Call) -> bool {
-        self.most > 1 && is_small(call)
     }
 
     /// The call itself where it may leave now: it has a lane then.
@@ -111,11 +105,23 @@ impl Batcher {
 
 impl Line {
     /// The next to leave together: a few at once, as one request more would cost them more than their company;
-    /// of many each lane takes its share.
+    /// of many each lane takes its share. Connections take turns: each one's first, then each one's second.
     fn next(&mut self, most: usize) -> Vec<Waiting> {
         self.waiting.retain(|waiting| !waiting.reply.is_closed());
         let share = self.waiting.len().div_ceil(self.lanes.max(1)).max(FEW).min(most);
         let leaving = share.min(self.waiting.len());
+        if leaving < self.waiting.len() {
+            let mut asked: HashMap<ConnectionId, usize> = HashMap::new();
+            let turn = |waiting: &Waiting| {
+                let before = asked.entry(waiting.call.connection).or_default();
+                *before += 1;
+                *before
+            };
+            let turns: Vec<_> = self.waiting.iter().map(turn).collect();
+            let mut waiting: Vec<_> = turns.into_iter().zip(self.waiting.drain(..)).collect();
+            waiting.sort_by_key(|(turn, _)| *turn);
+            self.waiting = waiting.into_iter().map(|(_, waiting)| waiting).collect();
+        }
         self.waiting.drain(..leaving).collect()
     }
 }
@@ -133,13 +139,19 @@ fn is_small_step(step: &Step) -> bool {
     }
 }
 
+/// Reserves the memory of an answer that came with others.
+fn has_room(call: &Call, answer: &Answer) -> bool {
+    let bytes: usize = answer.results.iter().map(|result| result.get().len()).sum();
+    call.account.try_grow(bytes.saturating_mul(COPIES)).is_ok()
+}
+
 // === impl Client ===
 
 impl Client {
     /// Carries out a reading call, together with others where Odoo is busy.
     pub async fn read_shared(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
         let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
-        if !self.batcher.takes(&call) {
+        if !self.may_share(&call) {
             return self.read_within(&call, deadline).await;
         }
         match self.batcher.join(call, deadline) {
@@ -152,10 +164,17 @@ impl Client {
         }
     }
 
-    /// Odoo has told how many workers it has: as many requests keep all of them busy.
-    pub(super) fn heed_workers(self: &Arc<Self>, workers: usize) {
+    /// Not what is slow: those that share its request would wait for it.
+    fn may_share(&self, call: &Call) -> bool {
+        self.batcher.most > 1 && is_small(call) && !self.admission.is_heavy(cost::demand(call))
+    }
+
+    /// Odoo has said how many workers it has: as many requests keep all of them busy.
+    pub(super) fn set_workers(self: &Arc<Self>, workers: usize) {
+        let workers = if workers == 0 { self.options.threads } else { workers };
+        self.admission.set_permits(workers);
         let mut line = self.batcher.line();
-        line.lanes = if workers == 0 { LANES } else { workers };
+        line.lanes = workers;
         let more = line.lanes.saturating_sub(line.busy).min(line.waiting.len());
         line.busy += more;
         drop(line);
@@ -204,12 +223,14 @@ impl Client {
                 for (waiting, answer) in group.into_iter().zip(answers) {
                     match answer {
                         Err(fault) if fault.code == FaultCode::Deadline => self.ask_again(waiting),
+                        // What was read for all together becomes a matter of its own connection.
+                        Ok(answer) if !has_room(&waiting.call, &answer) => self.ask_again(waiting),
                         answer => _ = waiting.reply.send(answer.map_err(Error::Fault)),
                     }
                 }
             }
-            // One call may have spoilt the request for all.
-            Err(Error::Fault(_) | Error::BadAnswer) => {
+            // One call may have spoilt the request for all, or their answers be too much together.
+            Err(Error::Fault(_) | Error::BadAnswer | Error::TooLong | Error::Full) => {
                 group.into_iter().for_each(|waiting| self.ask_again(waiting))
             }
             Err(error) => {

@@ -14,6 +14,15 @@ pub enum Error {
     /// Odoo answered that it is too busy, or no place in its queue came free in time; nothing was done.
     #[error("Odoo is too busy at the moment")]
     Busy,
+    /// Answers that were not fetched yet use up the memory for answers; nothing was done.
+    #[error("too many long answers are on their way at the moment")]
+    Full,
+    /// The answer is longer than any that is passed on; nothing was changed.
+    #[error("the answer of Odoo is too long to be passed on")]
+    TooLong,
+    /// Odoo has carried out a write, but there was no room for its answer.
+    #[error("Odoo carried this out, but its answer is too long to be passed on")]
+    Unread,
     /// The deadline of a read passed.
     #[error("Odoo did not answer in time")]
     TimedOut,
@@ -43,6 +52,9 @@ impl Error {
             Self::Fault(fault) => fault.code.name(),
             Self::Unreachable => "odoo_unreachable".to_owned(),
             Self::Busy => "odoo_busy".to_owned(),
+            Self::Full => "memory".to_owned(),
+            Self::TooLong => "answer_too_long".to_owned(),
+            Self::Unread => "answer_not_passed_on".to_owned(),
             Self::TimedOut => "odoo_timeout".to_owned(),
             Self::BadAnswer => "bad_answer".to_owned(),
             Self::Lost => "unknown".to_owned(),

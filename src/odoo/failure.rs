@@ -19,7 +19,11 @@ pub(super) enum Failure {
     Overloaded,
     /// What answers at the address refused with this status, as Odoo would not: nothing was done.
     NotOdoo(u16),
-    /// The answer broke off, was too long, or was no answer of the gateway.
+    /// There was no room for an answer in time: nothing was sent.
+    NoRoom,
+    /// Odoo has answered, but there was no room for it in time, or would not be `ever`.
+    Unheld { ever: bool, answered: Answered },
+    /// The answer broke off, or was no answer of the gateway.
     Unusable,
     /// Odoo rolled back since another transaction was in the way, or its database was.
     Contended,
@@ -27,6 +31,16 @@ pub(super) enum Failure {
     LoginDenied,
     /// The gateway refused, and rolled back.
     Refused(Fault),
+}
+
+/// What an answer that was not read began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answered {
+    /// A result: the call was carried out.
+    Value,
+    /// A fault: the call was rolled back.
+    Fault,
+    Unclear,
 }
 
 impl Failure {
@@ -45,6 +59,8 @@ impl Failure {
             Self::TimedOut => "timed out",
             Self::Overloaded => "overloaded",
             Self::NotOdoo(_) => "not Odoo",
+            Self::NoRoom => "no room",
+            Self::Unheld { .. } => "no room for the answer",
             Self::Unusable => "unusable answer",
             Self::Contended => "rolled back",
             Self::LoginDenied => "login refused",
@@ -57,6 +73,8 @@ impl Failure {
         match self {
             Self::Away | Self::Unsent => Error::Unreachable,
             Self::Crowded | Self::Overloaded | Self::Contended => Error::Busy,
+            Self::NoRoom | Self::Unheld { ever: false, .. } => Error::Full,
+            Self::Unheld { ever: true, .. } => Error::TooLong,
             Self::TimedOut => Error::TimedOut,
             Self::Broken | Self::Unusable => Error::BadAnswer,
             Self::NotOdoo(status) => Error::NotOdoo(status),
@@ -65,9 +83,11 @@ impl Failure {
         }
     }
 
-    /// What a caller is told of a write, where it is certain that nothing was done; none where it is not.
+    /// What is certain of a write; none where nothing is.
     pub(super) fn of_write(self) -> Option<Error> {
         match self {
+            Self::Unheld { answered: Answered::Value, .. } => Some(Error::Unread),
+            Self::Unheld { answered: Answered::Unclear, .. } => None,
             Self::Broken | Self::TimedOut | Self::Overloaded | Self::Unusable => None,
             certain => Some(certain.of_read()),
         }

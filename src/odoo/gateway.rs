@@ -2,12 +2,15 @@
 //!
 //! `tests/wire/contract` holds samples of everything here and says what each member means.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::vocab::{CallId, ConnectionId, ConnectionKind, Proof, Scope, UserId};
+use super::memory::Account;
+use crate::vocab::{CallId, ConnectionId, ConnectionKind, MethodLevel, Proof, Scope, UserId};
 
 /// The version of the contract that this sidecar speaks.
 pub const CONTRACT: u32 = 1;
@@ -98,9 +101,12 @@ pub struct ConnectionDocument {
     /// Empty: all models.
     #[serde(default)]
     pub allowed_models: Vec<String>,
+    /// None: an addon of before, which says `allow_methods` only.
+    #[serde(default)]
+    pub method_level: Option<MethodLevel>,
     /// Denied where the addon does not say.
     #[serde(default)]
-    pub allow_methods: bool,
+    allow_methods: bool,
     /// None: the default of the settings. 0: no limit.
     #[serde(default)]
     pub rate_limit_minute: Option<u32>,
@@ -111,6 +117,14 @@ pub struct ConnectionDocument {
     pub allowed_ips: Vec<IpNet>,
     #[serde(default)]
     pub blocked_ips: Vec<IpNet>,
+}
+
+impl ConnectionDocument {
+    /// Which methods the connection may call.
+    pub fn methods(&self) -> MethodLevel {
+        let before = if self.allow_methods { MethodLevel::Any } else { MethodLevel::None };
+        self.method_level.unwrap_or(before)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -137,6 +151,9 @@ pub enum Mode {
 #[derive(Debug, Clone, Serialize)]
 pub struct Call {
     pub call_id: CallId,
+    /// Whose call it is; what Odoo goes by is the proof.
+    #[serde(skip)]
+    pub connection: ConnectionId,
     pub proof: Proof,
     pub ip: String,
     pub tool: String,
@@ -146,6 +163,9 @@ pub struct Call {
     pub dry_run: bool,
     pub deadline_ms: u64,
     pub idempotency_key: Option<String>,
+    /// Where the memory for its answer is reserved.
+    #[serde(skip)]
+    pub account: Arc<Account>,
 }
 
 /// A call as it is sent: with the time that the queue left of its deadline.

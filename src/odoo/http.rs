@@ -6,12 +6,20 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::Failure;
+use super::failure::{Answered, Failure};
+use super::memory::{COPIES, Claim, Full};
 use super::{Error, Options};
 
 /// Names the database to Odoo's HTTP layer. Without it each request makes Odoo list all databases, for which
 /// it opens and closes a PostgreSQL connection, unless it was started with database names and no filter.
 const DATABASE: HeaderName = HeaderName::from_static("x-odoo-database");
+
+/// How long an answer waits for room, unread: Odoo's worker may have to wait with it.
+const ROOM_PATIENCE: Duration = Duration::from_secs(1);
+/// The first room for an answer of unknown length.
+const UNANNOUNCED: usize = 16 * 1024;
+/// Where the first tags of an answer stand.
+const HEAD: usize = 128;
 
 /// The connections to Odoo.
 #[derive(Debug)]
@@ -58,13 +66,14 @@ impl Http {
         url: reqwest::Url,
         body: Vec<u8>,
         fresh: bool,
+        claim: &mut Claim,
         deadline: Instant,
     ) -> Result<String, Failure> {
         let client = if fresh { &self.fresh } else { &self.pooled };
         let exchange = async {
             let response = client.post(url).body(body).send().await.map_err(|error| unanswered(&error))?;
             match response.status() {
-                StatusCode::OK => self.read(response).await,
+                StatusCode::OK => self.read(response, claim).await,
                 StatusCode::TOO_MANY_REQUESTS
                 | StatusCode::BAD_GATEWAY
                 | StatusCode::SERVICE_UNAVAILABLE
@@ -79,21 +88,52 @@ impl Http {
         timeout_at(deadline, exchange).await.unwrap_or(Err(Failure::TimedOut))
     }
 
-    async fn read(&self, mut response: Response) -> Result<String, Failure> {
-        let announced =
-            response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        if announced > self.max_answer_bytes {
+    /// Reads the body into memory that is claimed before: all of it where its length is announced, else as much
+    /// again each time that it is used up.
+    async fn read(&self, mut response: Response, claim: &mut Claim) -> Result<String, Failure> {
+        if claim.account().is_abandoned() {
             return Err(Failure::Unusable);
         }
-        let mut body = Vec::with_capacity(announced);
+        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::new();
+        let mut room = 0;
+        let mut wanted = announced.unwrap_or(UNANNOUNCED);
         while let Some(chunk) = response.chunk().await.map_err(|_| Failure::Unusable)? {
-            if body.len() + chunk.len() > self.max_answer_bytes {
-                return Err(Failure::Unusable);
+            wanted = wanted.max(body.len() + chunk.len());
+            if wanted > room {
+                let head = if body.is_empty() { &chunk[..] } else { &body };
+                self.claim(claim, wanted).await.map_err(|full| unheld(full, head))?;
+                body.reserve_exact(wanted - body.len());
+                room = wanted;
             }
             body.extend_from_slice(&chunk);
+            if body.len() == room {
+                wanted = room.saturating_mul(2).min(self.max_answer_bytes.max(room));
+            }
         }
         String::from_utf8(body).map_err(|_| Failure::Unusable)
     }
+
+    async fn claim(&self, claim: &mut Claim, bytes: usize) -> Result<(), Full> {
+        if bytes > self.max_answer_bytes {
+            return Err(Full::Ever);
+        }
+        claim.grow_to(bytes.saturating_mul(COPIES), Instant::now() + ROOM_PATIENCE).await
+    }
+}
+
+/// An answer that there is no room for. Its first bytes say what it is: Odoo commits before it answers, so that
+/// a call that is answered by anything but a fault has been carried out.
+fn unheld(full: Full, head: &[u8]) -> Failure {
+    let begins = |tag: &[u8]| {
+        head.get(..HEAD.min(head.len())).is_some_and(|head| head.windows(tag.len()).any(|part| part == tag))
+    };
+    let answered = match (begins(b"<params>"), begins(b"<fault>")) {
+        (true, false) => Answered::Value,
+        (false, true) => Answered::Fault,
+        _ => Answered::Unclear,
+    };
+    Failure::Unheld { ever: full == Full::Ever, answered }
 }
 
 /// What each request carries. Odoo reads headers as Latin-1: a name beyond ASCII would arrive as another one,

@@ -4,20 +4,24 @@
 //! is sent once, in a task of its own, and asked about where its answer was lost. `Error` says what a
 //! caller can act on; what Odoo itself said when it failed never leaves this room.
 //!
-//! Road of a call: `batch` (small reads), `client` or `write` -> `breaker`, queue -> `transport` (login,
-//! `encode`, `decode`) -> `http`.
+//! Road of a call: `batch` (small reads), `client` or `write` -> `exchange` (`breaker`, then `admission`, which
+//! goes by `cost`, then room in `memory`) -> `transport` (login, `encode`, `decode`) -> `http`.
 
+mod admission;
 pub mod audit;
 mod batch;
 mod breaker;
 mod client;
+mod cost;
 mod decode;
 mod encode;
 mod error;
+mod exchange;
 mod failure;
 mod fault;
 pub mod gateway;
 mod http;
+pub mod memory;
 pub mod sessions;
 mod transport;
 mod write;

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use tokio::time::{Instant, timeout_at};
 use super::decode::{self, Response, Scalar};
 use super::failure::Failure;
 use super::http::Http;
+use super::memory::{Account, Claim};
 use super::{Error, Options, encode, fault};
-use crate::vocab::Secret;
+use crate::vocab::{Secret, aside_for_text};
 
 /// How long a refused login is taken for final, so that waiting calls do not each repeat it.
 const LOGIN_PAUSE: Duration = Duration::from_secs(1);
@@ -40,21 +42,19 @@ pub(super) struct Transport {
 #[derive(Debug)]
 pub(super) struct Text {
     body: String,
-    part: Part,
-}
-
-#[derive(Debug)]
-enum Part {
-    Inside(Range<usize>),
-    Unescaped(String),
+    part: Range<usize>,
 }
 
 impl Text {
     pub(super) fn as_str(&self) -> &str {
-        match &self.part {
-            Part::Inside(range) => self.body.get(range.clone()).unwrap_or_default(),
-            Part::Unescaped(text) => text,
-        }
+        self.body.get(self.part.clone()).unwrap_or_default()
+    }
+}
+
+impl From<String> for Text {
+    fn from(body: String) -> Self {
+        let part = 0..body.len();
+        Self { body, part }
     }
 }
 
@@ -77,38 +77,44 @@ impl Transport {
         })
     }
 
-    /// Calls a method of the gateway. `fresh` takes a connection of its own.
+    /// Calls a method of the gateway. `fresh` takes a connection of its own. The memory of the answer is claimed
+    /// before it is read, and stays with the account of the claim where there is an answer.
     pub(super) async fn call(
         &self,
         method: &str,
         json: String,
         fresh: bool,
+        mut claim: Claim,
         deadline: Instant,
     ) -> Result<Text, Failure> {
         let uid = self.uid(deadline).await?;
-        match self.execute(uid, method, json.clone(), fresh, deadline).await {
+        let text = match self.execute(uid, method, &json, fresh, &mut claim, deadline).await {
             // The key or the user's id changed: Odoo refused before it looked at the call.
             Err(Failure::LoginDenied) => {
                 let uid = self.log_in(uid, deadline).await.map_err(unsent)?;
-                self.execute(uid, method, json, fresh, deadline).await
+                self.execute(uid, method, &json, fresh, &mut claim, deadline).await?
             }
-            other => other,
-        }
+            other => other?,
+        };
+        claim.keep();
+        Ok(text)
     }
 
     async fn execute(
         &self,
         uid: i64,
         method: &str,
-        json: String,
+        json: &str,
         fresh: bool,
+        claim: &mut Claim,
         deadline: Instant,
     ) -> Result<Text, Failure> {
-        let body = encode::execute(&self.database, uid, self.key.expose(), method, json);
-        let body = self.http.post(self.object.clone(), body, fresh, deadline).await?;
-        let part = match decode::response(&body) {
-            Ok(Response::Value(Scalar::Text(Cow::Owned(text)))) => Part::Unescaped(text),
-            Ok(Response::Value(Scalar::Text(Cow::Borrowed(text)))) => Part::Inside(place(&body, text)),
+        let body = encode::execute(&self.database, uid, self.key.expose(), method, json.to_owned());
+        let body = self.http.post(self.object.clone(), body, fresh, claim, deadline).await?;
+        let part = match aside_for_text(body.len(), || decode::response(&body)) {
+            // The body is needed no longer.
+            Ok(Response::Value(Scalar::Text(Cow::Owned(text)))) => return Ok(Text::from(text)),
+            Ok(Response::Value(Scalar::Text(Cow::Borrowed(text)))) => place(&body, text),
             Ok(Response::Fault { code, text }) => return Err(fault::failure(code, &text)),
             Ok(Response::Value(_)) | Err(decode::Garbled) => return Err(Failure::Unusable),
         };
@@ -151,7 +157,8 @@ impl Transport {
 
     async fn authenticate(&self, deadline: Instant) -> Result<i64, Failure> {
         let body = encode::authenticate(&self.database, &self.login, self.key.expose());
-        let body = self.http.post(self.common.clone(), body, false, deadline).await?;
+        let mut claim = Arc::<Account>::default().claim(0).map_err(|_| Failure::NoRoom)?;
+        let body = self.http.post(self.common.clone(), body, false, &mut claim, deadline).await?;
         match decode::response(&body) {
             Ok(Response::Value(Scalar::Int(uid))) if uid > 0 => Ok(uid),
             Ok(Response::Value(_)) => Err(Failure::LoginDenied),

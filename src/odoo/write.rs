@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
-use super::client::{Client, Deadline, Lane, parse, remaining_ms};
-use super::failure::Failure;
-use super::gateway::{Answer, Call, CallOnWire, CallState, CallStatusRequest, FaultCode};
+use super::client::{Client, Deadline, parse, remaining_ms};
+use super::exchange::Route;
+use super::failure::{Answered, Failure};
+use super::gateway::{Answer, Call, CallOnWire, CallState, CallStatusAnswer, CallStatusRequest, FaultCode};
 use super::{Error, encode};
 
 /// How often Odoo must answer that it knows nothing of a call before it is given up: the request may still
@@ -42,9 +43,10 @@ impl Client {
     async fn carry_out(&self, call: &Call) -> Result<Answer, Error> {
         let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
         let json = || encode::json(&CallOnWire::of(call, remaining_ms(deadline)));
+        let route = Route::call(call);
         let mut retried = false;
         loop {
-            match self.attempt(Lane::Calls, "execute", json, true, deadline).await {
+            match self.attempt(&route, "execute", json, true, deadline).await {
                 Ok(text) => match parse::<Answer>(&text) {
                     // A replayed answer carries the id of the call that it was made for.
                     Ok(answer) if answer.replayed || answer.call_id == call.call_id => return Ok(answer),
@@ -72,13 +74,15 @@ impl Client {
         let end = deadline.odoo + Duration::from_millis(self.options.settle_ms);
         let (mut unknown, mut pause) = (0, FIRST_PAUSE);
         while Instant::now() < end {
-            match self.call_status(&request).await {
+            match self.status_of(&request, call).await {
                 Ok(status) => match (status.state, status.answer) {
                     (CallState::Done, Some(answer)) => return Ok(answer),
                     (CallState::Done, None) => return Err(Error::BadAnswer),
                     (CallState::Running, _) => unknown = 0,
                     (CallState::Unknown, _) => unknown += 1,
                 },
+                // Nothing but the answer of a call that was carried out is long.
+                Err(Error::Unread) => return Err(Error::Unread),
                 // Odoo refuses to tell: the credential died, or the switch went off.
                 Err(Error::Fault(fault)) if fault.code != FaultCode::Internal => return Err(Error::Lost),
                 Err(_) => {}
@@ -90,5 +94,15 @@ impl Client {
             pause = (pause * 2).min(Duration::from_secs(1));
         }
         Err(Error::Lost)
+    }
+    /// What became of `call`; its answer takes room like any other.
+    async fn status_of(&self, request: &CallStatusRequest, call: &Call) -> Result<CallStatusAnswer, Error> {
+        let route = Route::control_for(Arc::clone(&call.account));
+        let deadline = Deadline::within(self.options.control_timeout());
+        match self.repeat(&route, "call_status", || encode::json(request), deadline).await {
+            Ok(text) => parse(&text),
+            Err(Failure::Unheld { answered: Answered::Value, .. }) => Err(Error::Unread),
+            Err(failure) => Err(failure.of_read()),
+        }
     }
 }

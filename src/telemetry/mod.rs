@@ -5,6 +5,7 @@
 //! since clients could fill the log through it: a warning for each unknown tool, an error for each early leave.
 
 pub mod names;
+pub mod panics;
 
 use tracing::Subscriber;
 use tracing_subscriber::fmt::MakeWriter;
@@ -17,8 +18,9 @@ use crate::config::{Format, Log};
 const QUIET: [(&str, &str); 5] =
     [("rmcp", "error"), ("rmcp::service", "off"), ("hyper", "warn"), ("h2", "warn"), ("reqwest", "warn")];
 
-/// Installs the subscriber of this process; a second one (tests) is left out silently.
+/// Installs the subscriber and the panic hook of this process; a second subscriber (tests) is left out silently.
 pub fn init(log: &Log) {
+    panics::watch();
     let _ = tracing::subscriber::set_global_default(subscriber(log, std::io::stderr));
 }
 

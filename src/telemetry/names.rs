@@ -22,6 +22,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("task", "the name of a background task"),
     ("open", "writes that Odoo had not answered when the process ended"),
     ("path", "a file of the data directory"),
+    ("place", "file, line and column of the source where a task panicked"),
     // === Odoo ===
     ("odoo", "its version"),
     ("addon", "the version of the addon in it"),

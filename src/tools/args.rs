@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
+    /// A text that is looked up, or compared with what there is.
+    Name,
     /// At least 1.
     Number,
     /// At least 0.
@@ -49,7 +51,7 @@ impl Arg {
     }
 }
 
-pub(super) const MODEL: Arg = Arg::must("model", Kind::Text, "e.g. sale.order");
+pub(super) const MODEL: Arg = Arg::must("model", Kind::Name, "e.g. sale.order");
 pub(super) const DOMAIN: Arg =
     Arg::may("domain", Kind::Domain, "Odoo domain, e.g. [[\"state\",\"=\",\"sale\"]]");
 pub(super) const FIELDS: Arg = Arg::may("fields", Kind::Names, "Default: the most relevant");
@@ -89,7 +91,7 @@ pub(super) fn schema(args: &[Arg]) -> Map<String, Value> {
 
 fn shape_of(kind: Kind) -> Value {
     match kind {
-        Kind::Text | Kind::Order => json!({"type": "string"}),
+        Kind::Text | Kind::Name | Kind::Order => json!({"type": "string"}),
         Kind::Number => json!({"type": "integer", "minimum": 1}),
         Kind::Offset => json!({"type": "integer", "minimum": 0}),
         Kind::Flag => json!({"type": "boolean"}),
@@ -115,7 +117,7 @@ fn shape_of(kind: Kind) -> Value {
 /// What an argument takes, for sentences.
 pub(super) fn takes(kind: Kind) -> &'static str {
     match kind {
-        Kind::Text => "text",
+        Kind::Text | Kind::Name => "text",
         Kind::Order => "text such as \"date desc, id\"",
         Kind::Number => "a whole number from 1",
         Kind::Offset => "a whole number from 0",

@@ -1,6 +1,7 @@
 //! Many records in one transaction: all of them or none.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -9,7 +10,8 @@ use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool
 use super::write::{changed, deleted};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::{MAX_LIMIT, Mode, Step};
+use crate::odoo::gateway::{Mode, Step};
+use crate::vocab::quoted;
 
 /// As many steps as the contract lets into one call.
 const MAX_STEPS: usize = 100;
@@ -36,7 +38,6 @@ impl Tool for BatchCreate {
     fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
         let values: Vec<Map<String, Value>> =
             arguments.list("records").into_iter().filter_map(object).collect();
-        at_most("records", values.len())?;
         let step = Step::Create { model: arguments.model(), values };
         Ok(Plan::change(Mode::Write, vec![step], arguments))
     }
@@ -67,7 +68,6 @@ impl Tool for BatchUpdate {
 
     fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
         let updates = arguments.list("updates");
-        at_most("updates", updates.len())?;
         let groups = group(updates)?;
         if groups.len() > MAX_STEPS {
             return Err(Refusal::new(format!(
@@ -93,11 +93,14 @@ type Group = (Map<String, Value>, Vec<i64>);
 fn group(updates: Vec<Value>) -> Result<Vec<Group>, Refusal> {
     let mut seen = HashSet::new();
     let mut groups: Vec<Group> = Vec::new();
+    // By their text: comparing all values with all others would take long where they begin alike.
+    let mut known: HashMap<String, usize> = HashMap::new();
     for mut update in updates.into_iter().filter_map(object) {
         let id = record_id("updates", update.get("id").unwrap_or(&Value::Null))?;
         if let Some(other) = update.keys().find(|key| *key != "id" && *key != "values") {
             return Err(Refusal::new(format!(
-                "`updates` holds the key `{other}` for id {id}: put fields inside `values`."
+                "`updates` holds the key {} for id {id}: put fields inside `values`.",
+                quoted(other)
             )));
         }
         let values = update.shift_remove("values").and_then(object).unwrap_or_default();
@@ -107,12 +110,21 @@ fn group(updates: Vec<Value>) -> Result<Vec<Group>, Refusal> {
         if !seen.insert(id) {
             return Err(Refusal::new(format!("`updates` names id {id} twice: join its values.")));
         }
-        match groups.iter_mut().find(|(known, _)| *known == values) {
-            Some((_, ids)) => ids.push(id),
-            None => groups.push((values, vec![id])),
+        match known.entry(sorted_text(&values)) {
+            Entry::Occupied(at) => groups.get_mut(*at.get()).into_iter().for_each(|(_, ids)| ids.push(id)),
+            Entry::Vacant(at) => {
+                at.insert(groups.len());
+                groups.push((values, vec![id]));
+            }
         }
     }
     Ok(groups)
+}
+
+/// The same for values that differ in the order of their fields only.
+fn sorted_text(values: &Map<String, Value>) -> String {
+    let sorted: BTreeMap<&String, &Value> = values.iter().collect();
+    serde_json::to_string(&sorted).unwrap_or_default()
 }
 
 // === batch_delete ===
@@ -149,13 +161,4 @@ fn object(value: Value) -> Option<Map<String, Value>> {
         Value::Object(members) => Some(members),
         _ => None,
     }
-}
-
-fn at_most(name: &str, given: usize) -> Result<(), Refusal> {
-    if given <= MAX_LIMIT as usize {
-        return Ok(());
-    }
-    Err(Refusal::new(format!(
-        "`{name}` takes at most {MAX_LIMIT} records a call, not {given}: send them in parts."
-    )))
 }

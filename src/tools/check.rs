@@ -5,8 +5,9 @@ use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
 use super::args::{Arg, CONTEXT_KEYS, Kind, takes};
-use super::domain::shown;
+use super::bounds::MAX_NAME_CHARS;
 use super::nearest::{either, nearest};
+use crate::vocab::{quoted, quoted_json, visible};
 
 /// The schema of one tool, compiled once, with what sentences about it need.
 pub(super) struct Check {
@@ -58,7 +59,7 @@ impl Check {
     }
 
     fn wrong(&self, path: &str, instance: &Value) -> String {
-        let (at, takes, got) = (readable(path), self.takes_at(path), shown(instance));
+        let (at, takes, got) = (readable(path), self.takes_at(path), quoted_json(instance));
         match at.split_once('[') {
             Some((list, _)) => format!("`{list}` takes {takes}, but `{at}` is {got}."),
             None => format!("`{at}` takes {takes}, not {got}."),
@@ -67,7 +68,8 @@ impl Check {
 
     /// What a missing argument should hold; of text only its description says anything.
     fn wants(&self, name: &str) -> String {
-        let text = self.args.iter().find(|arg| arg.name == name && arg.kind == Kind::Text);
+        let text =
+            self.args.iter().find(|arg| arg.name == name && matches!(arg.kind, Kind::Text | Kind::Name));
         text.map_or_else(|| self.takes(name).to_owned(), |arg| format!("text, {}", arg.about))
     }
 
@@ -80,8 +82,10 @@ impl Check {
         let meant =
             if guess.is_empty() { String::new() } else { format!(" did you mean {}?", either(&guess)) };
         match all.as_slice() {
-            [] => format!("{} takes no arguments, so not `{name}`.", self.tool),
-            _ => format!("{} has no argument `{name}`;{meant} It takes {}.", self.tool, all.join(", ")),
+            [] => format!("{} takes no arguments, so not {}.", self.tool, quoted(name)),
+            _ => {
+                format!("{} has no argument {};{meant} It takes {}.", self.tool, quoted(name), all.join(", "))
+            }
         }
         .replace("; It", "; it")
     }
@@ -97,6 +101,7 @@ impl Check {
 }
 
 /// `/updates/0/id` as `updates[0].id`.
+/// The places inside of values are the caller's words.
 fn readable(path: &str) -> String {
     let mut text = String::new();
     for part in path.split('/').skip(1) {
@@ -107,7 +112,7 @@ fn readable(path: &str) -> String {
             text.push_str(part);
         }
     }
-    text
+    visible(&text, MAX_NAME_CHARS)
 }
 
 #[cfg(test)]
@@ -130,12 +135,12 @@ mod tests {
             (json!({}), "search_read needs `model`: text, e.g. sale.order."),
             (
                 json!({"modle": "x"}),
-                "search_read has no argument `modle`; did you mean `model`? \
+                "search_read has no argument \"modle\"; did you mean `model`? \
                  It takes model, domain, fields, limit, context, updates.",
             ),
             (
                 json!({"model": "x", "zzz": 1}),
-                "search_read has no argument `zzz`; it takes model, domain, fields, limit, context, updates.",
+                "search_read has no argument \"zzz\"; it takes model, domain, fields, limit, context, updates.",
             ),
             (json!({"model": "x", "limit": "many"}), "`limit` takes a whole number from 1, not \"many\"."),
             (json!({"model": "x", "limit": 0}), "`limit` takes a whole number from 1, not 0."),

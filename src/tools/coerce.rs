@@ -5,7 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::args::{Arg, CONTEXT_KEYS, Kind};
-use super::{domain, literal};
+use super::{bounds, domain, literal};
+use crate::vocab::{quoted, quoted_json};
 
 /// Names that other servers and Odoo's own methods use for the same thing.
 const SYNONYMS: [(&str, &str); 21] = [
@@ -34,6 +35,7 @@ const SYNONYMS: [(&str, &str); 21] = [
 
 /// Brings arguments into the form of the schema where their meaning is certain. An error is a whole sentence.
 pub(super) fn coerce(args: &[Arg], mut given: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    bounds::of_all(&given)?;
     rename(args, &mut given);
     let mut read = Map::with_capacity(given.len());
     for (name, value) in given {
@@ -41,7 +43,8 @@ pub(super) fn coerce(args: &[Arg], mut given: Map<String, Value>) -> Result<Map<
             read.insert(name, value);
             continue;
         };
-        let value = read_as(arg.kind, value).map_err(|why| format!("`{name}` {why}."))?;
+        let value = read_as(arg.kind, value).and_then(|value| bounds::of_one(arg, &value).map(|()| value));
+        let value = value.map_err(|why| format!("`{name}` {why}."))?;
         // An optional argument that says nothing is one that is not there.
         if !is_nothing(arg, &value) {
             read.insert(name, value);
@@ -74,7 +77,7 @@ fn is_nothing(arg: &Arg, value: &Value) -> bool {
 
 fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
     Ok(match kind {
-        Kind::Text => text(value),
+        Kind::Text | Kind::Name => text(value),
         Kind::Order => order(value),
         Kind::Number | Kind::Offset => integer(value),
         Kind::Flag => flag(value),
@@ -85,7 +88,7 @@ fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
         Kind::Domain => domain::tidy(from_text(value)?)?,
         Kind::Object => from_text(value)?,
         Kind::Objects => list_of_objects(from_text(value)?),
-        Kind::Updates => updates(list_of_objects(from_text(value)?)),
+        Kind::Updates => updates(list_of_objects(from_text(value)?))?,
         Kind::List => from_text(value)?,
         Kind::Context => context(from_text(value)?)?,
     })
@@ -246,24 +249,35 @@ fn list_of_objects(value: Value) -> Value {
 }
 
 /// `{"ids": [1, 2], "values"}` is two updates.
-fn updates(value: Value) -> Value {
-    let Value::Array(items) = value else { return value };
-    let spread = |mut item: Value| -> Vec<Value> {
-        let Some(update) = item.as_object_mut() else { return vec![item] };
+fn updates(value: Value) -> Result<Value, String> {
+    let Value::Array(items) = value else { return Ok(value) };
+    bounds::records(items.len())?;
+    let mut all = Vec::with_capacity(items.len());
+    for item in items {
+        spread(item, &mut all)?;
+        bounds::records(all.len())?;
+    }
+    Ok(Value::Array(all))
+}
+
+/// The updates that one stands for. Its values are repeated, so how often is bounded first.
+fn spread(mut item: Value, all: &mut Vec<Value>) -> Result<(), String> {
+    if let Some(update) = item.as_object_mut() {
         let given = update.shift_remove("ids").or_else(|| update.shift_remove("id"));
-        match given.map(ids) {
-            Some(Value::Array(given)) if !given.is_empty() => given
-                .into_iter()
-                .map(|id| {
-                    let mut one = update.clone();
-                    one.insert("id".into(), id);
-                    Value::Object(one)
-                })
-                .collect(),
-            _ => vec![item],
+        if let Some(Value::Array(given)) = given.map(ids)
+            && !given.is_empty()
+        {
+            bounds::spread(update, given.len())?;
+            all.extend(given.into_iter().map(|id| {
+                let mut one = update.clone();
+                one.insert("id".into(), id);
+                Value::Object(one)
+            }));
+            return Ok(());
         }
-    };
-    Value::Array(items.into_iter().flat_map(spread).collect())
+    }
+    all.push(item);
+    Ok(())
 }
 
 /// The keys of a context have types of their own, checked here since the schema leaves them open.
@@ -287,10 +301,16 @@ fn context(value: Value) -> Result<Value, String> {
                 let fits = value.is_string();
                 (value, fits, "text")
             }
-            _ => return Err(format!("takes no key `{key}`; its keys are {}", CONTEXT_KEYS.join(", "))),
+            _ => {
+                return Err(format!(
+                    "takes no key {}; its keys are {}",
+                    quoted(&key),
+                    CONTEXT_KEYS.join(", ")
+                ));
+            }
         };
         if !fits {
-            return Err(format!("takes {takes} for `{key}`, not {}", domain::shown(&value)));
+            return Err(format!("takes {takes} for `{key}`, not {}", quoted_json(&value)));
         }
         read.insert(key, value);
     }
@@ -400,7 +420,7 @@ mod tests {
             json!({"active_test": false, "allowed_company_ids": [1, 2], "lang": "fr_FR"})
         );
         for (wrong, told) in [
-            (json!({"tracking_disable": true}), "takes no key `tracking_disable`; its keys are lang, tz"),
+            (json!({"tracking_disable": true}), "takes no key \"tracking_disable\"; its keys are lang, tz"),
             (json!({"active_test": 3}), "takes true or false for `active_test`, not 3"),
             (json!({"allowed_company_ids": "x"}), "takes a list of company ids for `allowed_company_ids`"),
             (json!({"lang": 1}), "takes text for `lang`, not 1"),
@@ -415,6 +435,6 @@ mod tests {
         let args = [Arg::may("domain", Kind::Domain, "")];
         let given = json!({"domain": "[('user_id','=',uid)]"});
         let fault = coerce(&args, given.as_object().cloned().unwrap()).unwrap_err();
-        assert!(fault.starts_with("`domain` holds the name `uid`"), "{fault}");
+        assert!(fault.starts_with("`domain` holds the name \"uid\""), "{fault}");
     }
 }

@@ -1,21 +1,30 @@
 //! What a model is made of: ranked, cut and counted, since whole schemas flood a conversation.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
 
 use super::answer::Body;
 use super::args::{Arg, Kind, MODEL, OFFSET};
+use super::bounds::MAX_NAME_CHARS;
 use super::models::LANG;
 use super::nearest::{either, nearest};
 use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::FieldDocument;
+use crate::vocab::visible;
 
 const DEFAULT_LIMIT: u32 = 60;
 /// Selections such as time zones have hundreds of values.
 const MAX_SELECTION: usize = 20;
-/// Help beyond this is for people; who asks for a field by name gets all of it.
+/// Help beyond this is for people; who asks for a field by name gets more of it.
 const MAX_HELP: usize = 160;
+const MAX_HELP_IN_FULL: usize = 1000;
+/// Labels have no bound in Odoo.
+const MAX_LABEL: usize = 200;
+/// Of so many unknown names what they may have meant is looked for.
+const MAX_GUESSES: usize = 10;
 
 pub(super) struct DescribeModel;
 
@@ -27,7 +36,7 @@ static SPEC: Spec = Spec {
     args: &[
         MODEL,
         Arg::may("fields", Kind::Names, "Only these, in full"),
-        Arg::may("pattern", Kind::Text, "Words in name, label or type"),
+        Arg::may("pattern", Kind::Name, "Words in name, label or type"),
         Arg::may("limit", Kind::Number, "Default 60"),
         OFFSET,
         LANG,
@@ -82,15 +91,22 @@ fn wanted<'a>(
 ) -> Vec<&'a FieldDocument> {
     let pattern = pattern.to_lowercase();
     // People write wildcards; a part of the text is meant either way.
-    let words: Vec<&str> = pattern.split(|c: char| c.is_whitespace() || matches!(c, '*' | '%')).collect();
+    let mut words: Vec<&str> = pattern.split(|c: char| c.is_whitespace() || matches!(c, '*' | '%')).collect();
+    words.sort_unstable();
+    words.dedup();
     let holds = |field: &FieldDocument| {
         let text = format!("{} {} {}", field.name, field.label, field.kind).to_lowercase();
         words.iter().all(|word| text.contains(word))
     };
     match named {
         Some(named) => {
-            let by_name = |name: &String| fields.iter().find(|field| field.name == *name);
-            named.iter().filter_map(by_name).filter(|field| holds(field)).collect()
+            let known: HashMap<&str, &FieldDocument> =
+                fields.iter().map(|field| (field.name.as_str(), field)).collect();
+            named
+                .iter()
+                .filter_map(|name| known.get(name.as_str()).copied())
+                .filter(|field| holds(field))
+                .collect()
         }
         None => fields.iter().filter(|field| holds(field)).collect(),
     }
@@ -108,13 +124,14 @@ fn no_field(fields: &[FieldDocument], pattern: &str) -> String {
 
 /// Names that were asked for in vain, each with what it may have meant.
 fn unknown(fields: &[FieldDocument], named: Option<&[String]>) -> Map<String, Value> {
-    let known = |name: &str| fields.iter().any(|field| field.name == name);
-    let strange = named.into_iter().flatten().filter(|name| !known(name));
-    let meant = |name: &String| {
-        let guess = nearest(name, fields.iter().map(|field| (field.name.as_str(), field.label.as_str())));
-        (name.clone(), json!(guess))
+    let known: HashSet<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let strange = named.into_iter().flatten().filter(|name| !known.contains(name.as_str()));
+    let meant = |(index, name): (usize, &String)| {
+        let fields = fields.iter().map(|field| (field.name.as_str(), field.label.as_str()));
+        let guess = if index < MAX_GUESSES { nearest(name, fields) } else { Vec::new() };
+        (visible(name, MAX_NAME_CHARS), json!(guess))
     };
-    strange.map(meant).collect()
+    strange.enumerate().map(meant).collect()
 }
 
 fn line(field: &FieldDocument, in_full: bool) -> Value {
@@ -122,21 +139,16 @@ fn line(field: &FieldDocument, in_full: bool) -> Value {
         Ok(Value::Object(line)) => line,
         _ => return json!({"name": field.name}),
     };
-    if in_full {
-        return Value::Object(line);
+    // What administrators wrote as help or label is data, not advice to the model that reads it.
+    line.insert("label".into(), json!(visible(&field.label, MAX_LABEL)));
+    if let Some(help) = &field.help {
+        let most = if in_full { MAX_HELP_IN_FULL } else { MAX_HELP };
+        line.insert("help".into(), json!(visible(help, most)));
     }
-    if field.selection.len() > MAX_SELECTION {
+    if !in_full && field.selection.len() > MAX_SELECTION {
         let few: Vec<_> = field.selection.iter().take(MAX_SELECTION).collect();
         line.insert("selection".into(), json!(few));
         line.insert("selection_omitted".into(), json!(field.selection.len() - MAX_SELECTION));
-    }
-    if let Some(help) = &field.help {
-        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        let cut = match help.char_indices().nth(MAX_HELP) {
-            Some((end, _)) => format!("{}…", help.get(..end).unwrap_or_default()),
-            None => help,
-        };
-        line.insert("help".into(), json!(cut));
     }
     Value::Object(line)
 }

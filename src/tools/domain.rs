@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::vocab::quoted_json;
+
 const PREFIX: [&str; 3] = ["&", "|", "!"];
 
 /// The operators that Odoo 19 knows, for refusals that teach.
@@ -16,7 +18,7 @@ pub(super) fn tidy(domain: Value) -> Result<Value, String> {
     let mut items = match domain {
         Value::Null => return Ok(json!([])),
         Value::Array(items) => items,
-        other => return Err(format!("takes a list of conditions, not {}; {NOTATION}", shown(&other))),
+        other => return Err(format!("takes a list of conditions, not {}; {NOTATION}", quoted_json(&other))),
     };
     if is_condition(&items) {
         items = vec![Value::Array(items)];
@@ -38,9 +40,9 @@ fn tidy_item(item: &mut Value) -> Result<(), String> {
                 Ok(())
             }
             [Value::String(_) | Value::Number(_), Value::String(_), _] => Ok(()),
-            _ => Err(format!("holds {}, which is no condition; {NOTATION}", shown(item))),
+            _ => Err(format!("holds {}, which is no condition; {NOTATION}", quoted_json(item))),
         },
-        other => Err(format!("holds {}, which is no condition; {NOTATION}", shown(other))),
+        other => Err(format!("holds {}, which is no condition; {NOTATION}", quoted_json(other))),
     }
 }
 
@@ -99,15 +101,6 @@ pub(super) fn and(first: &Value, second: Value) -> Value {
     match second {
         Value::Array(more) => Value::Array(items.chain(more).collect()),
         _ => first.clone(),
-    }
-}
-
-/// A value in a sentence, cut where it is long.
-pub(super) fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
     }
 }
 

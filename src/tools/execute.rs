@@ -1,4 +1,4 @@
-//! Any public method of a model, for what has no tool of its own.
+//! Methods of a model, as far as the connection's level goes, for what has no tool of its own.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,6 +9,7 @@ use super::plan::{Arguments, Got, Plan, RUNS, Refusal, Site, Spec, Tool};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
+use crate::vocab::quoted;
 
 pub(super) struct ExecuteMethod;
 
@@ -19,7 +20,7 @@ static SPEC: Spec = Spec {
                   May send mail or reach outside.",
     args: &[
         MODEL,
-        Arg::must("method", Kind::Text, "no leading underscore"),
+        Arg::must("method", Kind::Name, "no leading underscore"),
         Arg::may("ids", Kind::Ids, "Records to call it on; none for a method of the model"),
         Arg::may("args", Kind::List, "Positional, after the records"),
         Arg::may("kwargs", Kind::Object, "By name"),
@@ -36,15 +37,25 @@ impl Tool for ExecuteMethod {
         &SPEC
     }
 
+    fn description_for_buttons(&self) -> &'static str {
+        "Presses a button of Odoo's forms and lists, e.g. action_confirm on a sale.order: one that the user sees on \
+         these records now, without args and kwargs. A refusal names the buttons that there are. Also action_archive, \
+         action_unarchive, copy, message_post (body: a note), activity_schedule. May send mail or reach outside."
+    }
+
     fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
         let method = arguments.owned("method").unwrap_or_default();
         if method.starts_with('_') {
             return Err(Refusal::new(format!(
-                "`{method}` is private; Odoo lets only methods without a leading underscore be called."
+                "{} is private; Odoo lets only methods without a leading underscore be called.",
+                quoted(&method)
             )));
         }
         if !method.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(Refusal::new(format!("`method` takes the bare name of a method, not `{method}`.")));
+            return Err(Refusal::new(format!(
+                "`method` takes the bare name of a method, not {}.",
+                quoted(&method)
+            )));
         }
         let kwargs = arguments.object("kwargs");
         if kwargs.contains_key("context") {
@@ -54,8 +65,9 @@ impl Tool for ExecuteMethod {
         // Odoo would run it on nothing and answer as if it were done.
         if ids.is_empty() && arguments.0.contains_key("ids") {
             return Err(Refusal::new(format!(
-                "`ids` is empty, so `{method}` would do nothing: name the records (search_records finds them), or \
-                 leave `ids` out where the method belongs to the model and not to records."
+                "`ids` is empty, so {} would do nothing: name the records (search_records finds them), or leave \
+                 `ids` out where the method belongs to the model and not to records.",
+                quoted(&method)
             )));
         }
         let step = Step::Call { model: arguments.model(), method, ids, args: arguments.list("args"), kwargs };
@@ -101,7 +113,7 @@ fn action_hint(result: &RawValue) -> Option<String> {
         return None;
     }
     let action: Action = serde_json::from_str(result.get()).ok()?;
-    let model = action.res_model.as_deref().unwrap_or("another model");
+    let model = action.res_model.as_deref().map_or_else(|| "another model".to_owned(), quoted);
     match action.kind.as_str() {
         "ir.actions.act_window" if action.target.as_deref() == Some("new") => {
             Some(match action.res_id.as_i64() {

@@ -3,17 +3,22 @@
 //! Sentences are made of what the caller sent and of what the mirror shows to this caller; a suggestion can
 //! thus never name a model or field that the caller may not see. Never a traceback.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::args::CONTEXT_KEYS;
-use super::domain::{OPERATORS, shown};
+use super::bounds::MAX_NAME_CHARS;
+use super::domain::OPERATORS;
 use super::nearest::{either, nearest};
 use super::{group, selection};
+use crate::audit;
 use crate::odoo::Error;
 use crate::odoo::gateway::{Fault, FaultCode, FieldDocument, ModelDocument, Step};
+use crate::vocab::{quoted, quoted_json, visible};
 
 const COMMANDS: &str = "x2many fields take a list of ids or commands: [0,0,{values}] create, [1,id,{values}] update, \
                         [2,id] delete, [3,id] unlink, [4,id] link, [5] unlink all, [6,0,[ids]] replace by these";
+/// A sentence of Odoo is longer than a value, and all of it may matter.
+const MAX_SAID_CHARS: usize = 1000;
 const TEMPORARY: &str = "This is temporary: try again in a minute.";
 
 /// What was being done when it went wrong.
@@ -59,6 +64,20 @@ pub(super) fn explain(error: &Error, doing: Doing<'_>, seen: Seen<'_>) -> String
         Error::Fault(fault) => explain_fault(fault, doing, seen),
         Error::Unreachable => format!("Odoo cannot be reached, so nothing was done. {TEMPORARY}"),
         Error::Busy => format!("Odoo is too busy, so nothing was done. {TEMPORARY}"),
+        Error::Full => format!(
+            "Too many long answers are on their way and have not been fetched yet, so nothing was done; fetch them, ask \
+             for fewer rows or fields, or make fewer calls at once. {TEMPORARY}"
+        ),
+        Error::TooLong => {
+            "The answer is longer than this server passes on, and nothing was changed; ask for fewer rows \
+                           or fields."
+                .to_owned()
+        }
+        Error::Unread => {
+            "Odoo has carried this out, but its answer was too long to be passed on. Do not repeat the call; \
+                          read the records to see what it did."
+                .to_owned()
+        }
         Error::Setup | Error::ServiceLogin | Error::NotOdoo(_) => {
             "This server is not set up rightly to reach Odoo; an administrator has to put that \
                                 right, repeating the call does not help."
@@ -98,9 +117,11 @@ fn explain_fault(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>) -> String {
         FaultCode::ModelDenied => model_denied(seen, &said),
         FaultCode::NotFound => not_found(text(fault, "model"), &ids(fault)),
         FaultCode::ReadOnly => "This connection may only read; an administrator of Odoo can change that.".to_owned(),
+        // What the level of the connection forbids, the addon explains in full.
+        FaultCode::ToolDenied | FaultCode::MethodDenied if fault.data.get("level").is_some() => said,
         FaultCode::ToolDenied => format!(
             "The administrator has not allowed the tool {} for this connection.",
-            text(fault, "tool")
+            quoted(text(fault, "tool"))
         ),
         FaultCode::MethodDenied => {
             format!("{said} Only public methods that the mode of the call allows can be called.")
@@ -175,7 +196,7 @@ fn unknown_model(fault: &Fault, seen: Seen<'_>) -> String {
     let model = text(fault, "model");
     let guess = nearest(model, seen.models.iter().map(|known| (known.model.as_str(), known.label.as_str())));
     let then = if guess.is_empty() { String::new() } else { format!(" Did you mean {}?", either(&guess)) };
-    format!("There is no model `{model}` that you may use.{then} list_models finds them.")
+    format!("There is no model {} that you may use.{then} list_models finds them.", quoted(model))
 }
 
 fn unknown_field(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
@@ -224,8 +245,8 @@ fn takes(field: &FieldDocument, given: Option<&str>) -> Option<String> {
 }
 
 fn invalid_domain(fault: &Fault, said: &str) -> String {
-    let at = fault.data.get("at").filter(|at| !at.is_null()).map(|at| format!(" It is at {}.", shown(at)));
-    let at = at.unwrap_or_default();
+    let at = fault.data.get("at").filter(|at| !at.is_null());
+    let at = at.map(|at| format!(" It is at {}.", place(at))).unwrap_or_default();
     match fault.data.get("operator").and_then(Value::as_str) {
         Some(operator) if OPERATORS.split(", ").any(|known| known == operator) => format!("{said}{at}"),
         Some(_) => format!("{said}{at} Operators are {OPERATORS}."),
@@ -236,10 +257,20 @@ fn invalid_domain(fault: &Fault, said: &str) -> String {
     }
 }
 
+/// A part of a domain. What is compared with a secret may be one.
+fn place(at: &Value) -> String {
+    match at.as_array().map(Vec::as_slice) {
+        Some([Value::String(name), operator, _]) if audit::names_a_secret(name) => {
+            quoted_json(&json!([name, operator, "***"]))
+        }
+        _ => quoted_json(at),
+    }
+}
+
 /// Odoo's own words: they tell of fields, of rules and of companies to switch to.
 fn access_denied(fault: &Fault, said: &str) -> String {
     let said = match (said, text(fault, "model")) {
-        ("", model) => format!("Odoo does not let this user use {model} so."),
+        ("", model) => format!("Odoo does not let this user use {} so.", quoted(model)),
         (said, _) => said.to_owned(),
     };
     format!(
@@ -264,7 +295,8 @@ pub(super) fn not_found(model: &str, ids: &[i64]) -> String {
     let more = if ids.len() > 20 { format!(" and {} more", ids.len() - 20) } else { String::new() };
     let (noun, verb) = if ids.len() == 1 { ("id", "exists") } else { ("ids", "exist") };
     format!(
-        "No record of {model} with the {noun} {}{more} {verb} or may be seen by this user; search_records finds ids.",
+        "No record of {} with the {noun} {}{more} {verb} or may be seen by this user; search_records finds ids.",
+        visible(model, MAX_NAME_CHARS),
         few.join(", ")
     )
 }
@@ -290,12 +322,8 @@ fn ids(fault: &Fault) -> Vec<i64> {
 
 /// A message of Odoo as one line of bounded length, cut where a traceback would begin.
 fn plain(message: &str) -> String {
-    let told = message.split("Traceback (most recent call last)").next().unwrap_or_default();
-    let line = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(1000) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
+    let said = message.split("Traceback (most recent call last)").next().unwrap_or_default();
+    visible(said, MAX_SAID_CHARS)
 }
 
 #[cfg(test)]

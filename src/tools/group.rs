@@ -8,6 +8,7 @@ use super::read::{may_ask_wrongly, wrong_value};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{FieldDocument, Step};
+use crate::vocab::quoted;
 
 /// Groups are short and seldom many; Odoo's own lists show 80.
 const DEFAULT_LIMIT: u32 = 80;
@@ -110,7 +111,8 @@ fn known_function(aggregate: &str) -> Result<(), Refusal> {
     match aggregate.split_once(':') {
         Some((_, function)) => known("function", aggregate, function, &FUNCTIONS),
         None => Err(Refusal::new(format!(
-            "Write the aggregate `{aggregate}` as field:function, e.g. {aggregate}:sum; functions are {}.",
+            "Write the aggregate {} as field:function, e.g. amount_total:sum; functions are {}.",
+            quoted(aggregate),
             FUNCTIONS.join(", ")
         ))),
     }
@@ -148,6 +150,7 @@ fn known(what: &str, whole: &str, part: &str, all: &[&str]) -> Result<(), Refusa
     }
     let guess = nearest(part, all.iter().map(|name| (*name, "")));
     let meant = if guess.is_empty() { String::new() } else { format!(" did you mean {}?", either(&guess)) };
-    let text = format!("`{whole}` names no {what} that Odoo has;{meant} They are {}.", all.join(", "));
+    let text =
+        format!("{} names no {what} that Odoo has;{meant} They are {}.", quoted(whole), all.join(", "));
     Err(Refusal::new(text.replace("; They", "; they")))
 }

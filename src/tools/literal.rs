@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Number, Value};
 
+use crate::vocab::quoted;
+
 /// A stringified batch of a thousand records fits well.
 const MAX_BYTES: usize = 1 << 20;
 /// Odoo's own domains stay far below.
@@ -19,7 +21,10 @@ pub(super) enum NotLiteral {
     TooLong,
     #[error("is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    #[error("holds the name `{name}` at character {at}: only values are understood, no variables or calls")]
+    #[error(
+        "holds the name {} at character {at}: only values are understood, no variables or calls",
+        quoted(name)
+    )]
     Name { name: String, at: usize },
     #[error("is no JSON or Python literal at character {at}: {why}")]
     Syntax { why: &'static str, at: usize },

@@ -3,7 +3,7 @@
 //! A tool compiles arguments to a call and shapes the answer for a model; `Toolbox` joins the two:
 //!
 //! ```text
-//! arguments -> coerce (near misses) -> check (schema) -> Tool::compile -> Plan
+//! arguments -> coerce (near misses, bounds) -> check (schema) -> Tool::compile -> Plan
 //! Plan -> odoo (read, write) or mirror -> Got -> Tool::shape -> Reply
 //! error -> faults (one table, with the nearest names of the mirror) -> Reply
 //! ```
@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 mod answer;
 mod args;
 mod batch;
+mod bounds;
 mod check;
 mod coerce;
 mod describe;
@@ -108,7 +109,7 @@ pub enum NotCalled {
 
 /// The name is not a tool that this principal may see. Hidden and unknown tools look the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Unknown tool: {0}")]
+#[error("Unknown tool: {}", crate::vocab::quoted(.0))]
 pub struct UnknownTool(pub String);
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::odoo::gateway::ModelDocument;
 const DEFAULT_LIMIT: u32 = 100;
 const VERBS: [&str; 4] = ["read", "create", "write", "unlink"];
 
-pub(super) const LANG: Arg = Arg::may("lang", Kind::Text, "For labels, e.g. fr_FR");
+pub(super) const LANG: Arg = Arg::may("lang", Kind::Name, "For labels, e.g. fr_FR");
 
 pub(super) struct ListModels;
 
@@ -22,7 +22,7 @@ static SPEC: Spec = Spec {
     title: "List models",
     description: "The models (tables) you may use: technical name, label, access. Start here.",
     args: &[
-        Arg::may("query", Kind::Text, "Words in name or label"),
+        Arg::may("query", Kind::Name, "Words in name or label"),
         Arg::may("limit", Kind::Number, "Default 100, at most 1000"),
         OFFSET,
         LANG,
@@ -65,7 +65,9 @@ impl Tool for ListModels {
 /// Models that hold all words, those with the words at the start of their name or label first.
 fn matching<'a>(models: &'a [ModelDocument], query: &str) -> Vec<&'a ModelDocument> {
     let query = query.to_lowercase();
-    let words: Vec<&str> = query.split_whitespace().collect();
+    let mut words: Vec<&str> = query.split_whitespace().collect();
+    words.sort_unstable();
+    words.dedup();
     let mut found: Vec<(u8, &ModelDocument)> = models
         .iter()
         .filter_map(|model| {

@@ -1,4 +1,9 @@
 //! What a misspelt name may have meant.
+//!
+//! The distance of two texts costs the product of their lengths, so it is computed only where a lower bound of
+//! it, made of lengths and letters, leaves a chance; and of no name that is longer than names are.
+
+use super::bounds::MAX_NAME_CHARS;
 
 /// At most this many suggestions: more is noise.
 const MOST: usize = 3;
@@ -25,9 +30,13 @@ pub(super) fn surely_nearest<'a>(
 }
 
 fn like<'a>(wanted: &str, candidates: impl Iterator<Item = (&'a str, &'a str)>, enough: f64) -> Vec<&'a str> {
-    let wanted = fold(wanted);
+    if is_too_long(wanted) {
+        return Vec::new();
+    }
+    let wanted = Word::of(wanted);
     let mut scored: Vec<(f64, &str)> = candidates
-        .map(|(name, label)| (likeness(&wanted, &fold(name), &fold(label)), name))
+        .filter(|(name, label)| !is_too_long(name) && !is_too_long(label))
+        .map(|(name, label)| (likeness(&wanted, &Word::of(name), &Word::of(label), enough), name))
         .filter(|(score, _)| *score >= enough)
         .collect();
     // Stable, so that equally good candidates stay in their order of relevance.
@@ -42,17 +51,78 @@ fn like<'a>(wanted: &str, candidates: impl Iterator<Item = (&'a str, &'a str)>, 
         .collect()
 }
 
-fn likeness(wanted: &str, name: &str, label: &str) -> f64 {
-    if wanted == name {
+fn is_too_long(text: &str) -> bool {
+    text.len() > MAX_NAME_CHARS && text.chars().nth(MAX_NAME_CHARS).is_some()
+}
+
+/// A folded text, and how often each kind of letter is in it.
+struct Word {
+    text: String,
+    length: usize,
+    letters: [u8; LETTERS],
+}
+
+/// Letters beyond these share a place: the bound gets looser, never wrong.
+const LETTERS: usize = 32;
+
+impl Word {
+    fn of(text: &str) -> Self {
+        let (text, mut letters, mut length) = (fold(text), [0_u8; LETTERS], 0);
+        for c in text.chars() {
+            length += 1;
+            if let Some(count) = letters.get_mut(c as usize % LETTERS) {
+                *count = count.saturating_add(1);
+            }
+        }
+        Self { text, length, letters }
+    }
+
+    /// How alike two texts can be at most: each edit mends one letter that the other lacks.
+    fn at_most_like(&self, other: &Self) -> f64 {
+        let (mut extra, mut lacking) = (0_usize, 0_usize);
+        for (own, theirs) in self.letters.iter().zip(&other.letters) {
+            extra += usize::from(own.saturating_sub(*theirs));
+            lacking += usize::from(theirs.saturating_sub(*own));
+        }
+        let longer = self.length.max(other.length).max(1);
+        1.0 - extra.max(lacking) as f64 / longer as f64
+    }
+
+    fn likeness(&self, other: &Self, enough: f64) -> f64 {
+        if self.at_most_like(other) < enough {
+            return 0.0;
+        }
+        count_comparison();
+        strsim::normalized_damerau_levenshtein(&self.text, &other.text)
+    }
+}
+
+fn likeness(wanted: &Word, name: &Word, label: &Word, enough: f64) -> f64 {
+    if wanted.text == name.text {
         return 1.0;
     }
-    if wanted == label {
+    if wanted.text == label.text {
         return 0.97;
     }
-    let spelt = strsim::normalized_damerau_levenshtein(wanted, name);
-    let said = 0.95 * strsim::normalized_damerau_levenshtein(wanted, label);
-    spelt.max(said).max(shared_words(wanted, name)).max(0.95 * shared_words(wanted, label))
+    let spelt = wanted.likeness(name, enough);
+    let said = 0.95 * wanted.likeness(label, enough);
+    let shared = |other: &Word| shared_words(&wanted.text, &other.text);
+    spelt.max(said).max(shared(name)).max(0.95 * shared(label))
 }
+
+#[cfg(test)]
+thread_local! {
+    /// How often a distance was computed.
+    static COMPARISONS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+fn count_comparison() {
+    COMPARISONS.with(|count| count.set(count.get() + 1));
+}
+
+#[cfg(not(test))]
+fn count_comparison() {}
 
 /// All words of one in the other: `country` for `country_id`, `email_address` for `email`.
 fn shared_words(one: &str, other: &str) -> f64 {
@@ -145,6 +215,39 @@ mod tests {
         assert!(!nearest("customer", models.into_iter()).is_empty());
         assert!(surely_nearest("customer", models.into_iter()).is_empty());
         assert_eq!(surely_nearest("contcat", models.into_iter()), ["res.partner"]);
+    }
+
+    /// As many as the largest models have.
+    fn many_fields() -> Vec<(String, String)> {
+        (0..800).map(|n| (format!("x_{}_field_{n}", n % 7), format!("Some Label {n}"))).collect()
+    }
+
+    fn comparisons(wanted: &str) -> usize {
+        COMPARISONS.with(|count| count.set(0));
+        let fields = many_fields();
+        nearest(wanted, fields.iter().map(|(name, label)| (name.as_str(), label.as_str())));
+        COMPARISONS.with(std::cell::Cell::get)
+    }
+
+    #[test]
+    fn a_name_of_any_length_costs_few_comparisons() {
+        assert_eq!(comparisons(&"x".repeat(1_000_000)), 0);
+        assert_eq!(comparisons(&"é".repeat(MAX_NAME_CHARS + 1)), 0);
+        assert_eq!(comparisons(&"field_name_".repeat(18)), 0);
+        assert_eq!(comparisons("amount_total"), 0);
+        // The control: what is like many is compared with them.
+        assert!(comparisons("x_3_feild_77") > 100);
+    }
+
+    #[test]
+    fn the_cheap_bound_is_never_below_the_likeness() {
+        let words =
+            ["amount_total", "total amount", "nmae", "name", "été", "ete", "", "a", "zz top", "pot zz"];
+        for (one, other) in words.iter().flat_map(|one| words.iter().map(move |other| (one, other))) {
+            let (one, other) = (Word::of(one), Word::of(other));
+            let exact = strsim::normalized_damerau_levenshtein(&one.text, &other.text);
+            assert!(one.at_most_like(&other) >= exact - 1e-9, "{} {}", one.text, other.text);
+        }
     }
 
     #[test]

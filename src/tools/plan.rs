@@ -4,10 +4,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::args::Arg;
-use super::domain::shown;
 use super::{Annotations, Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
+use crate::vocab::quoted_json;
 
 /// How long a reading call may take; below the 60 s at which proxies cut idle answers.
 pub(super) const READ_DEADLINE_MS: u64 = 30_000;
@@ -18,6 +18,11 @@ pub(super) const WRITE_DEADLINE_MS: u64 = 45_000;
 /// One tool. Adding one is a file that implements this and a line in `registry`.
 pub(super) trait Tool: Send + Sync {
     fn spec(&self) -> &'static Spec;
+
+    /// What is said of the tool to a connection that may press buttons and call no other methods.
+    fn description_for_buttons(&self) -> &'static str {
+        self.spec().description
+    }
 
     /// Arguments that passed the schema, to what must be asked. Values may be moved out of `arguments`.
     fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal>;
@@ -131,6 +136,14 @@ pub(super) enum Got<'a> {
 }
 
 impl<'a> Got<'a> {
+    /// How long the raw results are.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Results { results, .. } => results.iter().map(|raw| raw.get().len()).sum(),
+            _ => 0,
+        }
+    }
+
     /// The raw result of the first step.
     pub fn first(&self) -> Result<&'a RawValue, Error> {
         match self {
@@ -178,7 +191,7 @@ impl Arguments {
             Some(offset) if offset.as_u64().is_none_or(|rows| rows > MAX_INTEGER.into()) => {
                 Err(Refusal::new(format!(
                     "`offset` takes a whole number from 0 to {MAX_INTEGER}, not {}.",
-                    shown(offset)
+                    quoted_json(offset)
                 )))
             }
             _ => Ok(Self(given)),
@@ -274,6 +287,6 @@ pub(super) fn record_id(name: &str, value: &Value) -> Result<i64, Refusal> {
     // Rows of a view that joins several tables have negative ids, so that none is there twice.
     let id = value.as_i64().filter(|id| *id != 0 && id.unsigned_abs() <= u64::from(MAX_INTEGER));
     id.ok_or_else(|| {
-        Refusal::new(format!("`{name}` takes ids up to {MAX_INTEGER}; {} is none.", shown(value)))
+        Refusal::new(format!("`{name}` takes ids up to {MAX_INTEGER}; {} is none.", quoted_json(value)))
     })
 }

@@ -4,9 +4,13 @@ use serde_json::Value;
 
 use super::nearest::nearest;
 use crate::odoo::gateway::FieldDocument;
+use crate::vocab::{quoted, quoted_json};
 
 /// More values than this are not told: time zones have hundreds.
 const MOST: usize = 20;
+
+/// As many compared texts are looked at: the first wrong one is all that is told.
+const MOST_COMPARED: usize = 200;
 
 /// Whether a domain compares fields of the model itself with texts, as selections are.
 pub(super) fn may_be_compared(domain: &Value) -> bool {
@@ -20,14 +24,15 @@ pub(super) fn wrong_value(domain: &Value, fields: &[FieldDocument]) -> Option<St
             .iter()
             .find(|field| field.name == name && field.kind == "selection" && !field.selection.is_empty())
     };
-    let asked = comparisons(domain).filter_map(|(name, text)| Some((selection(name)?, text)));
+    let asked =
+        comparisons(domain).take(MOST_COMPARED).filter_map(|(name, text)| Some((selection(name)?, text)));
     let (field, text) =
         asked.into_iter().find(|(field, text)| !values(field).any(|(value, _)| value == *text))?;
     let meant = match meant(field, text).as_slice() {
         [] => format!("it takes {}.", options(field, None)),
         meant => format!("did you mean {}?", meant.join(" or ")),
     };
-    Some(format!("`{}` has no value `{text}`; {meant}", field.name))
+    Some(format!("`{}` has no value {}; {meant}", field.name, quoted(text)))
 }
 
 /// The values that a selection takes, for sentences; of many, those most like the one that was given.
@@ -36,13 +41,17 @@ pub(super) fn options(field: &FieldDocument, given: Option<&str>) -> String {
     let near = given.filter(|_| many).map(|given| nearest(given, values(field))).unwrap_or_default();
     let is_near = |value: &Value| value.as_str().is_some_and(|value| near.contains(&value));
     let shown = field.selection.iter().filter(|(value, _)| near.is_empty() || is_near(value)).take(MOST);
-    let shown: Vec<String> = shown.map(|(value, label)| format!("{value} ({label})")).collect();
+    let shown: Vec<String> =
+        shown.map(|(value, label)| format!("{} ({})", quoted_json(value), quoted(label))).collect();
     format!("one of {}{}", shown.join(", "), if many { ", and more: see describe_model" } else { "" })
 }
 
 fn meant(field: &FieldDocument, text: &str) -> Vec<String> {
     let label = |value: &str| values(field).find(|(known, _)| *known == value).map_or("", |(_, label)| label);
-    nearest(text, values(field)).into_iter().map(|value| format!("`{value}` ({})", label(value))).collect()
+    nearest(text, values(field))
+        .into_iter()
+        .map(|value| format!("{} ({})", quoted(value), quoted(label(value))))
+        .collect()
 }
 
 /// Values as texts, with their labels.
@@ -90,21 +99,21 @@ mod tests {
     #[test]
     fn a_label_or_a_near_miss_is_answered_with_its_value() {
         for (condition, told) in [
-            (json!(["state", "=", "Sales Order"]), "did you mean `sale` (Sales Order)?"),
-            (json!(["state", "=", "sales order"]), "did you mean `sale` (Sales Order)?"),
-            (json!(["state", "=", "SALE"]), "did you mean `sale` (Sales Order)?"),
-            (json!(["state", "!=", "canceled"]), "did you mean `cancel` (Cancelled)?"),
-            (json!(["state", "in", ["draft", "Quotation"]]), "did you mean `draft` (Quotation)"),
+            (json!(["state", "=", "Sales Order"]), "did you mean \"sale\" (\"Sales Order\")?"),
+            (json!(["state", "=", "sales order"]), "did you mean \"sale\" (\"Sales Order\")?"),
+            (json!(["state", "=", "SALE"]), "did you mean \"sale\" (\"Sales Order\")?"),
+            (json!(["state", "!=", "canceled"]), "did you mean \"cancel\" (\"Cancelled\")?"),
+            (json!(["state", "in", ["draft", "Quotation"]]), "did you mean \"draft\" (\"Quotation\")"),
             (
                 json!(["state", "not in", ["done!", "sale"]]),
-                "it takes one of \"draft\" (Quotation), \"sent\"",
+                "it takes one of \"draft\" (\"Quotation\"), \"sent\"",
             ),
-            (json!(["state", "=", "confirmed"]), "\"cancel\" (Cancelled)."),
+            (json!(["state", "=", "confirmed"]), "\"cancel\" (\"Cancelled\")."),
         ] {
             let domain = json!(["|", ["name", "=", "x"], condition]);
             assert!(may_be_compared(&domain));
             let hint = wrong_value(&domain, &fields()).unwrap();
-            assert!(hint.starts_with("`state` has no value `") && hint.contains(told), "{hint}");
+            assert!(hint.starts_with("`state` has no value \"") && hint.contains(told), "{hint}");
         }
     }
 
@@ -134,10 +143,10 @@ mod tests {
         let field = json!({"name": "tz", "type": "selection", "label": "Timezone", "selection": selection});
         let field: FieldDocument = serde_json::from_value(field).unwrap();
         let told = options(&field, Some("Europe/Brusels"));
-        assert!(told.starts_with("one of \"Europe/Brussels\" (Europe/Brussels), "), "{told}");
+        assert!(told.starts_with("one of \"Europe/Brussels\" (\"Europe/Brussels\"), "), "{told}");
         assert!(!told.contains("Africa") && told.ends_with(", and more: see describe_model"), "{told}");
         for given in [None, Some("???")] {
-            assert!(options(&field, given).starts_with("one of \"Africa/Abidjan\" (Africa/Abidjan), "));
+            assert!(options(&field, given).starts_with("one of \"Africa/Abidjan\" (\"Africa/Abidjan\"), "));
         }
     }
 }

@@ -10,7 +10,8 @@ use super::toolbox::{Entry, dry_results, entries, would_reply};
 use super::*;
 use crate::odoo::gateway::Fault;
 use crate::vocab::{
-    AddressRules, ConnectionId, ConnectionKind, Principal, Proof, RateLimits, Scope, User, UserId,
+    AddressRules, ConnectionId, ConnectionKind, MethodLevel, Principal, Proof, RateLimits, Scope, User,
+    UserId,
 };
 
 /// Built with `BLESS=1`, the golden tests write what they see; the difference is then reviewed in git.
@@ -260,7 +261,7 @@ fn principal(scope: Scope, allowed_tools: &[&str]) -> Principal {
         user: User { id: UserId(2), login: "admin".into(), name: "Admin".into(), lang: None, tz: None },
         allowed_tools: allowed_tools.iter().map(|&name| name.to_owned()).collect(),
         allowed_models: Vec::new(),
-        allow_methods: true,
+        method_level: MethodLevel::Any,
         limits: RateLimits::default(),
         addresses: AddressRules::default(),
         schema_key: "k".into(),
@@ -299,9 +300,25 @@ fn the_list_of_the_administrator_narrows_and_never_widens() {
 #[test]
 fn a_connection_without_methods_sees_all_but_the_tool_that_calls_them() {
     let all = seen(&principal(Scope::Full, &[]));
-    let without = Principal { allow_methods: false, ..principal(Scope::Full, &[]) };
+    let without = Principal { method_level: MethodLevel::None, ..principal(Scope::Full, &[]) };
     let left: Vec<_> = all.into_iter().filter(|&name| name != "execute_method").collect();
     assert_eq!(seen(&without), left);
-    let named = Principal { allow_methods: false, ..principal(Scope::Full, &["execute_method"]) };
+    let named = Principal { method_level: MethodLevel::None, ..principal(Scope::Full, &["execute_method"]) };
     assert!(seen(&named).is_empty());
+}
+
+#[test]
+fn what_is_said_of_methods_follows_the_level() {
+    let told = |level| {
+        let principal = Principal { method_level: level, ..principal(Scope::Full, &[]) };
+        let specs = entries().iter().map(|entry| entry.spec_for(&principal)).collect::<Vec<_>>();
+        let of =
+            |name: &str| specs.iter().find(|spec| spec.name == name).map(|spec| spec.description).unwrap();
+        (of("execute_method"), of("search_read"))
+    };
+    let (any, read) = told(MethodLevel::Any);
+    let (pressing, same) = told(MethodLevel::Buttons);
+    assert!(any.contains("public method") && !pressing.contains("public method"));
+    assert!(pressing.contains("button") && pressing.len() <= 400, "{}", pressing.len());
+    assert_eq!(read, same);
 }

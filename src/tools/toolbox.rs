@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Body;
 use super::args::schema;
+use super::bounds::weight_of_all;
 use super::check::Check;
 use super::coerce::coerce;
 use super::faults::{Doing, Seen, Wanted, explain, wanted};
@@ -16,8 +17,9 @@ use super::{Annotations, Category, NotCalled, Reply, ToolSpec, UnknownTool, regi
 use crate::audit::{self, Deed, Outcome, Verdict};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
+use crate::odoo::memory::Account;
 use crate::odoo::{Client, Error};
-use crate::vocab::{CallId, Principal, Scope};
+use crate::vocab::{CallId, LARGE_BYTES, MethodLevel, Principal, Scope, aside, aside_for_text};
 
 /// All tools, with what they need to run.
 pub struct Toolbox {
@@ -29,6 +31,8 @@ pub struct Toolbox {
 /// A tool with its schema compiled.
 pub(super) struct Entry {
     pub spec: Arc<ToolSpec>,
+    /// What is said of it where only buttons may be pressed.
+    pressing: Arc<ToolSpec>,
     check: Check,
     pub tool: Box<dyn Tool>,
 }
@@ -46,7 +50,11 @@ impl Toolbox {
 
     /// The tools that this principal may see, in a fixed order.
     pub fn list(&self, principal: &Principal) -> Vec<Arc<ToolSpec>> {
-        self.entries.iter().filter(|entry| entry.open_to(principal)).map(|entry| entry.spec.clone()).collect()
+        self.entries
+            .iter()
+            .filter(|entry| entry.open_to(principal))
+            .map(|entry| entry.spec_for(principal))
+            .collect()
     }
 
     /// Whether the principal may see a tool of this name.
@@ -55,7 +63,8 @@ impl Toolbox {
     }
 
     /// Runs a tool. All that was understood comes back as a reply that a model can act on, and has a row in
-    /// the audit log: kept before Odoo is asked, closed when the reply is known.
+    /// the audit log: kept before Odoo is asked, closed when the reply is known. The memory of the reply is reserved
+    /// on `account`.
     pub async fn call(
         &self,
         principal: &Principal,
@@ -63,6 +72,7 @@ impl Toolbox {
         name: &str,
         arguments: Map<String, Value>,
         audit: &Arc<audit::Entry>,
+        account: &Arc<Account>,
     ) -> Result<Reply, NotCalled> {
         let Some(entry) = self.find(principal, name) else {
             let unknown = UnknownTool(name.to_owned());
@@ -70,9 +80,12 @@ impl Toolbox {
             return Err(unknown.into());
         };
         let payload = audit.wants_payloads().then(|| serde_json::to_string(&arguments).unwrap_or_default());
-        let (plan, arguments) = match entry.compile(arguments) {
+        // In a session a task of its own runs the call, not the one that has read the body.
+        let bytes = weight_of_all(arguments.values(), LARGE_BYTES);
+        let (plan, arguments) = match aside(bytes, || entry.compile(arguments)) {
             Ok(compiled) => compiled,
             Err(Refusal(sentence)) => {
+                let sentence = audit::without_secrets(&sentence);
                 audit.end(Verdict::refused("invalid_arguments", &sentence));
                 return Ok(Reply::error(sentence));
             }
@@ -91,7 +104,8 @@ impl Toolbox {
             audit.end(Verdict::refused("audit_full", &refused.to_string()));
             return Err(refused);
         };
-        let running = Running { toolbox: self, principal, peer, entry, arguments: &arguments, call_id };
+        let running =
+            Running { toolbox: self, principal, peer, entry, arguments: &arguments, call_id, account };
         match running.run(&plan).await {
             Ok(Done { reply, made }) => {
                 row.close(Outcome { made: &made, text: &reply.text, ..Outcome::default() });
@@ -135,14 +149,21 @@ impl Entry {
             risk: fixed.risk,
             annotations: fixed.annotations,
         };
-        Some(Self { spec: Arc::new(spec), check, tool })
+        let pressing = ToolSpec { description: tool.description_for_buttons(), ..spec.clone() };
+        Some(Self { spec: Arc::new(spec), pressing: Arc::new(pressing), check, tool })
+    }
+
+    /// What this principal is shown of the tool.
+    pub fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
+        let pressing = principal.method_level == MethodLevel::Buttons;
+        if pressing { self.pressing.clone() } else { self.spec.clone() }
     }
 
     /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
     /// no methods see what runs them.
     pub fn open_to(&self, principal: &Principal) -> bool {
         (principal.scope == Scope::Full || self.spec.annotations.read_only)
-            && (principal.allow_methods || self.spec.category != Category::Execute)
+            && (principal.method_level != MethodLevel::None || self.spec.category != Category::Execute)
             && principal.admits(self.spec.name)
     }
 
@@ -164,6 +185,7 @@ struct Running<'a> {
     arguments: &'a Arguments,
     /// Of the first call; a second look has one of its own.
     call_id: CallId,
+    account: &'a Arc<Account>,
 }
 
 /// A call that went well.
@@ -232,6 +254,8 @@ impl Running<'_> {
         let reads = draft.mode == Mode::Read;
         let call = Call {
             call_id,
+            connection: self.principal.connection,
+            account: Arc::clone(self.account),
             proof: self.principal.proof.clone(),
             ip: self.peer.to_string(),
             tool: self.entry.spec.name.to_owned(),
@@ -253,7 +277,8 @@ impl Running<'_> {
         let web_url = self.toolbox.mirror.web_url();
         let open = self.toolbox.entries.iter().filter(|entry| entry.open_to(self.principal));
         let tools: Vec<&'static str> = open.map(|entry| entry.spec.name).collect();
-        self.entry.tool.shape(self.arguments, got, &Site { web_url: &web_url, tools: &tools })
+        let site = Site { web_url: &web_url, tools: &tools };
+        aside_for_text(got.bytes(), || self.entry.tool.shape(self.arguments, got, &site))
     }
 
     fn would(&self, fault: &Fault) -> Result<Reply, Error> {
@@ -285,7 +310,9 @@ impl Running<'_> {
                 fields = mirror.fields(self.principal, &model, None).await.unwrap_or(fields)
             }
         }
-        Reply::error(explain(error, doing, Seen { models: &models, fields: &fields }))
+        let sentence = explain(error, doing, Seen { models: &models, fields: &fields });
+        // Code in Odoo raises what it likes.
+        Reply::error(audit::without_secrets(&sentence))
     }
 }
 

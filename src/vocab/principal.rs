@@ -1,6 +1,6 @@
 //! Who is calling: a live connection and the Odoo user that it acts as.
 
-use super::{AddressRules, ConnectionId, ConnectionKind, Proof, RateLimits, Scope, UserId};
+use super::{AddressRules, ConnectionId, ConnectionKind, MethodLevel, Proof, RateLimits, Scope, UserId};
 
 /// The Odoo user behind a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Principal {
     pub allowed_tools: Vec<String>,
     /// Models that the administrator left in; empty means all. Odoo enforces them, and shows no others.
     pub allowed_models: Vec<String>,
-    /// Whether methods may be called: they could reach past the allowed models.
-    pub allow_methods: bool,
+    /// Which methods it may call. Odoo enforces it.
+    pub method_level: MethodLevel,
     pub limits: RateLimits,
     pub addresses: AddressRules,
     /// Users with the same key see the same models and fields, so they share cached schemas.

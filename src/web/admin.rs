@@ -6,7 +6,7 @@ use warp::reply::Response;
 
 use super::edge::Edge;
 use super::routes::Asked;
-use super::{body, reply};
+use super::{body, reply, warnings};
 use crate::mirror::Gate;
 
 /// A wake-up is a few numbers.
@@ -29,13 +29,18 @@ pub fn readyz(edge: &Edge) -> Response {
     } else {
         None
     };
-    match reason {
-        None => reply::json(StatusCode::OK, &json!({"status": "ready"})),
+    let (status, mut answer) = match reason {
+        None => (StatusCode::OK, json!({"status": "ready"})),
         Some(reason) => {
             let answer = json!({"status": "not_ready", "reason": reason, "trouble": edge.mirror.trouble()});
-            reply::json(StatusCode::SERVICE_UNAVAILABLE, &answer)
+            (StatusCode::SERVICE_UNAVAILABLE, answer)
         }
+    };
+    let warnings = warnings::current(edge);
+    if let (Some(answer), false) = (answer.as_object_mut(), warnings.is_empty()) {
+        answer.insert("warnings".to_owned(), warnings.into());
     }
+    reply::json(status, &answer)
 }
 
 /// Hands a wake-up to the mirror, which checks its signature.

@@ -1,18 +1,20 @@
 //! What the handlers of both listeners share.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
 
+use super::host::Hosts;
 use super::listener::Life;
-use super::origin::Sites;
+use super::origin::Origins;
 use super::peer::{Proxies, Wire};
 use crate::audit::Audit;
 use crate::config::{Limits, Server};
 use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::Endpoint;
 use crate::mirror::Mirror;
+use crate::odoo::memory::Memory;
 
 /// The parts that `app` has wired.
 pub struct Parts {
@@ -35,12 +37,14 @@ pub struct Edge {
     pub endpoint: Endpoint,
     pub life: Life,
     pub limits: Limits,
-    pub sites: Sites,
+    pub hosts: Hosts,
+    pub admin_hosts: Hosts,
+    pub origins: Origins,
     pub proxies: Proxies,
     /// Requests that wait for an answer.
     pub calls: Arc<Slots>,
-    /// Large bodies that are being read.
-    pub bodies: Arc<Slots>,
+    /// The memory of requests and answers.
+    pub memory: Arc<Memory>,
     /// Streams that stay open by themselves.
     pub streams: Arc<Slots>,
 }
@@ -56,18 +60,19 @@ impl Edge {
             audit,
             endpoint,
             life,
-            sites: Sites::new(server.public_origin(), &server.allowed_hosts, &server.allowed_origins),
+            hosts: Hosts::public(server),
+            admin_hosts: Hosts::admin(server),
+            origins: Origins::new(server.public_origin(), &server.allowed_origins),
             proxies: Proxies::new(server.trusted_proxies.clone()),
             calls: Slots::new(limits.in_flight_per_connection, limits.in_flight),
-            bodies: Slots::new(limits.in_flight_per_connection, limits.in_flight),
+            memory: Memory::new(limits.memory_per_connection, limits.memory),
             streams: Slots::new(limits.streams_per_connection, limits.streams),
             limits: limits.clone(),
         })
     }
 
-    /// The caller's address. Every request has a wire; one without is nobody's.
-    pub fn peer(&self, wire: Option<&Wire>, headers: &HeaderMap) -> IpAddr {
-        let socket = wire.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |wire| wire.peer.ip());
-        self.proxies.resolve(socket, headers)
+    /// The caller's address.
+    pub fn peer(&self, wire: &Wire, headers: &HeaderMap) -> IpAddr {
+        self.proxies.resolve(wire.peer.ip(), headers)
     }
 }

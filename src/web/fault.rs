@@ -59,6 +59,12 @@ pub enum Fault {
     },
     SlowBody,
     MediaType,
+    /// The request target has a form that is not served; `message` says what is wrong with it.
+    Target {
+        message: &'static str,
+    },
+    /// `Host` is missing, is no host, or is named twice.
+    HostForm,
     Host,
     Origin,
     /// The session is unknown, over, or of another connection.
@@ -139,8 +145,11 @@ impl Fault {
                 "The body did not arrive in time".into()),
             Self::MediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, "media_type",
                 "Content-Type must be application/json".into()),
+            Self::Target { message } => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "request_target", (*message).into()),
+            Self::HostForm => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "host_malformed",
+                "Host must be a host name or an address, with or without a port, named once and nothing else".into()),
             Self::Host => row(StatusCode::FORBIDDEN, INVALID_REQUEST, "host_refused",
-                "This Host is not served here".into()),
+                "This Host is not served here; the sidecar's allowed_hosts lists further ones".into()),
             Self::Origin => row(StatusCode::FORBIDDEN, INVALID_REQUEST, "origin_refused",
                 "This Origin is not allowed".into()),
             Self::Session => row(StatusCode::NOT_FOUND, INVALID_REQUEST, "session_not_found",

@@ -1,11 +1,14 @@
 //! The accept loop. `warp::serve` has no timeouts, no TCP_NODELAY, no cap and no end.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::Request;
+use futures_util::future::Either;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -15,10 +18,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
+use warp::reply::Response;
 
-use super::Routes;
+use super::fault::Fault;
 use super::io::Patient;
 use super::peer::Wire;
+use super::target::Target;
+use super::{Routes, reply};
 use crate::config::Limits;
 
 /// What a connection is told for which there is no place.
@@ -138,10 +144,14 @@ impl Worker {
         let service = warp::service(self.routes.clone());
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             began.store(true, Ordering::Relaxed);
-            let authority = request.uri().authority().cloned();
-            request.extensions_mut().insert(Wire { peer, authority });
-            // The future borrows nothing of the service, so a clone for the call is all it takes.
-            service.clone().call(request)
+            match Target::of(&request) {
+                Ok(target) => {
+                    request.extensions_mut().insert(Wire { peer, target });
+                    // The future borrows nothing of the service, so a clone for the call is all it takes.
+                    Either::Left(service.clone().call(request))
+                }
+                Err(fault) => Either::Right(std::future::ready(refuse(&fault, request.version()))),
+            }
         });
         let io = TokioIo::new(Patient::new(socket, self.bounds.write));
         let connection = watcher.watch(self.builder.serve_connection(io, service).into_owned());
@@ -165,4 +175,15 @@ impl Worker {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Refuses a request before it is routed.
+fn refuse(fault: &Fault, version: Version) -> Result<Response, Infallible> {
+    tracing::debug!(reason = %fault.reason(), "refused");
+    let mut response = reply::refuse(fault, None);
+    if version < Version::HTTP_2 {
+        // What follows a CONNECT is perhaps meant for a tunnel, and no request.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }

@@ -9,6 +9,13 @@ use serde_json::value::RawValue;
 
 use super::fault::{Fault, Refusal};
 use crate::mcp::{client_text, misfit};
+use crate::vocab::quoted;
+
+/// No method, tool, prompt or resource has a longer name; it is compared, counted and quoted.
+const MAX_NAME_CHARS: usize = 200;
+
+/// An id is echoed, and kept as long as its request is under way.
+const MAX_ID_CHARS: usize = 1000;
 
 /// What sort of message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,14 +102,27 @@ impl Message {
         let invalid = |message: &'static str, id: Option<Value>| {
             Fault::Invalid { message: message.into() }.of(id.filter(is_id))
         };
+        let named = |text: String, id: &Option<Value>| match text.chars().nth(MAX_NAME_CHARS) {
+            Some(_) => {
+                let why = format!(
+                    "a name has at most {MAX_NAME_CHARS} characters, and more begin with {}",
+                    quoted(&text)
+                );
+                Err(Fault::Invalid { message: why.into() }.of(id.clone()))
+            }
+            None => Ok(text),
+        };
         if envelope.jsonrpc.and_then(text).as_deref() != Some("2.0") {
             return Err(invalid("jsonrpc must be \"2.0\"", id));
         }
         if id.as_ref().is_some_and(|id| !is_id(id)) {
-            return Err(invalid("id must be a text or a whole number", None));
+            return Err(invalid("id must be a text of at most 1000 characters or a whole number", None));
         }
         let method = match envelope.method {
-            Some(raw) => Some(text(raw).ok_or_else(|| invalid("method must be a text", id.clone()))?),
+            Some(raw) => {
+                let method = text(raw).ok_or_else(|| invalid("method must be a text", id.clone()))?;
+                Some(named(method, &id)?)
+            }
             None => None,
         };
         let kind = match (&method, &id) {
@@ -113,7 +133,8 @@ impl Message {
         };
         let params: Params<'_> = members(envelope.params);
         let meta: Meta<'_> = members(params.meta);
-        let (name, version) = (params.name.and_then(text), meta.version.and_then(text));
+        let name = params.name.and_then(text).map(|name| named(name, &id)).transpose()?;
+        let version = meta.version.and_then(text);
         let client = if method.as_deref() == Some("initialize") { params.client } else { meta.client };
         let client = client.and_then(client_of);
         // The modern era has no `initialize`, whatever its parameters are.
@@ -150,7 +171,10 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawVa
 }
 
 fn is_id(id: &Value) -> bool {
-    id.is_string() || id.is_i64() || id.is_u64()
+    match id {
+        Value::String(id) => id.chars().nth(MAX_ID_CHARS).is_none(),
+        id => id.is_i64() || id.is_u64(),
+    }
 }
 
 fn value(raw: &RawValue) -> Value {
@@ -247,6 +271,24 @@ mod tests {
         }
         assert_eq!(fault(r#"{"jsonrpc":"1.0","id":7,"method":"ping"}"#).id, Some(json!(7)));
         assert_eq!(fault(r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#).id, None);
+    }
+
+    #[test]
+    fn names_and_ids_are_bounded() {
+        let long = |count: usize| "x".repeat(count);
+        let fault = |body: String| read(&body).unwrap_err().fault;
+        for body in [
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#, long(1_000_000)),
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{}"}}}}"#,
+                long(201)
+            ),
+            format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, long(1001)),
+        ] {
+            assert!(matches!(fault(body), Fault::Invalid { .. }));
+        }
+        let body = format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"{}"}}"#, long(1000), long(200));
+        assert_eq!(read(&body).unwrap().kind, Kind::Request);
     }
 
     #[test]

@@ -5,21 +5,31 @@ use std::net::{IpAddr, SocketAddr};
 use http::HeaderMap;
 use ipnet::IpNet;
 
+use super::forwarded::Forwarders;
+use super::target::Target;
+
 /// What the accept loop knows of a request, put into its extensions.
 #[derive(Debug, Clone)]
 pub struct Wire {
     pub peer: SocketAddr,
-    /// HTTP/2 names the host here instead of in a header.
-    pub authority: Option<http::uri::Authority>,
+    pub target: Target,
 }
 
 /// The proxies whose word is believed.
-#[derive(Debug, Clone, Default)]
-pub struct Proxies(Vec<IpNet>);
+#[derive(Debug, Default)]
+pub struct Proxies {
+    trusted: Vec<IpNet>,
+    others: Forwarders,
+}
 
 impl Proxies {
-    pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+    pub fn new(trusted: Vec<IpNet>) -> Self {
+        Self { trusted, others: Forwarders::default() }
+    }
+
+    /// A peer that is not trusted and forwards requests of several clients, if one was seen.
+    pub fn untrusted(&self) -> Option<IpAddr> {
+        self.others.found()
     }
 
     /// The caller's address. `X-Forwarded-For` counts only as far as trusted proxies wrote it: it is read
@@ -28,6 +38,7 @@ impl Proxies {
     pub fn resolve(&self, socket: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut caller = socket.to_canonical();
         if !self.trusts(caller) {
+            self.notice(caller, headers);
             return caller;
         }
         let values: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
@@ -43,8 +54,17 @@ impl Proxies {
         caller
     }
 
+    /// Looks whether a peer that is not trusted behaves as a proxy does.
+    fn notice(&self, peer: IpAddr, headers: &HeaderMap) {
+        let Some(last) = headers.get_all("x-forwarded-for").iter().next_back() else { return };
+        let hop = last.to_str().unwrap_or("").rsplit(',').next().unwrap_or("");
+        if let Some(client) = address(hop.trim()) {
+            self.others.note(peer, client);
+        }
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        self.trusted.iter().any(|network| network.contains(&address))
     }
 }
 

@@ -21,22 +21,27 @@ use super::credential::{self, Shown};
 use super::edge::Edge;
 use super::fault::{Fault, Refusal};
 use super::message::Message;
-use super::origin::Sites;
+use super::origin::Origins;
 use super::reply;
-use super::routes::Asked;
+use super::routes::{Asked, nowhere};
+use super::target::Target;
 use super::visit;
 use crate::audit::{self, Entry, Verdict};
 use crate::guard::{self, Closed};
 use crate::mirror::Denied;
+use crate::odoo::memory::{Account, Full};
 use crate::telemetry::names;
-use crate::vocab::{Credential, Principal};
+use crate::vocab::{Aside, Credential, LARGE_BYTES, Principal, aside};
 
 /// How much of a body is read only to echo its id in a refusal, and for how long.
 const MOST_FOR_AN_ID: usize = 16 * 1024;
 const LONGEST_FOR_AN_ID: Duration = Duration::from_secs(5);
 
-/// A body that is larger, or does not say how large it is, needs a place before it is read.
+/// A body that is larger, or does not say how large it is, needs memory before it is read.
 const SMALL: u64 = 64 * 1024;
+
+/// How long a body waits for memory.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A request whose caller is known.
 pub struct Admitted {
@@ -46,15 +51,17 @@ pub struct Admitted {
     pub peer: IpAddr,
     pub principal: Arc<Principal>,
     pub entry: Arc<Entry>,
+    /// Where its memory is reserved.
+    pub account: Arc<Account>,
 }
 
 /// Serves one request to `/odoo/mcp`.
 pub async fn mcp(edge: &Edge, asked: Asked) -> Response {
     let request_id = Uuid::now_v7();
-    let peer = edge.peer(asked.wire.as_ref(), &asked.headers);
+    let peer = edge.peer(&asked.wire, &asked.headers);
     // Not at `info`: making the span would cost every request as much as reading its headers does.
     let span = tracing::debug_span!(names::REQUEST, %request_id, %peer);
-    let origin = edge.sites.origin(&asked.headers).cloned();
+    let origin = edge.origins.origin(&asked.headers).cloned();
     let begun = Instant::now();
     let served = async {
         // No way leads past this entry: it is closed where `serve` ends, or with the stream that it answers.
@@ -65,27 +72,26 @@ pub async fn mcp(edge: &Edge, asked: Asked) -> Response {
         response
     };
     let mut response = served.instrument(span).await;
-    Sites::expose(origin, response.headers_mut());
+    Origins::expose(origin, response.headers_mut());
     response
 }
 
 /// Refuses a path beside `/odoo/mcp`: somebody looks for MCP, or for holes in it.
 pub fn astray(edge: &Edge, asked: &Asked) -> Response {
-    let peer = edge.peer(asked.wire.as_ref(), &asked.headers);
-    refuse(&Fault::Path, None, &edge.audit.open(Uuid::nil(), peer, Instant::now()))
+    let peer = edge.peer(&asked.wire, &asked.headers);
+    refuse(&nowhere(&edge.hosts, asked), None, &edge.audit.open(Uuid::nil(), peer, Instant::now()))
 }
 
 async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid, entry: &Arc<Entry>) -> Response {
-    let Asked { method, headers, wire, body, .. } = asked;
-    let authority = wire.and_then(|wire| wire.authority);
+    let Asked { method, headers, wire, body } = asked;
     // 1. What the headers alone tell.
-    if let Err(fault) = look(edge, &method, &headers, authority.as_ref()) {
+    if let Err(fault) = look(edge, &method, &headers, &wire.target) {
         return refuse(&fault, None, entry);
     }
     if method == Method::OPTIONS {
         entry.asks(audit::Asked::default());
         let mut response = reply::empty(StatusCode::NO_CONTENT);
-        edge.sites.preflight(&headers, response.headers_mut());
+        Origins::preflight(&headers, response.headers_mut());
         return response;
     }
     // 2, 3. The switch, the address, the credential.
@@ -100,7 +106,9 @@ async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid, entry:
             return refuse(&fault, id.as_ref(), entry);
         }
     };
-    let admitted = Admitted { request_id, method, headers, peer, principal, entry: Arc::clone(entry) };
+    let account = edge.memory.account(principal.connection);
+    let admitted =
+        Admitted { request_id, method, headers, peer, principal, entry: Arc::clone(entry), account };
     match carry(edge, admitted, body).await {
         Ok(response) => response,
         Err(refusal) => refuse(&refusal.fault, refusal.id.as_ref(), entry),
@@ -108,13 +116,9 @@ async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid, entry:
 }
 
 /// Step 1: route, `Host`, `Origin`, the announced size.
-fn look(
-    edge: &Edge,
-    method: &Method,
-    headers: &HeaderMap,
-    authority: Option<&http::uri::Authority>,
-) -> Result<(), Fault> {
-    edge.sites.check(headers, authority)?;
+fn look(edge: &Edge, method: &Method, headers: &HeaderMap, target: &Target) -> Result<(), Fault> {
+    edge.hosts.check(target, headers)?;
+    edge.origins.check(headers)?;
     if !matches!(*method, Method::POST | Method::GET | Method::DELETE | Method::OPTIONS) {
         return Err(Fault::Method { allow: "POST, GET, DELETE, OPTIONS" });
     }
@@ -139,19 +143,21 @@ async fn admit(
     // The switch and the address come first: authentication is what an attacker makes the server pay for.
     open(edge)?;
     let shown = credential::read(headers);
-    let proof = match &shown {
-        // A client that asks whether it needs a credential has not failed at anything.
-        Shown::Nothing => return Err(credential::missing()),
-        Shown::Malformed(_) => None,
-        Shown::Credential(credential) => Some(&credential.proof),
-    };
-    edge.addresses.check(peer, proof).map_err(|wait| Fault::Limit { limit: "failed_attempts", wait })?;
+    let gate = edge.addresses.check(peer).map_err(|wait| Fault::Limit { limit: "failed_attempts", wait });
     match shown {
-        Shown::Credential(credential) => resolve(edge, &credential, peer, entry).await,
+        Shown::Credential(credential) => {
+            // A closed gate stands before what was refused already, not before a key that works or may work.
+            if gate.is_err() && edge.mirror.has_refused(&credential).await {
+                gate?;
+            }
+            resolve(edge, &credential, peer, entry).await
+        }
         Shown::Malformed(fault) => {
-            edge.addresses.failed(peer, None);
+            gate?;
+            edge.addresses.failed(peer);
             Err(fault)
         }
+        // A client that asks whether it needs a credential has not failed at anything.
         Shown::Nothing => Err(credential::missing()),
     }
 }
@@ -168,14 +174,11 @@ async fn resolve(
     }
     match found {
         // Step 4 begins: whose rules refuse this address is known from here on. The credential is good, so
-        // this is no failed attempt, and none that opens the gate for this address either.
+        // this is no failed attempt.
         Ok(principal) if !guard::admits(&principal.addresses, peer) => Err(Fault::Address),
-        Ok(principal) => {
-            edge.addresses.accepted(peer, &credential.proof);
-            Ok(principal)
-        }
+        Ok(principal) => Ok(principal),
         Err(Denied::Invalid { reason }) => {
-            edge.addresses.failed(peer, Some(&credential.proof));
+            edge.addresses.failed(peer);
             Err(credential::refused(&reason))
         }
         Err(Denied::Address { .. }) => Err(Fault::Address),
@@ -204,17 +207,35 @@ async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<
         return Err(Fault::MediaType.of(None));
     }
     let limits = &edge.limits;
-    let small = length(&admitted.headers).is_some_and(|length| length <= SMALL);
-    let _place = match small {
-        true => None,
-        false => {
-            Some(visit::body_place(edge, admitted.principal.connection).map_err(|fault| fault.of(None))?)
-        }
-    };
+    let announced = length(&admitted.headers).unwrap_or(limits.max_body_bytes as u64);
+    if announced > SMALL {
+        reserve(&admitted.account, usize::try_from(announced).unwrap_or(usize::MAX)).await?;
+    }
     let body =
         body::read(body, limits.max_body_bytes, limits.body_timeout).await.map_err(|fault| fault.of(None))?;
-    let message = Message::read(&body)?;
+    admitted.account.settle(body.len());
+    reserve(&admitted.account, body::weight(&body).saturating_sub(body.len())).await?;
+    // What a large body costs to read must not hold back the other requests of this worker.
+    let bytes = body.len();
+    let message = aside(bytes, || Message::read(&body))?;
+    if bytes >= LARGE_BYTES {
+        return Aside::new(bytes, visit::post(edge, admitted, message, body)).await;
+    }
     visit::post(edge, admitted, message, body).await
+}
+
+/// Reserves the memory of a body.
+async fn reserve(account: &Account, bytes: usize) -> Result<(), Box<Refusal>> {
+    let until = tokio::time::Instant::now() + MEMORY_PATIENCE;
+    let fault = match account.grow(bytes, until).await {
+        Ok(()) => return Ok(()),
+        Err(Full::Ever) => Fault::Invalid {
+            message: "the message holds more values than are taken at once; send it in parts".into(),
+        },
+        Err(Full::Connection) => Fault::Limit { limit: "memory_per_connection", wait: MEMORY_PATIENCE },
+        Err(Full::Server) => Fault::Limit { limit: "memory", wait: MEMORY_PATIENCE },
+    };
+    Err(fault.of(None))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, Response as Raw, StatusCode};
 use http_body_util::BodyExt;
@@ -16,10 +17,21 @@ use super::fault::Fault;
 use super::pipeline::refuse;
 use super::{reply, verdict};
 use crate::audit::{Entry, Verdict};
-use crate::mcp::{Body, UNACCOUNTED};
+use crate::mcp::Body;
+use crate::odoo::memory::Account;
+use crate::vocab::with_short_quote;
+
+/// A sentence of rmcp.
+const MAX_ENGINE_CHARS: usize = 500;
 
 /// Headers of rmcp's answer that the client needs. Everything else is set here.
 const ADOPTED: [&str; 5] = ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
+
+/// How long the head of an answer is held back at most; what is decided later comes within the stream.
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
+
+/// A body that is worth making its memory fit.
+const LARGE: usize = 64 * 1024;
 
 /// What ends a stream that would go on by itself.
 #[derive(Debug, Clone, Default)]
@@ -45,13 +57,43 @@ impl End {
     }
 }
 
+/// What an answer holds until its last byte has been sent, or the client has left.
+pub struct Held<H> {
+    /// Where its memory is reserved; none where it has no end to reserve for.
+    account: Option<Arc<Account>>,
+    _keep: H,
+}
+
+impl<H> Held<H> {
+    pub fn new(account: Option<Arc<Account>>, keep: H) -> Self {
+        Self { account, _keep: keep }
+    }
+}
+
+/// Bytes that are sent, and what is given back with the last of them. hyper and h2 let go of a body's stream as soon
+/// as they have its bytes, long before they have sent them; the bytes themselves live until then.
+struct Sent<H> {
+    bytes: Bytes,
+    _held: Arc<Held<H>>,
+}
+
+impl<H> AsRef<[u8]> for Sent<H> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn sent<H: Send + Sync + 'static>(bytes: Bytes, held: &Arc<Held<H>>) -> Bytes {
+    Bytes::from_owner(Sent { bytes, _held: Arc::clone(held) })
+}
+
 /// Turns rmcp's answer into warp's, and tells `entry` how it turned out. `held` lives as long as the answer is
 /// being sent.
 pub async fn answer<H>(
     raw: Raw<Body>,
     id: Option<&Value>,
     asked: &Bytes,
-    held: H,
+    held: Held<H>,
     end: Option<End>,
     entry: Arc<Entry>,
 ) -> Response
@@ -59,6 +101,7 @@ where
     H: Send + Sync + 'static,
 {
     let (parts, body) = raw.into_parts();
+    let held = Arc::new(held);
     if is(&parts.headers, "text/event-stream") {
         let mut response = match end {
             Some(end) => {
@@ -67,7 +110,15 @@ where
                 reply::stream(hold(body.into_data_stream().take_until(end.come()), held, entry))
             }
             // The answer to one request: cut off, it would leave a client unsure of what was done.
-            None => reply::stream(hold(body.into_data_stream(), held, entry)),
+            None => {
+                let mut events = body.into_data_stream();
+                let first = first(&mut events, &entry).await;
+                if let Some(fault) = first.iter().find_map(verdict::of_first_event) {
+                    return refuse(&fault, id, &entry);
+                }
+                let events = stream::iter(first.into_iter().map(Ok)).chain(events);
+                reply::stream(hold(events, held, entry))
+            }
         };
         adopt(&mut response, parts.status, &parts.headers);
         return response;
@@ -76,30 +127,80 @@ where
     if parts.status.as_u16() >= 400 && !is(&parts.headers, "application/json") {
         return refuse(&fault(parts.status, &body, asked), id, &entry);
     }
-    if verdict::of_body(&body, &entry) == Some(UNACCOUNTED.0) {
-        return refuse(&Fault::AuditFull, id, &entry);
+    if let Some(fault) = verdict::of_body(&body, &entry) {
+        return refuse(&fault, id, &entry);
     }
-    let mut response = reply::bytes(parts.status, body);
+    let body = if verdict::may_be_error(&body) { quoting_shortly(body) } else { body };
+    let body = settled(body, held.account.as_deref());
+    let mut response = reply::bytes(parts.status, sent(body, &held));
     adopt(&mut response, parts.status, &parts.headers);
     response
 }
 
+/// rmcp's own errors repeat what a client sent: as long as it was, and with characters that show nothing.
+fn quoting_shortly(body: Bytes) -> Bytes {
+    let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else { return body };
+    let Some(Value::String(message)) = answer.pointer_mut("/error/message") else { return body };
+    let shown = with_short_quote(message, MAX_ENGINE_CHARS);
+    if *message == shown {
+        return body;
+    }
+    *message = shown;
+    Bytes::from(answer.to_string())
+}
+
+/// Holds back the head of an answer while the call may still be refused with a status of its own: the events up
+/// to the first message, or those that come before the call is under way.
+async fn first<S>(events: &mut S, entry: &Entry) -> Vec<Bytes>
+where
+    S: Stream<Item = Result<Bytes, Infallible>> + Unpin,
+{
+    let mut first = Vec::new();
+    let until_message = async {
+        while let Some(Ok(event)) = events.next().await {
+            // What resuming needs comes before, without a message.
+            let is_message = event.contains(&b'{');
+            first.push(event);
+            if is_message {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = until_message => {}
+        () = entry.under_way() => {}
+        () = tokio::time::sleep(LONGEST_HOLD) => {}
+    }
+    first
+}
+
+/// The body is all that is left of the request: its memory is what counts from here on. What it was made in can be
+/// twice as large.
+fn settled(body: Bytes, account: Option<&Account>) -> Bytes {
+    let Some(account) = account else { return body };
+    let mut body = Vec::from(body);
+    if body.len() > LARGE {
+        body.shrink_to_fit();
+    }
+    account.settle(body.capacity());
+    Bytes::from(body)
+}
+
 fn hold<S, H>(
     stream: S,
-    held: H,
+    held: Arc<Held<H>>,
     entry: Arc<Entry>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync
 where
     S: Stream<Item = Result<Bytes, Infallible>> + Send + Sync,
-    H: Send + Sync,
+    H: Send + Sync + 'static,
 {
     stream.map(move |chunk| {
-        // Owned by the stream, it ends with it.
-        let _ = &held;
-        if let Ok(chunk) = &chunk {
-            verdict::of_events(chunk, &entry);
-        }
-        chunk
+        chunk.map(|chunk| {
+            verdict::of_events(&chunk, &entry);
+            sent(chunk, &held)
+        })
     })
 }
 
@@ -128,7 +229,8 @@ fn fault(status: StatusCode, text: &Bytes, asked: &Bytes) -> Fault {
             if status.is_server_error() {
                 tracing::error!(error = %text, "rmcp could not serve a request");
             }
-            let message = text.strip_prefix("Bad Request: ").unwrap_or(&text).to_owned();
+            let message = text.strip_prefix("Bad Request: ").unwrap_or(&text);
+            let message = with_short_quote(message, MAX_ENGINE_CHARS);
             Fault::Engine { status, message }
         }
     }
@@ -139,6 +241,9 @@ fn fault(status: StatusCode, text: &Bytes, asked: &Bytes) -> Fault {
 fn form_of(asked: &Bytes) -> String {
     match serde_json::from_slice::<Value>(asked) {
         Ok(_) => "the message has a form that MCP does not know".to_owned(),
-        Err(error) => format!("the message cannot be read: {error}"),
+        Err(error) => {
+            let why = with_short_quote(&error.to_string(), MAX_ENGINE_CHARS);
+            format!("the message cannot be read: {why}")
+        }
     }
 }

@@ -6,12 +6,12 @@ use bytes::Buf;
 use futures_util::{Stream, TryStreamExt};
 use http::{HeaderMap, Method};
 use warp::filters::BoxedFilter;
-use warp::filters::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
 use super::edge::Edge;
 use super::fault::Fault;
+use super::host::Hosts;
 use super::peer::Wire;
 use super::{MCP_PATH, admin as health, body, pipeline, reply};
 
@@ -21,9 +21,8 @@ pub type Routes = BoxedFilter<(Response,)>;
 /// A request as the filters extracted it. The query string is left behind on purpose.
 pub struct Asked {
     pub method: Method,
-    pub path: FullPath,
     pub headers: HeaderMap,
-    pub wire: Option<Wire>,
+    pub wire: Wire,
     pub body: body::Incoming,
 }
 
@@ -33,10 +32,10 @@ pub fn public(edge: Arc<Edge>) -> Routes {
         .then(move |asked: Asked| {
             let edge = Arc::clone(&edge);
             async move {
-                match asked.path.as_str() {
+                match asked.wire.target.path() {
                     MCP_PATH => pipeline::mcp(&edge, asked).await,
                     path if path.starts_with(MCP_PATH) => pipeline::astray(&edge, &asked),
-                    _ => reply::refuse(&Fault::Path, None),
+                    _ => reply::refuse(&nowhere(&edge.hosts, &asked), None),
                 }
             }
         })
@@ -49,7 +48,10 @@ pub fn admin(edge: Arc<Edge>) -> Routes {
         .then(move |asked: Asked| {
             let edge = Arc::clone(&edge);
             async move {
-                match (asked.path.as_str(), &asked.method) {
+                if let Err(fault) = edge.admin_hosts.check(&asked.wire.target, &asked.headers) {
+                    return reply::refuse(&fault, None);
+                }
+                match (asked.wire.target.path(), &asked.method) {
                     ("/healthz", &Method::GET | &Method::HEAD) => health::healthz(),
                     ("/readyz", &Method::GET | &Method::HEAD) => health::readyz(&edge),
                     ("/wake", &Method::POST) => health::wake(&edge, asked).await,
@@ -62,21 +64,25 @@ pub fn admin(edge: Arc<Edge>) -> Routes {
         .boxed()
 }
 
-/// Extracts and never rejects.
+/// Why a path that is not served is refused.
+pub fn nowhere(hosts: &Hosts, asked: &Asked) -> Fault {
+    hosts.check(&asked.wire.target, &asked.headers).err().unwrap_or(Fault::Path)
+}
+
+/// Extracts and never rejects: the listener has put a `Wire` into every request.
 fn asked() -> impl Filter<Extract = (Asked,), Error = Rejection> + Clone {
     warp::method()
-        .and(warp::path::full())
         .and(warp::header::headers_cloned())
-        .and(warp::ext::optional::<Wire>())
+        .and(warp::ext::get::<Wire>())
         .and(warp::body::stream())
         .map(gather)
 }
 
-fn gather<S, B>(method: Method, path: FullPath, headers: HeaderMap, wire: Option<Wire>, body: S) -> Asked
+fn gather<S, B>(method: Method, headers: HeaderMap, wire: Wire, body: S) -> Asked
 where
     S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
     B: Buf,
 {
     let body = Box::pin(body.map_ok(|mut chunk| chunk.copy_to_bytes(chunk.remaining())));
-    Asked { method, path, headers, wire, body }
+    Asked { method, headers, wire, body }
 }

@@ -12,7 +12,7 @@ use super::fault::{Fault, Refusal};
 use super::lane::{self, Road};
 use super::message::{Kind, Message};
 use super::pipeline::{Admitted, NO_BODY, open};
-use super::relay::{self, End};
+use super::relay::{self, End, Held};
 use super::reply;
 use crate::audit::{Asked, Session, Verdict};
 use crate::guard::{Full, Slot, Slots};
@@ -35,11 +35,19 @@ pub async fn post(
 ) -> Result<Response, Box<Refusal>> {
     let id = message.id.clone();
     let with_id = |fault: Fault| fault.of(id.clone());
-    let Admitted { request_id, method, mut headers, peer, principal, entry } = admitted;
+    let Admitted { request_id, method, mut headers, peer, principal, entry, account } = admitted;
     let connection = principal.connection;
     let lifetime = edge.mirror.lifetime(connection);
-    let mut caller =
-        Caller { principal, peer, request_id, lifetime, activity: None, audit: None, permit: None };
+    let mut caller = Caller {
+        principal,
+        peer,
+        request_id,
+        lifetime,
+        activity: None,
+        audit: None,
+        permit: None,
+        account: Arc::default(),
+    };
     caller.activity = lane::activity(&edge.endpoint, &message, &headers, &caller);
     entry.asks(asked(&message, caller.activity.clone()));
     // The token before the switch, so that no change can fall between; and the switch once more, since the
@@ -78,6 +86,7 @@ pub async fn post(
     if !message.is("initialize") {
         caller.permit = permit.clone();
         caller.audit = Some(Arc::clone(&entry));
+        caller.account = Arc::clone(&account);
     }
     let asked = body.clone();
     let request = lane::request(method, headers, body);
@@ -85,7 +94,8 @@ pub async fn post(
     let answer = edge.endpoint.handle(Visit { caller, lane, reservation, request }).await;
     // What a client has an answer for is counted, even if this process is killed now.
     receipt.kept().await;
-    Ok(relay::answer(answer, id.as_ref(), &asked, (permit, ticket, watching), end, entry).await)
+    let held = Held::new(Some(account), (permit, ticket, watching));
+    Ok(relay::answer(answer, id.as_ref(), &asked, held, end, entry).await)
 }
 
 /// What the audit log tells of a message.
@@ -124,11 +134,6 @@ fn permit(edge: &Edge, connection: ConnectionId, message: &Message) -> Result<Op
     take(&edge.calls, connection, ["in_flight_per_connection", "in_flight"], SOON).map(Some)
 }
 
-/// A place for reading a large body; it is given back when the message has a place of its own.
-pub fn body_place(edge: &Edge, connection: ConnectionId) -> Result<Slot, Fault> {
-    take(&edge.bodies, connection, ["in_flight_per_connection", "in_flight"], SOON)
-}
-
 fn stream_permit(edge: &Edge, connection: ConnectionId) -> Result<Slot, Fault> {
     take(&edge.streams, connection, ["streams_per_connection", "streams"], LATER)
 }
@@ -147,7 +152,7 @@ fn take(
 
 /// Serves a GET, which opens the stream of a legacy session, or a DELETE, which ends the session.
 pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Refusal>> {
-    let Admitted { request_id, method, mut headers, peer, principal, entry } = admitted;
+    let Admitted { request_id, method, mut headers, peer, principal, entry, account: _ } = admitted;
     let connection = principal.connection;
     let bare = |fault: Fault| fault.of(None);
     let activity = lane::named(&edge.endpoint, &headers, connection);
@@ -164,8 +169,16 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         session: activity.ended().clone(),
         stopping: edge.life.stop.clone(),
     };
-    let caller =
-        Caller { principal, peer, request_id, lifetime, activity: Some(activity), audit: None, permit: None };
+    let caller = Caller {
+        principal,
+        peer,
+        request_id,
+        lifetime,
+        activity: Some(activity),
+        audit: None,
+        permit: None,
+        account: Arc::default(),
+    };
     let visit = |headers| {
         let request = lane::request(method.clone(), headers, NO_BODY);
         Visit { caller, lane: Lane::Full, reservation: None, request }
@@ -174,9 +187,8 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         let permit = stream_permit(edge, connection).map_err(bare)?;
         let answer = edge.endpoint.handle(visit(headers)).await;
         let watching = edge.mirror.watching();
-        return Ok(
-            relay::answer(answer, None, &Bytes::new(), (permit, ticket, watching), Some(end), entry).await
-        );
+        let held = Held::new(None, (permit, ticket, watching));
+        return Ok(relay::answer(answer, None, &Bytes::new(), held, Some(end), entry).await);
     }
     drop(ticket);
     let answer = edge.endpoint.handle(visit(headers)).await;
@@ -185,5 +197,5 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         entry.end(Verdict::SUCCESS);
         return Ok(reply::empty(StatusCode::NO_CONTENT));
     }
-    Ok(relay::answer(answer, None, &Bytes::new(), (), None, entry).await)
+    Ok(relay::answer(answer, None, &Bytes::new(), Held::new(None, ()), None, entry).await)
 }

@@ -3,24 +3,32 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod audit_crash;
+mod audit_refusals;
 mod audit_trail;
 mod odoo_batch;
 mod odoo_calls;
 mod odoo_contract;
 mod odoo_feed;
 mod odoo_live;
+mod odoo_memory;
 mod odoo_mirror;
 mod odoo_writes;
 mod support;
+mod tools_bounds;
 mod tools_calls;
+mod tools_quoting;
 mod tools_refusals;
 mod web_activity;
 mod web_addresses;
+mod web_edge;
 mod web_eras;
+mod web_fuzz;
+mod web_gate;
 mod web_limits;
 mod web_listing;
 mod web_logs;
 mod web_origins;
+mod web_permits;
 mod web_rates;
 mod web_refusals;
 mod web_sessions;

@@ -1,9 +1,11 @@
 //! Small reads that come while Odoo is busy share a request, and nobody pays for his neighbour.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use odoo_mcp_sidecar::odoo::gateway::{Answer, Call, HelloRequest, Mode, Step};
 use odoo_mcp_sidecar::odoo::{Client, Error};
+use odoo_mcp_sidecar::vocab::ConnectionId;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -96,18 +98,19 @@ async fn a_few_do_not_wait_for_another_lane() {
 }
 
 #[tokio::test]
-async fn slow_reads_do_not_keep_the_others_waiting() {
+async fn slow_reads_keep_their_workers_and_the_others_take_the_first_that_comes_free() {
     let (odoo, gate) = gated().await;
     let client = client(&odoo);
     let slow = keep_busy(&odoo, &client).await;
-    // The gate stays shut: whoever is answered went past those who are slow.
     let waiting = start_many(&client, 3).await;
+    // Longer than a request has a lane for itself: more would only queue before Odoo's own users.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!((odoo.count("execute"), batches(&odoo)), (2, vec![]));
+    gate.add_permits(1);
+    // One stays shut.
     all_answered(waiting).await;
-    let alone = start_many(&client, 2).await;
-    until("their lanes are free again", || async { odoo.count("execute") == 4 }).await;
-    gate.add_permits(4);
+    gate.add_permits(1);
     all_answered(slow).await;
-    all_answered(alone).await;
 }
 
 #[tokio::test]
@@ -124,7 +127,8 @@ async fn a_batch_is_no_larger_than_the_settings_say_and_one_means_none() {
 
     let (odoo, gate) = gated().await;
     let client =
-        Client::new(odoo_mcp_sidecar::config::odoo::Odoo { batch_size: 1, ..options(&odoo) }).unwrap();
+        Client::new(odoo_mcp_sidecar::config::odoo::Odoo { batch_size: 1, threads: 5, ..options(&odoo) })
+            .unwrap();
     let reads = start_many(&client, 5).await;
     until("all are in Odoo at once", || async { odoo.count("execute") == 5 }).await;
     gate.add_permits(5);
@@ -230,7 +234,7 @@ async fn a_dead_odoo_is_told_to_all_who_wait() {
 }
 
 #[tokio::test]
-async fn who_left_is_not_asked_for_and_frees_his_lane() {
+async fn who_left_is_not_asked_for_and_its_worker_is_waited_for() {
     let (odoo, gate) = gated().await;
     let client = client(&odoo);
     let mut busy = keep_busy(&odoo, &client).await;
@@ -238,8 +242,11 @@ async fn who_left_is_not_asked_for_and_frees_his_lane() {
     let left = waiting.remove(1);
     left.1.abort();
     let _ = left.1.await;
-    // Its caller leaves: the lane is free, though Odoo is still at it.
+    // A caller leaves, and Odoo is still at it: its worker is as busy as before.
     busy.remove(0).1.abort();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(batches(&odoo), Vec::<usize>::new());
+    gate.add_permits(2);
     until("a batch", || async { !batches(&odoo).is_empty() }).await;
     gate.add_permits(100);
     all_answered(busy).await;
@@ -248,16 +255,44 @@ async fn who_left_is_not_asked_for_and_frees_his_lane() {
 }
 
 #[tokio::test]
-async fn large_reads_neither_wait_nor_make_others_wait() {
+async fn large_reads_leave_alone() {
     let (odoo, gate) = gated().await;
     let client = client(&odoo);
     let busy = keep_busy(&odoo, &client).await;
     let large = Step::Read { model: "res.partner".into(), ids: (1..=101).collect(), fields: None };
-    let large = start(&client, call(Mode::Read, large));
-    until("it is in Odoo", || async { odoo.count("execute") == 3 }).await;
-    gate.add_permits(3);
+    let large = call(Mode::Read, large);
+    let id = json!(large.call_id);
+    let large = start(&client, large);
+    let waiting = start_many(&client, 3).await;
+    gate.add_permits(10);
     large.await.unwrap().unwrap();
     all_answered(busy).await;
+    all_answered(waiting).await;
+    assert!(odoo.requests("execute").iter().any(|call| call["call_id"] == id));
+}
+
+#[tokio::test]
+async fn connections_take_turns_in_a_batch() {
+    let (odoo, gate) = gated().await;
+    let client =
+        Client::new(odoo_mcp_sidecar::config::odoo::Odoo { batch_size: 4, ..options(&odoo) }).unwrap();
+    let busy = keep_busy(&odoo, &client).await;
+    // One connection asks ten times before two others come.
+    let mut waiting = start_many(&client, 10).await;
+    for connection in [2, 3] {
+        let call = Call { connection: ConnectionId(connection), ..read_call() };
+        waiting.push((json!(call.call_id), start(&client, call)));
+        tokio::task::yield_now().await;
+    }
+    let others: Vec<_> = waiting[10..].iter().map(|(id, _)| id.clone()).collect();
+    gate.add_permits(1);
+    until("the first batch", || async { !batches(&odoo).is_empty() }).await;
+    let first = odoo.requests("execute_batch")[0]["calls"].as_array().unwrap().clone();
+    let first: Vec<_> = first.iter().map(|call| call["call_id"].clone()).collect();
+    assert!(first.len() == 4 && others.iter().all(|id| first.contains(id)), "{first:?}");
+    gate.add_permits(100);
+    all_answered(busy).await;
+    all_answered(waiting).await;
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! Calls that change nothing: each way in which Odoo can fail becomes the right error, and only that.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use odoo_mcp_sidecar::config::odoo::Odoo;
 use odoo_mcp_sidecar::odoo::gateway::{Answer, FaultCode};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::support::client::{client, options, read_call, until};
 use crate::support::fake_odoo::{FakeOdoo, Reply, Trouble};
@@ -166,7 +168,7 @@ async fn an_answer_that_is_too_long_is_not_read() {
     let client = Client::new(options).unwrap();
     for trouble in [Trouble::Huge(2_000_000), Trouble::Endless] {
         odoo.set_fault(Some("execute"), trouble, 1);
-        assert!(matches!(client.read(&read_call()).await, Err(Error::BadAnswer)));
+        assert!(matches!(client.read(&read_call()).await, Err(Error::TooLong)));
     }
     client.read(&read_call()).await.unwrap();
 }
@@ -250,10 +252,18 @@ async fn a_silent_odoo_is_given_up_at_the_deadline() {
 #[tokio::test]
 async fn who_finds_no_place_in_the_queue_is_told_so() {
     let odoo = FakeOdoo::start().await;
-    odoo.set_fault(Some("execute"), Trouble::Silence, 1);
-    let mut options = options(&odoo);
-    options.max_in_flight = 1;
-    let client = Client::new(options).unwrap();
+    let gate = Arc::new(Semaphore::new(0));
+    odoo.on_async("execute", {
+        let gate = gate.clone();
+        move |request| {
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await.unwrap().forget();
+                json!({"call_id": request["call_id"], "results": [], "replayed": false})
+            }
+        }
+    });
+    let client = Client::new(Odoo { max_in_flight: 1, ..options(&odoo) }).unwrap();
     let first = tokio::spawn({
         let client = client.clone();
         async move { client.read(&read_call()).await }
@@ -262,8 +272,13 @@ async fn who_finds_no_place_in_the_queue_is_told_so() {
     let mut call = read_call();
     call.deadline_ms = 100;
     assert!(matches!(client.read(&call).await, Err(Error::Busy)));
-    // Its place comes free when its caller leaves.
+    // Its caller leaves, but Odoo goes on with it: who asks and leaves again and again gets no more workers.
     first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    assert!(matches!(client.read(&call).await, Err(Error::Busy)));
+    assert_eq!(odoo.count("execute"), 1);
+    // Once Odoo has answered, the next may go.
+    gate.add_permits(2);
     client.read(&read_call()).await.unwrap();
     assert_eq!(odoo.count("execute"), 2);
 }
@@ -296,7 +311,7 @@ async fn the_breaker_opens_on_a_dead_odoo_and_closes_when_it_is_back() {
 #[tokio::test]
 async fn faults_and_slow_calls_do_not_open_the_breaker() {
     let odoo = FakeOdoo::start().await;
-    let client = client(&odoo);
+    let client = Client::new(Odoo { threads: 6, ..options(&odoo) }).unwrap();
     odoo.set_fault(Some("execute"), Trouble::Traceback("Traceback".into()), 10);
     for _ in 0..10 {
         assert!(matches!(client.read(&read_call()).await, Err(Error::Fault(_))));

@@ -12,7 +12,7 @@ use odoo_mcp_sidecar::odoo::gateway::{
 };
 use odoo_mcp_sidecar::odoo::sessions::{SessionDocument, SyncSessionsRequest};
 use odoo_mcp_sidecar::odoo::{Client, Deadline, Error};
-use odoo_mcp_sidecar::vocab::{CallId, Proof};
+use odoo_mcp_sidecar::vocab::{CallId, ConnectionId, Proof};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
@@ -42,6 +42,7 @@ fn optional(value: &Value) -> Option<String> {
 fn call_of(request: &Value) -> Call {
     Call {
         call_id: serde_json::from_value(request["call_id"].clone()).unwrap(),
+        connection: ConnectionId(1),
         proof: proof(),
         ip: text(&request["ip"]),
         tool: text(&request["tool"]),
@@ -51,6 +52,7 @@ fn call_of(request: &Value) -> Call {
         dry_run: request["dry_run"].as_bool().unwrap(),
         deadline_ms: request["deadline_ms"].as_u64().unwrap(),
         idempotency_key: optional(&request["idempotency_key"]),
+        account: std::sync::Arc::default(),
     }
 }
 
@@ -162,7 +164,7 @@ fn vouched_for(answer: AuthenticateAnswer) -> Value {
     let connection = answer.connection;
     json!({
         "id": connection.id, "login": answer.user.login, "scope": connection.scope,
-        "allowed_models": connection.allowed_models, "allow_methods": connection.allow_methods,
+        "allowed_models": connection.allowed_models, "method_level": connection.methods(),
     })
 }
 
@@ -179,7 +181,7 @@ fn expected(method: &str, answer: &Value) -> Value {
         "authenticate" => json!({
             "id": answer["connection"]["id"], "login": answer["user"]["login"], "scope": answer["connection"]["scope"],
             "allowed_models": answer["connection"]["allowed_models"],
-            "allow_methods": answer["connection"]["allow_methods"],
+            "method_level": answer["connection"]["method_level"],
         }),
         "execute" => answer["results"].clone(),
         "execute_batch" => {

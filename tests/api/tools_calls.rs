@@ -157,7 +157,7 @@ async fn a_label_where_a_selection_has_values_is_told_at_once() {
     let wrong = json!({"model": "res.partner", "domain": [["type", "=", "Invoice address"]]});
     for (calls, tool) in (1..).zip(["search_read", "search_count", "search_records"]) {
         let answer = bench.answer(tool, wrong.clone()).await;
-        let hint = "`type` has no value `Invoice address`; did you mean `invoice` (Invoice Address)?";
+        let hint = "`type` has no value \"Invoice address\"; did you mean \"invoice\" (\"Invoice Address\")?";
         assert_eq!(answer["hint"], hint, "{tool}");
         assert_eq!(bench.odoo.count("execute"), calls, "{tool}");
     }

@@ -35,8 +35,8 @@ async fn bad_arguments_never_reach_odoo() {
     let bench = Bench::new().await;
     for (tool, arguments, told) in [
         ("search_read", json!({"modle": "res.partner"}), "did you mean `model`?"),
-        ("search_read", json!({"model": "x", "domain": "[('a','=',uid)]"}), "holds the name `uid`"),
-        ("search_read", json!({"model": "x", "context": {"bin_size": true}}), "takes no key `bin_size`"),
+        ("search_read", json!({"model": "x", "domain": "[('a','=',uid)]"}), "holds the name \"uid\""),
+        ("search_read", json!({"model": "x", "context": {"bin_size": true}}), "takes no key \"bin_size\""),
         ("execute_method", json!({"model": "x", "method": "_write"}), "is private"),
         ("read_group", json!({"model": "x", "aggregates": ["a:summ"]}), "did you mean `sum`?"),
         ("batch_delete", json!({"model": "x", "ids": [53, 1e20]}), "1e+20 is none"),
@@ -72,7 +72,7 @@ async fn a_wrong_model_is_answered_with_the_nearest_that_the_caller_may_see() {
     let sentence = bench.refusal("search_count", json!({"model": "contact"})).await;
     assert_eq!(
         sentence,
-        "There is no model `contact` that you may use. Did you mean `res.partner`? list_models finds them."
+        "There is no model \"contact\" that you may use. Did you mean `res.partner`? list_models finds them."
     );
     // The mirror's own refusal reads the same.
     let sentence = bench.refusal("describe_model", json!({"model": "res.contry"})).await;

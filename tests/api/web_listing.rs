@@ -47,6 +47,25 @@ async fn other_rights_get_another_list() {
 }
 
 #[tokio::test]
+async fn the_level_of_methods_decides_what_is_said_of_them() {
+    let server = Server::start().await;
+    for (number, level) in [(7, "buttons"), (8, "none"), (9, "a level of tomorrow")] {
+        server.odoo.add_key_with_level(&Proof::of(&key(number)).to_hex(), i64::from(number), level);
+    }
+    let body = modern_body("tools/list", Value::Null);
+    for _ in 0..2 {
+        let any = list(&server, 1, &body).await.text;
+        let buttons = list(&server, 7, &body).await.text;
+        assert!(any.contains("Calls a public method") && !any.contains("Presses a button"));
+        assert!(buttons.contains("Presses a button") && !buttons.contains("Calls a public method"));
+        assert!(buttons.len() <= 16 * 1024, "{} bytes", buttons.len());
+        for number in [8, 9] {
+            assert!(!list(&server, number, &body).await.text.contains("execute_method"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_plain_is_judged_as_before() {
     let server = Server::start().await;
     let plain = modern_body("tools/list", Value::Null);

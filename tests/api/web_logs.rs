@@ -1,6 +1,7 @@
 //! No secret reaches a log, whatever goes wrong and however much is logged.
 
-use std::io;
+use std::io::{self, BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use odoo_mcp_sidecar::config::{Format, Log};
@@ -83,5 +84,55 @@ async fn no_secret_reaches_a_log() {
     ] {
         let line = told.lines().find(|line| line.contains(secret));
         assert!(line.is_none(), "{secret} is logged: {line:?}");
+    }
+}
+
+/// The log of a sidecar that starts with these settings, up to the line that says that it serves.
+fn log_of_start(settings: &[(&str, &str)]) -> String {
+    let data = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_odoo-mcp-sidecar"))
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--odoo-url",
+            "http://127.0.0.1:9",
+        ])
+        .arg("--data-dir")
+        .arg(data.path())
+        .env_clear()
+        .envs([("ODOO_MCP_ODOO__DATABASE", "db"), ("ODOO_MCP_ODOO__API_KEY", "key")])
+        .envs(settings.iter().copied())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        log.push_str(&line.unwrap());
+        log.push('\n');
+        if log.contains("serving") {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(log.contains("serving"), "{log}");
+    log
+}
+
+#[test]
+fn the_start_warns_of_a_proxy_that_is_not_trusted() {
+    let warning = "no proxy is in trusted_proxies";
+    let tls = ("ODOO_MCP_PUBLIC_URL", "https://odoo.example.com");
+    let log = log_of_start(&[tls]);
+    assert_eq!((log.matches(warning).count(), log.contains("WARN")), (1, true), "{log}");
+    for quiet in [
+        vec![tls, ("ODOO_MCP_TRUSTED_PROXIES", "127.0.0.1/32")],
+        vec![("ODOO_MCP_PUBLIC_URL", "http://localhost")],
+    ] {
+        let log = log_of_start(&quiet);
+        assert!(!log.contains(warning), "{log}");
     }
 }

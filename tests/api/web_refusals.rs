@@ -204,36 +204,6 @@ async fn a_wrong_credential_is_challenged_as_such() {
 }
 
 #[tokio::test]
-async fn an_address_that_fails_too_often_waits_but_not_its_neighbours() {
-    let server = Server::with(|config| {
-        config.limits.failed_attempts = 5.try_into().unwrap();
-        config.server.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
-    })
-    .await;
-    let from = |address: &str, number: u32| server.post(number, &list()).header("x-forwarded-for", address);
-    // A key that works from there.
-    assert_eq!(server.ask(from("203.0.113.9", 1)).await.status, 400);
-    let mut statuses = Vec::new();
-    for number in 100..110 {
-        statuses.push(server.ask(from("203.0.113.9", number)).await.status);
-    }
-    assert_eq!(statuses[..6], [401; 6]);
-    assert!(statuses[6..].iter().all(|status| *status == 429), "{statuses:?}");
-    let asked = server.odoo.count("authenticate");
-    let answer = server.ask(from("203.0.113.9", 200)).await;
-    is_refusal(&answer, 429, 1006, "limit_reached", json!("abc"));
-    assert_eq!(answer.json()["error"]["data"]["limit"], "failed_attempts");
-    let wait: u64 = answer.header("retry-after").parse().unwrap();
-    assert!((1..=12).contains(&wait), "{wait}");
-    assert_eq!(server.odoo.count("authenticate"), asked);
-    // Neither the key that worked from there, nor somebody elsewhere, nor a question without a credential.
-    assert_eq!(server.ask(from("203.0.113.9", 1)).await.status, 400);
-    assert_eq!(server.ask(from("203.0.113.10", 2)).await.status, 400);
-    let bare = server.http.post(server.url()).header("x-forwarded-for", "203.0.113.9");
-    assert_eq!(server.ask(bare).await.status, 401);
-}
-
-#[tokio::test]
 async fn requests_beyond_the_limit_in_flight_are_told_which_one() {
     let (server, bell) = Server::waiting(|config| {
         config.limits.in_flight_per_connection = 2;
@@ -332,7 +302,7 @@ async fn mcp_errors_follow_their_era() {
     let call = json!({"name": "no_such_tool", "arguments": {}});
     let modern = server.ask(server.modern(1, "tools/call", call.clone())).await;
     assert_eq!((modern.status, modern.code()), (200, -32602));
-    assert_eq!(modern.json()["error"]["message"], "Unknown tool: no_such_tool");
+    assert_eq!(modern.json()["error"]["message"], "Unknown tool: \"no_such_tool\"");
     let malformed = server.ask(server.modern(1, "tools/call", json!({"name": "x", "arguments": 5}))).await;
     assert_eq!((malformed.status, malformed.code()), (200, -32602), "{malformed:?}");
     for method in

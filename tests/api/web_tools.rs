@@ -53,7 +53,7 @@ async fn a_read_only_key_neither_sees_nor_calls_writing_tools() {
     );
     let hidden = server.ask(server.modern(9, "tools/call", create())).await;
     assert_eq!((hidden.status, hidden.code()), (200, -32602));
-    assert_eq!(hidden.json()["error"]["message"], "Unknown tool: create_record");
+    assert_eq!(hidden.json()["error"]["message"], "Unknown tool: \"create_record\"");
     assert_eq!(server.odoo.count("execute"), 0);
 }
 

@@ -114,15 +114,17 @@ def issued(stack: Stack) -> list[str]:
 
 @pytest.fixture
 def connect(stack: Stack, odoo: Odoo, clean: Cleaner, issued: list[str]) -> Iterator[Callable[..., Connection]]:
-    """Makes a connection for a user (default: the administrator)."""
+    """Makes a connection for a user (default: the administrator), with a level of methods (default: Odoo's)."""
     wires: list[Wire] = []
 
-    def make(user_id: int | None = None, scope: str = "full") -> Connection:
+    def make(user_id: int | None = None, scope: str = "full", level: str | None = None) -> Connection:
         name = f"live-{uuid.uuid4().hex[:10]}"
         clean.note("mcp.connection", [["name", "=", name]])
         key = odoo.call("mcp.connection", "create_api_key", name, user_id or odoo.user_id, scope)
         issued.append(key)
         [connection_id] = odoo.search("mcp.connection", [["name", "=", name]])
+        if level:
+            odoo.call("mcp.connection", "write", [connection_id], {"method_level": level})
         wires.append(Wire(stack.mcp_url, key))
         return Connection(connection_id, key, wires[-1])
 

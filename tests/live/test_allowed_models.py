@@ -85,7 +85,7 @@ def test_methods_are_off_until_turned_on(odoo: Odoo, connect: Callable) -> None:
     until(lambda: "execute_method" not in names(), "execute_method is gone")
     arguments = {"model": "res.partner", "method": "address_get", "ids": odoo.search("res.partner", [])[:1]}
     assert "error" in connection.wire.call("execute_method", **arguments).message
-    odoo.call("mcp.connection", "write", [connection.id], {"allow_execute_method": True})
+    odoo.call("mcp.connection", "write", [connection.id], {"method_level": "any"})
     until(lambda: "execute_method" in names(), "execute_method is back")
     assert not connection.wire.call("execute_method", **arguments).failed
     refused(connection.wire, "execute_method", "res.country", model="res.country", method="get_address_fields", ids=[1])

@@ -7,6 +7,7 @@ user to another contact, whose mailbox could reset the password. It gives no gro
 import contextlib
 
 from . import faults, transaction
+from .quoting import quoted
 
 # What else than a password logs somebody in, by whichever module. Emptied they may be.
 WAYS_IN = frozenset(
@@ -118,7 +119,7 @@ def _refuse_raising(model, gained, own):
     if beyond and not model.env.su:
         # sudo: whoever gives a group need not see it
         group = model.env["res.groups"].sudo().browse(min(beyond))
-        message = f"No AI tool may give the group {group.full_name}, which its own user lacks: do it in Odoo."
+        message = f"No AI tool may give the group {quoted(group.full_name)}, which its own user lacks: do it in Odoo."
         raise faults.access_denied(model._name, "write", message)
 
 

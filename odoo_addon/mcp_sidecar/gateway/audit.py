@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from odoo import fields
 
-from . import chain
+from . import chain, masking
 
 # How long after its request a write that nobody knows of may still be carried out: longer than its deadline.
 _UNDER_WAY = timedelta(seconds=60)
@@ -101,7 +101,8 @@ def _row(replica, entry, connections, users, now):
         "ip_address": entry["ip"],
         "status": entry["status"],
         "reason": entry["reason"],
-        "error": entry["error"],
+        # an older sidecar kept what code in Odoo had raised as it was
+        "error": entry["error"] and masking.hide(entry["error"]),
         "duration_ms": entry["duration_ms"],
         "count": entry["count"],
         "request_payload": entry["request"],

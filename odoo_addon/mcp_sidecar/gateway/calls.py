@@ -2,7 +2,8 @@
 
 import inspect
 
-from . import domains, faults, mistakes, policy, reads, secret_fields, values
+from . import domains, faults, methods, mistakes, policy, reads, secret_fields, values
+from .quoting import foreign
 
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
 # whole, and the form of a record that doesn't exist yet.
@@ -17,9 +18,10 @@ def call(env, step):
     policy.check_own(model, step["method"])
     records = _records(model, method, step)
     arguments = _bound(records, method, step)
+    records = methods.admitted(records, step, arguments)
     secret_fields.refuse_in(model, {**arguments.arguments, **arguments.kwargs})
     _check_search(model, step["method"], arguments.arguments)
-    return {"result": secret_fields.without(values.plain(_result(model, method, arguments, step)))}
+    return {"result": secret_fields.without(values.plain(_result(records, method, arguments, step)))}
 
 
 def _check_search(model, method, arguments):
@@ -47,11 +49,11 @@ def _records(model, method, step):
     return model
 
 
-def _result(model, method, arguments, step):
+def _result(records, method, arguments, step):
     try:
-        return method(*arguments.args, **arguments.kwargs)
+        return method(records, *arguments.args[1:], **arguments.kwargs)
     except mistakes.KINDS as exc:
-        sentence = mistakes.sentence(model, step, exc)
+        sentence = mistakes.sentence(records, step, exc)
         if sentence is None:
             raise
         raise faults.bad_request("args", f"{step['method']} of {step['model']}: {sentence}") from exc
@@ -64,4 +66,6 @@ def _bound(records, method, step):
     try:
         return inspect.signature(method).bind(records, *step["args"], **step["kwargs"])
     except TypeError as exc:
-        raise faults.bad_request("args", f"{step['method']} of {step['model']}: {exc}.") from exc
+        raise faults.bad_request(
+            "args", f"{step['method']} of {step['model']}: {foreign(exc, step['kwargs'])}."
+        ) from exc

@@ -15,6 +15,7 @@ from odoo.orm.domains import Domain
 from odoo.tools.date_utils import parse_date
 
 from . import faults, property_conditions, texts
+from .quoting import MAX_QUOTED, line, quoted
 
 # How Odoo's ORM and PostgreSQL fail on a value that doesn't fit its field.
 UNFIT = (
@@ -34,8 +35,6 @@ _HIERARCHY = ("child_of", "parent_of")
 _RELATIONS = ("many2one", "one2many", "many2many")
 _TEXTS = ("char", "text", "html")
 _NUMBERS = ("integer", "float", "monetary")
-# Of a value in a sentence.
-_LONGEST = 80
 # What Odoo's own `str2bool` knows.
 _TRUE = frozenset({"y", "yes", "1", "true", "t", "on"})
 _FALSE = frozenset({"n", "no", "0", "false", "f", "off"})
@@ -109,8 +108,7 @@ class _Asked:
 
     @staticmethod
     def shown(value):
-        text = f'"{value}"' if isinstance(value, str) else str(value).lower()
-        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        return quoted(value) if isinstance(value, str) else line(str(value).lower(), MAX_QUOTED)
 
     def check_pattern(self, value):
         if isinstance(value, (bool, list)) or value is None or value == "":
@@ -138,7 +136,7 @@ class _Asked:
             return
         message = f"Ids are numbers: write {int(value)} without quotes."
         if self.name != "id":
-            message += f' A record that is called so is found by ["{self.path}.display_name", "=", "{value}"].'
+            message += f' A record that is called so is found by ["{self.path}.display_name", "=", {quoted(value)}].'
         raise self.refusal(message)
 
     def check_option(self, field, value):

@@ -7,6 +7,7 @@ from odoo.orm.domains import CONDITION_OPERATORS, INTERNAL_CONDITION_OPERATORS
 from odoo.orm.utils import READ_GROUP_NUMBER_GRANULARITY
 
 from . import conditions, confinement, exits, faults, secret_fields
+from .quoting import quoted
 
 _SYNONYMS = {"<>": "!=", "==": "="}
 OPERATORS = frozenset(CONDITION_OPERATORS) - INTERNAL_CONDITION_OPERATORS - set(_SYNONYMS)
@@ -16,6 +17,10 @@ _HIERARCHY = ("child_of", "parent_of")
 _CONNECTIVES = ("&", "|", "!")
 _CONSTANTS = ([1, "=", 1], [0, "=", 1])
 _DEEPEST = 10
+# The domains inside of it included: each condition is followed, and costs the database something.
+_MOST = 1000
+# No path that leads somewhere is longer; each of its steps nests the search once more.
+_LONGEST_PATH = 200
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
 _ORDER = re.compile(
@@ -32,9 +37,28 @@ def checked_domain(model, domain, depth=0):
     """The domain as Odoo takes it, every part of it checked."""
     if depth > _DEEPEST:
         raise faults.invalid_domain(model._name, None, f"A domain may be nested {_DEEPEST} deep.")
+    if depth == 0:
+        check_size(model, domain)
     checked = [part for item in domain for part in _checked_item(model, item, depth)]
     check_arity(model, domain)
     return checked
+
+
+def check_size(model, domain):
+    """Refuses a domain that is larger than any question needs, before any part of it is looked at."""
+    count, open_lists = 0, [domain]
+    while open_lists:
+        items = open_lists.pop()
+        count += len(items)
+        if count > _MOST:
+            raise faults.invalid_domain(model._name, None, f"A domain has at most {_MOST} conditions and signs.")
+        open_lists += [item[2] for item in items if _holds_domain(item)]
+
+
+def _holds_domain(item):
+    if not isinstance(item, list) or len(item) != 3 or not isinstance(item[1], str):
+        return False
+    return item[1].lower() in _SUBDOMAINS and isinstance(item[2], list)
 
 
 def _checked_item(model, item, depth):
@@ -73,7 +97,9 @@ def _checked_operator(model, item, operator):
     known = operator.lower() if isinstance(operator, str) else None
     known = _SYNONYMS.get(known, known)
     if known not in OPERATORS:
-        raise faults.invalid_domain(model._name, item, f"The operator {operator} does not exist.", operator=operator)
+        raise faults.invalid_domain(
+            model._name, item, f"The operator {quoted(operator)} does not exist.", operator=operator
+        )
     return known
 
 
@@ -130,6 +156,9 @@ def check_arity(model, domain):
 def follow(model, path):
     """The last field of a dotted path, and what follows it: a part of a date or a property, else nothing."""
     env = model.env
+    if len(path) > _LONGEST_PATH:
+        message = f"A path has at most {_LONGEST_PATH} characters, and more begin with {quoted(path)}."
+        raise faults.unknown_field(model._name, path[:_LONGEST_PATH], message)
     names = path.split(".")
     for position, name in enumerate(names):
         field = readable_field(model, name)
@@ -149,14 +178,16 @@ def _check_rest(env, field, rest):
         return
     is_date_part = field.type in ("date", "datetime") and rest[0] in READ_GROUP_NUMBER_GRANULARITY
     if not is_date_part or len(rest) > 1:
-        message = f"The field {field.name} of {field.model_name} has no part {'.'.join(rest)}."
+        message = f"The field {field.name} of {field.model_name} has no part {quoted('.'.join(rest))}."
         raise faults.unknown_field(field.model_name, ".".join([field.name, *rest]), message)
 
 
 def check_property(model, path):
     """Refuses a property that no record defines, or that refers to records of a model that is not allowed."""
     name, _dot, property_name = path.partition(".")
-    message = f"{name} of {model._name} has no property {property_name}: what they are called is read with {name}."
+    message = (
+        f"{name} of {model._name} has no property {quoted(property_name)}: what they are called is read with {name}."
+    )
     unknown = faults.unknown_field(model._name, path, message)
     if not _defines(model, model._fields[name]).store:
         # Odoo looks into that column only
@@ -226,7 +257,7 @@ def checked_order(model, order):
 def _checked_term(model, part):
     term = order_term(part)
     if term is None or ":" in term[0]:
-        message = f"{part} is no order: write a field's name, then asc or desc."
+        message = f"{quoted(part)} is no order: write a field's name, then asc or desc."
         raise faults.bad_request("order", message)
     _check_sortable(model, term[0])
     return " ".join(filter(None, term))
@@ -248,7 +279,7 @@ def _check_sortable(model, path):
     name, _dot, rest = path.partition(".")
     field = readable_field(model, name)
     if rest and not (field.type == "properties" or (field.type == "many2one" and rest == "id")):
-        message = f"Records of {model._name} can't be ordered by {path}: only its own fields order them."
+        message = f"Records of {model._name} can't be ordered by {quoted(path)}: only its own fields order them."
         raise faults.unknown_field(model._name, path, message)
     if rest and field.type == "properties":
         check_property(model, path)

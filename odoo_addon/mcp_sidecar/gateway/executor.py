@@ -1,6 +1,6 @@
 """Runs the steps of a compiled call as the person it is made for."""
 
-from . import calls, confinement, faults, groups, policy, reads, session, traverse, writes
+from . import calls, confinement, faults, groups, levels, policy, reads, session, traverse, writes
 
 _OPERATIONS = {
     "search_read": reads.search_read,
@@ -21,7 +21,7 @@ def run(env, who, request, deadline):
     policy.check_call(who, request)
     for step in request["steps"]:
         policy.check_step(step, request["mode"])
-    with confinement.confined(env.cr, who.allowed_models):
+    with levels.kept(env.cr, who), confinement.confined(env.cr, who.allowed_models):
         return list(_results(env, who, request, deadline))
 
 

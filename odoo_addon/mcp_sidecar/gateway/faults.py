@@ -4,6 +4,7 @@ Each fault has one constructor here, so that its data are the same wherever it i
 or PostgreSQL raised into one of them; whatever it doesn't know becomes ``internal``, whose details stay in Odoo's log.
 """
 
+import json
 import logging
 import secrets
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from odoo.exceptions import AccessDenied, AccessError, ConcurrencyError, Redirec
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from ..exceptions import GatewayError, ModelDenied
+from .quoting import foreign, quoted
 
 _logger = logging.getLogger(__name__)
 
@@ -23,6 +25,8 @@ RETRIED = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError)
 
 # A refused value is shown to whoever sent it, who needn't read all of it again.
 _LONGEST_VALUE = 200
+# A condition is shown as a whole, to say where it is.
+_LONGEST_PLACE = 1000
 
 _VERBS = {"read": "read", "create": "create", "write": "change", "unlink": "delete"}
 
@@ -54,13 +58,14 @@ def read_only():
     return GatewayError("read_only", "This connection may only read.")
 
 
-def tool_denied(tool):
-    return GatewayError("tool_denied", f"This connection may not use the tool {tool}.", tool=tool)
+def tool_denied(tool, message=None, **data):
+    message = message or f"This connection may not use the tool {quoted(tool)}."
+    return GatewayError("tool_denied", message, tool=tool, **data)
 
 
-def method_denied(model, method, message=None):
-    message = message or f"The method {method} of {model} is private."
-    return GatewayError("method_denied", message, model=model, method=method)
+def method_denied(model, method, message=None, **data):
+    message = message or f"The method {quoted(method)} of {model} is private."
+    return GatewayError("method_denied", message, model=model, method=method, **data)
 
 
 def access_denied(model, operation, message=None, **data):
@@ -75,7 +80,9 @@ def field_denied(model, field, operation):
 
 def model_denied(model, message=None):
     # the same for a model that doesn't exist
-    return GatewayError("model_denied", message or f"This connection may not use the model {model}.", model=model)
+    return GatewayError(
+        "model_denied", message or f"This connection may not use the model {quoted(model)}.", model=model
+    )
 
 
 def not_found(model, ids):
@@ -87,23 +94,28 @@ def not_found(model, ids):
 
 
 def unknown_model(model):
-    return GatewayError("unknown_model", f"There is no model {model}.", model=model)
+    return GatewayError("unknown_model", f"There is no model {quoted(model)}.", model=model)
 
 
 def unknown_field(model, field, message=None):
     return GatewayError(
-        "unknown_field", message or f"The model {model} has no field {field}.", model=model, field=field
+        "unknown_field", message or f"The model {model} has no field {quoted(field)}.", model=model, field=_short(field)
     )
 
 
 def invalid_domain(model, at, message, **data):
-    return GatewayError("invalid_domain", message, model=model, at=at, **data)
+    data = {name: _short(value) for name, value in data.items()}
+    return GatewayError("invalid_domain", message, model=model, at=_short(at, _LONGEST_PLACE), **data)
 
 
 def invalid_value(model, field, value, message):
-    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
-        value = value[:_LONGEST_VALUE] + "…"
-    return GatewayError("invalid_value", message, model=model, field=field, value=value)
+    return GatewayError("invalid_value", message, model=model, field=_short(field), value=_short(value))
+
+
+def _short(value, longest=_LONGEST_VALUE):
+    """What was sent as it is, where it is short; else the beginning of its text."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return value if len(text) <= longest else text[:longest] + "…"
 
 
 def invalid_command(model, field, message=None):
@@ -112,7 +124,9 @@ def invalid_command(model, field, message=None):
 
 
 def invalid_context(key, message=None):
-    return GatewayError("invalid_context", message or f"The context key {key} is not accepted.", key=key)
+    return GatewayError(
+        "invalid_context", message or f"The context key {quoted(key)} is not accepted.", key=_short(key)
+    )
 
 
 def invalid(message):
@@ -146,6 +160,8 @@ def translate(exc, env, place=Place()):  # noqa: B008, it is immutable
         return method_denied(place.model, place.method, message)
     if isinstance(exc, AccessError) and (denied := _denied_model(exc)):
         return model_denied(denied)
+    if isinstance(exc, UserError) and (refusal := _refusal(exc)):
+        return refusal
     if isinstance(exc, (AccessError, AccessDenied)):
         return access_denied(place.model, place.operation, _text(exc))
     if isinstance(exc, (UserError, RedirectWarning)):
@@ -158,6 +174,13 @@ def _denied_model(exc):
     while exc is not None and not isinstance(exc, ModelDenied):
         exc = exc.__cause__ or exc.__context__
     return exc and exc.model
+
+
+def _refusal(exc):
+    """The refusal within what Odoo made of it: a template that fails is shown with its traceback."""
+    while exc is not None and not isinstance(exc, GatewayError):
+        exc = exc.__cause__ or exc.__context__
+    return exc
 
 
 def internal(exc):
@@ -176,7 +199,7 @@ def _translate_database(exc, env, place):
     if isinstance(exc, psycopg2.IntegrityError):
         return invalid(_integrity_text(exc, env))
     if isinstance(exc, psycopg2.DataError):
-        return invalid(exc.diag.message_primary or "The database can't store one of the values.")
+        return invalid(foreign(exc.diag.message_primary or "") or "The database can't store one of the values.")
     return internal(exc)
 
 

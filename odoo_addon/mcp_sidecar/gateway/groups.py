@@ -12,6 +12,7 @@ from odoo.tools import DEFAULT_SERVER_DATE_FORMAT, DEFAULT_SERVER_DATETIME_FORMA
 from odoo.tools.misc import babel_locale_parse
 
 from . import confinement, currencies, domains, faults, policy, values
+from .quoting import foreign, quoted
 
 _COUNT = "__count"
 _AGGREGATES = (set(READ_GROUP_AGGREGATE) - {"recordset"}) | {"sum_currency"}
@@ -45,7 +46,9 @@ def _grouped(model, domain, groupby, aggregates, step):
     except (ValueError, TypeError, OverflowError, RecursionError, psycopg2.Error) as exc:
         if isinstance(exc, psycopg2.OperationalError):
             raise
-        raise faults.bad_request("groupby", f"Odoo can't group {model._name} this way: {_reason(exc)}") from exc
+        raise faults.bad_request(
+            "groupby", f"Odoo can't group {model._name} this way: {foreign(_reason(exc), step)}"
+        ) from exc
 
 
 def _reason(exc):
@@ -79,10 +82,12 @@ def _checked_property(model, field, name, spec, granularity):
     dated = kind in ("date", "datetime")
     spans = [span for span in READ_GROUP_TIME_GRANULARITY if span != "hour"]
     if dated and granularity not in spans:
-        message = f"{spec} is grouped by one of {', '.join(spans)}, such as {field.name}.{name}:month."
+        message = f"{quoted(spec)} is grouped by one of {', '.join(spans)}, such as {field.name}.{name}:month."
         raise faults.bad_request("groupby", message)
     if granularity and not dated:
-        raise faults.bad_request("groupby", f"{field.name}.{name} is no date: it is grouped without {granularity}.")
+        raise faults.bad_request(
+            "groupby", f"{field.name}.{name} is no date: it is grouped without {quoted(granularity)}."
+        )
     return kind
 
 
@@ -91,7 +96,9 @@ def _checked_aggregate(model, spec):
     field = domains.readable_field(model, name)
     if function not in _AGGREGATES:
         known = ", ".join(sorted(_AGGREGATES))
-        raise faults.bad_request("aggregates", f"{spec} needs one of {known} behind the colon, such as {name}:count.")
+        raise faults.bad_request(
+            "aggregates", f"{quoted(spec)} needs one of {known} behind the colon, such as {name}:count."
+        )
     if not (field.store or field._description_sortable(model.env)):
         raise faults.bad_request("aggregates", f"{name} of {model._name} is not stored and can't be summed up.")
     return spec

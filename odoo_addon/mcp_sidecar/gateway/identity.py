@@ -6,7 +6,8 @@ import pytz
 
 from odoo import SUPERUSER_ID
 
-from . import addresses, faults
+from . import addresses, faults, levels
+from .quoting import quoted
 
 CONTEXT_KEYS = ("lang", "tz", "allowed_company_ids", "active_test")
 
@@ -69,13 +70,13 @@ def _installed(env, lang):
 
 def _lang(person, value):
     if not isinstance(value, str) or not _installed(person, value):
-        raise faults.invalid_context("lang", f"The language {value} is not installed.")
+        raise faults.invalid_context("lang", f"The language {quoted(value)} is not installed.")
     return value
 
 
 def _tz(_person, value):
     if not isinstance(value, str) or value not in pytz.all_timezones_set:
-        raise faults.invalid_context("tz", f"There is no time zone {value}.")
+        raise faults.invalid_context("tz", f"There is no time zone {quoted(value)}.")
     return value
 
 
@@ -105,7 +106,9 @@ def document(env, who):
             "scope": who.scope,
             "allowed_tools": list(who.allowed_tools),
             "allowed_models": sorted(who.allowed_models),
-            "allow_methods": who.allow_methods,
+            "method_level": who.method_level,
+            # for a sidecar that doesn't know levels yet
+            "allow_methods": who.method_level != levels.NONE,
             "rate_limit_minute": _limit(who.rate_limit_minute),
             "rate_limit_day": _limit(who.rate_limit_day),
             "allowed_ips": [str(network) for network in who.allowed_ips],

@@ -9,6 +9,7 @@ from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
 
 from . import bearers, confinement, exits, faults, properties, secret_fields
 from .commands import checked_commands
+from .quoting import quoted
 
 _MAX_INTEGER = 2**31 - 1
 # Odoo multiplies what it rounds by up to 10^16, which must not pass the greatest float.
@@ -20,7 +21,7 @@ _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"([a-z0-9_.]+),(\d+)")
+_REFERENCE = re.compile(r"([a-z0-9_.]{1,200}),(\d{1,10})", re.ASCII)
 
 
 def checked_values(model, given, creating):
@@ -149,7 +150,7 @@ def _datetime(model, field, value):
 
 def _selection(model, field, value):
     if value not in field.get_values(model.env) or isinstance(value, bool):
-        message = f"{value} is not a value of {model._name}.{field.name}."
+        message = f"{quoted(value)} is not a value of {model._name}.{field.name}."
         raise faults.invalid_value(model._name, field.name, value, message)
     return value
 

@@ -8,6 +8,8 @@ for overrides that hand on what they are given.
 import json
 import traceback
 
+from .quoting import foreign, quoted
+
 # What the ORM raises for its arguments.
 KINDS = (ValueError, TypeError, KeyError)
 
@@ -24,10 +26,10 @@ def sentence(model, step, exc):
     if not hasattr(base, step["method"]) or not _is_orms_own(base, exc):
         return None
     if not isinstance(exc, KeyError):
-        return _line(str(exc))
+        return _line(foreign(exc, [step["args"], step["kwargs"]], _LONGEST))
     # the name alone; one that the caller didn't send is nothing of theirs
     sent = json.dumps([step["args"], step["kwargs"]])
-    return _line(f"{exc.args[0]} is not known") if exc.args and _quoted(exc.args[0]) in sent else None
+    return _line(f"{quoted(exc.args[0])} is not known") if exc.args and _quoted(exc.args[0]) in sent else None
 
 
 def _quoted(key):
@@ -55,5 +57,4 @@ def _hands_on(base, frame, following):
 
 
 def _line(text):
-    line = " ".join(text.split())
-    return (f"{line[:_LONGEST]}…" if len(line) > _LONGEST else line).rstrip(".") + "."
+    return text.rstrip(".") + "."

@@ -13,6 +13,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ..exceptions import GatewayError
 from . import faults, values
+from .quoting import line
 
 _logger = logging.getLogger(__name__)
 
@@ -70,6 +71,6 @@ def _reason(records, name, exc):
     if isinstance(exc, errors.ReadOnlySqlTransaction):
         return "Computing it would change something, which reading may not do."
     if isinstance(exc, UserError) and exc.args and exc.args[0]:
-        return str(exc.args[0]).partition("\n")[0][:_LONGEST]
+        return line(exc.args[0], _LONGEST)
     _logger.warning("Odoo fails to read %s of %s", name, records._name, exc_info=exc)
     return "Odoo fails to read it."

@@ -6,7 +6,8 @@ from odoo.exceptions import AccessError
 from odoo.service.model import get_public_method
 
 from ..exceptions import GatewayError
-from . import closed, confinement, faults, nearest, transaction
+from . import closed, confinement, faults, levels, nearest, transaction
+from .quoting import quoted
 
 READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
 WRITE_OPS = READ_OPS | {"create", "write", "unlink"}
@@ -82,6 +83,11 @@ WAYS_IN = frozenset(
 
 ADDON = "mcp_sidecar"
 
+_NO_METHODS = (
+    "This connection may call no methods: its Method Level is None. Its other tools read, create, change and delete "
+    "records; for more, an administrator changes the Method Level of the connection in Odoo."
+)
+
 
 def check_call(who, request):
     """Refuses what the connection itself forbids."""
@@ -89,18 +95,18 @@ def check_call(who, request):
         raise faults.read_only()
     if who.allowed_tools and request["tool"] not in who.allowed_tools:
         raise faults.tool_denied(request["tool"])
+    if request["mode"] == "run" and who.method_level == levels.NONE:
+        raise faults.tool_denied(request["tool"], _NO_METHODS, level=who.method_level)
     if who.allowed_models:
         _check_models(who, request)
 
 
 def _check_models(who, request):
     """Refuses what leads past the allowed models before anything runs, or is repeated from an earlier call."""
-    if request["mode"] == "run" and not who.allow_methods:
-        raise faults.tool_denied(request["tool"])
     for step in request["steps"]:
         if step["op"] != "session" and step["model"] not in who.allowed_models:
             raise faults.model_denied(step["model"])
-        if step["op"] == "call" and not who.allow_methods:
+        if step["op"] == "call" and who.method_level == levels.NONE:
             message = "This connection may use some models only, and no methods of these."
             raise faults.method_denied(step["model"], step["method"], message)
 
@@ -115,7 +121,7 @@ def check_step(step, mode):
         raise faults.method_denied(model, op, f"A call in mode {mode} may not {op}.")
     method = step["method"]
     if mode != "run" and method not in READING_METHODS and not method.startswith("_"):
-        message = f"The method {method} of {model} is not one that a call in mode {mode} may use."
+        message = f"The method {quoted(method)} of {quoted(model)} is not one that a call in mode {mode} may use."
         raise faults.method_denied(model, method, message)
 
 
@@ -176,7 +182,7 @@ def public_method(model, name):
     except AccessError as exc:
         raise faults.method_denied(model._name, name) from exc
     except AttributeError as exc:
-        message = f"The model {model._name} has no method {name}." + nearest.hint(name, _public_names(model))
+        message = f"The model {model._name} has no method {quoted(name)}." + nearest.hint(name, _public_names(model))
         raise faults.method_denied(model._name, name, message) from exc
     if not inspect.isfunction(method):
         raise faults.method_denied(model._name, name)

@@ -8,6 +8,7 @@ import json
 from typing import NamedTuple
 
 from . import confinement, domains, faults, nearest
+from .quoting import quoted
 
 # They hold nothing: they are headings of Odoo's forms.
 _HEADINGS = ("separator",)
@@ -115,7 +116,7 @@ def _definition(model, field, definitions, name):
         if confinement.permits(model.env.cr, definition.get("comodel") or model._name)
     ]
     labels = {known: definitions[known].get("string") for known in allowed}
-    message = f"{field.name} of {model._name} has no property {name}." + nearest.hint(name, allowed, labels)
+    message = f"{field.name} of {model._name} has no property {quoted(name)}." + nearest.hint(name, allowed, labels)
     raise faults.invalid_value(model._name, field.name, name, message)
 
 
@@ -150,7 +151,7 @@ def _tags(model, checked, value):
 
 
 def _options(checked):
-    shown = [f"{value} ({label})" for value, label in checked.options.items()]
+    shown = [f"{quoted(value)} ({quoted(label)})" for value, label in checked.options.items()]
     if len(shown) > _MOST_OPTIONS:
         shown[_MOST_OPTIONS:] = ["…"]
     return ", ".join(shown) or "nothing yet"

@@ -11,6 +11,7 @@ import pytz
 from odoo.tools.date_utils import parse_date
 
 from . import texts
+from .quoting import line, quoted
 
 _NUMBERS = ("integer", "float", "monetary")
 _RECORDS = ("many2one", "many2many")
@@ -82,7 +83,7 @@ def _option(asked, definition, value):
         return value
     found = [key for key, label in options.items() if str(label).lower() == str(value).lower()]
     if len(found) != 1:
-        known = ", ".join(f"{key} ({label})" for key, label in options.items())
+        known = ", ".join(f"{quoted(key)} ({line(label)})" for key, label in options.items())
         raise asked.refusal(f"{asked.path} has no option {asked.shown(value)}; its options are: {known or 'none'}.")
     return found[0]
 

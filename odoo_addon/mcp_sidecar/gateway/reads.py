@@ -17,6 +17,7 @@ from . import (
     texts,
     values,
 )
+from .quoting import foreign
 
 # Record rules read a field or two of companies and users; each time Odoo would load all columns of these.
 _NO_PREFETCH = {"prefetch_fields": False}
@@ -193,12 +194,12 @@ def _searched(model, domain, search):
         return search()
     except conditions.UNFIT as exc:
         # the fields are known to be right, so what is left is a value that doesn't fit
-        raise faults.invalid_domain(model._name, domain, _reason(exc)) from exc
+        raise faults.invalid_domain(model._name, domain, _reason(exc, domain)) from exc
 
 
-def _reason(exc):
+def _reason(exc, domain):
     if isinstance(exc, (psycopg2.Error, ArithmeticError, AssertionError, AttributeError, NotImplementedError)):
         return "A value of the domain doesn't fit its field, or the field is not searched with this operator."
     if isinstance(exc, RecursionError):
         return "The domain is nested too deeply."
-    return f"Odoo can't search with this domain: {exc}"
+    return f"Odoo can't search with this domain: {foreign(exc, domain)}"

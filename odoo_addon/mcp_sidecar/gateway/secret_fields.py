@@ -4,7 +4,8 @@ No AI tool reads one, whoever it acts as: it could go on by itself with it, in O
 and without log. Nor does one search, order or group by it, which would tell it bit by bit. Odoo says of few of these
 fields that they are secret, so they are known by their names.
 
-What Odoo's own code reads of a record while it works for a call goes on as ever, see `models/base.py`.
+What Odoo's own code reads of a record while it works for a call goes on as ever, see `models/base.py`; what a template
+or a server action reads is closed by `sealed_fields`.
 """
 
 import functools
@@ -13,9 +14,10 @@ import re
 from odoo.orm.domains import CONDITION_OPERATORS
 
 from . import faults, transaction
+from .quoting import quoted
 
 # Numbers, dates and relations of such a name only tell about a secret.
-_TYPES = frozenset({"char", "text", "html", "binary"})
+TYPES = frozenset({"char", "text", "html", "binary"})
 _NAME = re.compile(
     r"""(?:^|_)
     (?: r?tokens? | secret | pass(?:word|wd|phrase|code)? | pwd | pin | credentials? | webhook_uuid
@@ -28,6 +30,9 @@ _NAME = re.compile(
 _IN_LINK = re.compile(r"""([?&;]\w*(?:token|hash)=)[^&\#\s"'<>]+""", re.IGNORECASE)
 _HIDDEN = r"\1…"
 
+# No field has a longer name.
+_LONGEST_NAME = 200
+
 _BEARER = "access_token"
 _ORDERS = frozenset({"order", "orderby"})
 _ORDER_PATH = re.compile(r"[\w.]+")
@@ -35,10 +40,20 @@ _ORDER_PATH = re.compile(r"[\w.]+")
 _SHOWN = "_mcp_secrets_shown"
 
 
-@functools.lru_cache(maxsize=8192)
 def is_name(name):
     """Whether what is called so is a secret, if it is a text."""
+    # its end decides; what is asked for may be of any length, and must not be kept
+    return _is_name(name[-_LONGEST_NAME:])
+
+
+@functools.lru_cache(maxsize=8192)
+def _is_name(name):
     return _NAME.search(name) is not None
+
+
+def is_parameter(key):
+    """Whether the system parameter with that key is a secret, as `database.secret` is."""
+    return bool(key) and is_name(key.replace(".", "_"))
 
 
 def of(model):
@@ -48,7 +63,7 @@ def of(model):
 
 def found(env, model_name):
     """As `of`: a secret, or what shows one under another name, such as a link."""
-    fields = [field for field in env[model_name]._fields.values() if field.type in _TYPES]
+    fields = [field for field in env[model_name]._fields.values() if field.type in TYPES]
     return frozenset(field.name for field in fields if is_name(field.name) or _shows_one(env, field))
 
 
@@ -60,15 +75,19 @@ def _shows_one(env, field):
 
 def hides(model, field):
     """Whether what runs may not ask for that field. Asked for each field that is, so the cheap questions come first."""
-    if field.type not in _TYPES or model.env.su:
+    if field.type not in TYPES or model.env.su:
         return False
     cr = model.env.cr
-    return transaction.in_call(cr) and not vars(cr).get(_SHOWN) and field.name in of(model)
+    return transaction.in_call(cr) and not are_shown(cr) and field.name in of(model)
 
 
 def shown(cr):
     """For the code of Odoo that uses a field of a record, rather than asking for it by its name."""
     return transaction.keeping(cr, _SHOWN, True)
+
+
+def are_shown(cr):
+    return bool(vars(cr).get(_SHOWN))
 
 
 def refusal(model, name):
@@ -103,13 +122,17 @@ def _refuse_paths(model, paths):
     for path in paths:
         for name in path.split("."):
             if is_name(name):
-                raise faults.access_denied(model._name, "read", refusal(model, path), field=path)
+                raise faults.access_denied(
+                    model._name, "read", refusal(model, quoted(path)), field=path[:_LONGEST_NAME]
+                )
 
 
 def refuse_setting(model, name, value):
     """Refuses to set a token, which is Odoo's to make: who knows it gets at the record without being anybody."""
     if isinstance(value, str) and isinstance(name, str) and name.endswith(_BEARER):
-        message = f"No AI tool may set the field {name} of {model._name}: it opens the record to whoever shows it."
+        message = (
+            f"No AI tool may set the field {quoted(name)} of {model._name}: it opens the record to whoever shows it."
+        )
         raise faults.access_denied(model._name, "write", message, field=name)
 
 

@@ -24,6 +24,7 @@ def session(env, who):
         "today": fields.Date.context_today(env["base"]).isoformat(),
         "odoo_version": release.series,
         "scope": who.scope,
+        "method_level": who.method_level,
         "connection": {"id": who.connection_id, "name": who.connection_name},
     }
 

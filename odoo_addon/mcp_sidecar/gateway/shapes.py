@@ -10,6 +10,7 @@ import re
 from datetime import datetime
 
 from . import faults
+from .quoting import quoted
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
@@ -18,6 +19,8 @@ _SUSPICIOUS = re.compile(r"\\u(0000|d[89a-f])|\x00|[\ud800-\udfff]", re.IGNORECA
 _PROOF = re.compile(r"[0-9a-f]{64}")
 # PostgreSQL's integer: ids beyond it exist nowhere.
 _MAX_ID = 2**31 - 1
+# Far more than any value needs, and far less than Python can follow.
+_DEEPEST = 150
 
 _TYPE_NAMES = {
     str: "a text",
@@ -36,12 +39,29 @@ def decode(shape, text):
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as exc:
         raise faults.bad_request("", "The request is not valid JSON.") from exc
+    if text.count("[") + text.count("{") > _DEEPEST and _is_too_deep(value):
+        raise faults.bad_request("", f"The request is nested deeper than {_DEEPEST} levels.")
     if _SUSPICIOUS.search(text):
         if getattr(shape, "lenient", False):
             value = _mended(value)
         else:
             _refuse_unstorable(value)
     return shape(value, "")
+
+
+def _is_too_deep(value):
+    """Whether what follows a value into its members would run out of stack."""
+    level = [value]
+    for _depth in range(_DEEPEST + 1):
+        level = [
+            item
+            for holder in level
+            if isinstance(holder, (dict, list))
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _refuse_unstorable(value):
@@ -223,7 +243,7 @@ def record(**members):
         _typed(value, at, dict)
         for key in value:
             if key not in members:
-                raise faults.bad_request(_below(at, key), f"{key} is not known here.")
+                raise faults.bad_request(_below(at, key), f"{quoted(key)} is not known here.")
         return {key: _member(value, key, inner, at) for key, inner in members.items()}
 
     return shape

@@ -2,7 +2,7 @@ from odoo import Command, api, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
-from ..gateway import confinement, exits, secret_fields, transaction
+from ..gateway import confinement, exits, sealed_fields, secret_fields, sinks, stored_code, transaction
 
 
 class Base(models.AbstractModel):
@@ -10,11 +10,17 @@ class Base(models.AbstractModel):
 
     _inherit = "base"
 
+    @api.model
+    def _post_model_setup__(self):
+        result = super()._post_model_setup__()
+        sinks.close(self)
+        return result
+
     # === Secrets: whatever is asked for by its name comes past here, by whichever method ===
 
     @api.model
     def _check_field_access(self, field, operation):
-        if operation == "read" and secret_fields.hides(self, field):
+        if operation == "read" and (secret_fields.hides(self, field) or sealed_fields.hides(self, field)):
             raise AccessError(secret_fields.refusal(self, field.name))
         return super()._check_field_access(field, operation)
 
@@ -24,7 +30,7 @@ class Base(models.AbstractModel):
         return {name: told for name, told in described.items() if not secret_fields.hides(self, self._fields[name])}
 
     def _fetch_field(self, field):
-        """Odoo's own code uses a field of a record: a quotation that is mailed has its token in the link."""
+        """Odoo's own code uses a field of a record, such as the key of another service. See also `sealed_fields`."""
         with secret_fields.shown(self.env.cr):
             return super()._fetch_field(field)
 
@@ -44,6 +50,25 @@ class Base(models.AbstractModel):
         if keys and ordered and transaction.in_call(self.env.cr):
             return SQL(", ").join([ordered, *keys])
         return ordered
+
+    # === Code that Odoo would run later ===
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        stored_code.refuse_creating(self, vals_list)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        stored_code.refuse_writing(self, vals)
+        return super().write(vals)
+
+    def unlink(self):
+        stored_code.refuse_deleting(self)
+        return super().unlink()
+
+    def _update_field_translations(self, field_name, translations, digest=None, source_lang=""):
+        stored_code.refuse_translating(self, field_name, translations)
+        return super()._update_field_translations(field_name, translations, digest=digest, source_lang=source_lang)
 
     # === Models out of reach ===
 

@@ -18,6 +18,7 @@ class McpConnection(models.Model):
         "mcp.connection.addresses",
         "mcp.connection.keys",
         "mcp.connection.limits",
+        "mcp.connection.methods",
         "mcp.connection.statistics",
         "mcp.connection.status",
         "mcp.connection.widening",
@@ -66,12 +67,6 @@ class McpConnection(models.Model):
         "no other model, neither through a relation nor through what is computed from it; a field that leads to "
         "another model is left out. What a model takes from the one it is built on, as a product variant does from "
         "its product, is there only where that model is listed too. Empty: all models of its user.",
-    )
-    allow_execute_method = fields.Boolean(
-        string="Allow Calling Methods",
-        help="Let a connection with allowed models call methods of these models, such as confirming an order. Careful: "
-        "a method may read and change any other model on the way, and nothing confines it to the allowed ones. "
-        "Without allowed models methods may be called anyway, if the scope is Full Access.",
     )
     credential_ids = fields.One2many(
         "mcp.credential",

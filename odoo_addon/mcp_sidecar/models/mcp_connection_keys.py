@@ -43,7 +43,7 @@ class McpConnectionKeys(models.AbstractModel):
         return self._issue_api_key()
 
     @api.model
-    def _create_for_api_key(self, name, user_id, scope):
+    def _create_for_api_key(self, name, user_id, scope, **values):
         self.browse().check_access("create")
         if not isinstance(name, str) or not name.strip():
             raise UserError(self.env._("A connection needs a name."))
@@ -57,6 +57,7 @@ class McpConnectionKeys(models.AbstractModel):
                 "user_id": self.env.uid if user_id is None else user_id,
                 "kind": "api_key",
                 "scope": scope,
+                **values,
             }
         )
 

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
+from ..gateway import levels
+
 # What a connection may use, one name a line; an empty list allows everything.
 LISTS = ("allowed_tools", "allowed_models")
 
@@ -24,7 +26,7 @@ class McpConnectionWidening(models.AbstractModel):
         help="Whether the connection may call no methods and the current user may not allow it.",
     )
 
-    @api.depends("user_id", "scope", "allow_execute_method")
+    @api.depends("user_id", "scope", "method_level")
     @api.depends_context("uid")
     def _compute_locks(self):
         for connection in self:
@@ -32,7 +34,7 @@ class McpConnectionWidening(models.AbstractModel):
             stored = connection._origin
             foreign = bool(stored) and not connection.may_rotate
             connection.scope_locked = foreign and stored.scope == "read_only"
-            connection.methods_locked = foreign and not stored.allow_execute_method
+            connection.methods_locked = foreign and stored.method_level == levels.NONE
 
     def write(self, vals):
         if any(connection._is_widened_by(vals) and not connection._may_hold_key() for connection in self):
@@ -47,7 +49,7 @@ class McpConnectionWidening(models.AbstractModel):
     def _is_widened_by(self, vals):
         return (
             (self.scope == "read_only" and vals.get("scope", "read_only") != "read_only")
-            or (not self.allow_execute_method and bool(vals.get("allow_execute_method")))
+            or bool(self._levels_raised_by(vals))
             or any(self._gains(name, vals[name]) for name in LISTS if name in vals)
         )
 

@@ -3,12 +3,12 @@ from collections import namedtuple
 from odoo import SUPERUSER_ID, api, fields, models, tools
 
 from ..exceptions import GatewayError
-from ..gateway import addresses, credential_text
+from ..gateway import addresses, credential_text, levels
 
 Resolved = namedtuple(
     "Resolved",
     "credential_id connection_id user_id kind scope allowed_tools connection_name expires_at login user_name lang tz "
-    "rate_limit_minute rate_limit_day allowed_ips blocked_ips allowed_models allow_methods",
+    "rate_limit_minute rate_limit_day allowed_ips blocked_ips allowed_models method_level",
 )
 
 # A function, since PostgreSQL keeps the plans of its queries: planning the join took longer than all the rest, and it
@@ -19,7 +19,7 @@ _DEFINE_RESOLVE = """
     RETURNS TABLE (
         o_credential integer, o_connection integer, o_user integer, o_kind text, o_scope text, o_tools text,
         o_name text, o_expires timestamp, o_login text, o_user_name text, o_lang text, o_tz text,
-        o_minute integer, o_day integer, o_allowed_ips text, o_blocked_ips text, o_models text, o_methods boolean,
+        o_minute integer, o_day integer, o_allowed_ips text, o_blocked_ips text, o_models text, o_level text,
         o_active boolean, o_usable boolean
     )
     LANGUAGE plpgsql STABLE AS $$
@@ -30,7 +30,7 @@ _DEFINE_RESOLVE = """
                users.login::text, partner.name::text, partner.lang::text, partner.tz::text,
                connection.rate_limit_minute, connection.rate_limit_day,
                connection.allowed_ips::text, connection.blocked_ips::text,
-               connection.allowed_models::text, connection.allow_execute_method,
+               connection.allowed_models::text, connection.method_level::text,
                connection.active,
                users.active AND NOT users.share AND users.id != superuser
                    AND NOT EXISTS (
@@ -137,7 +137,7 @@ class McpCredential(models.Model):
         return found._replace(
             allowed_tools=names(found.allowed_tools),
             allowed_models=models,
-            allow_methods=not models or bool(found.allow_methods),
+            method_level=levels.effective(found.scope, found.method_level),
             allowed_ips=addresses.networks(found.allowed_ips),
             blocked_ips=addresses.networks(found.blocked_ips),
         )

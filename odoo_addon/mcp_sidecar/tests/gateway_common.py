@@ -95,9 +95,11 @@ class GatewayCommon(Asking, McpCommon):
         cls.user_proof = cls.proof_of(cls.user)
 
     @classmethod
-    def proof_of(cls, user, scope="full"):
-        connections = cls.env["mcp.connection"]
-        key = connections._create_for_api_key("Test tool", user.id, scope)._issue_api_key()
+    def proof_of(cls, user, scope="full", level="any"):
+        """The proof of a new connection; most tests are about other things than which methods it may call."""
+        connection = cls.env["mcp.connection"]._create_for_api_key("Test tool", user.id, scope)
+        connection.method_level = level
+        key = connection._issue_api_key()
         cls.env.flush_all()
         return credential_text.proof(key)
 

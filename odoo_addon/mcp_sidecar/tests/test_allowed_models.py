@@ -25,11 +25,12 @@ class TestAllowedModels(ConfinedCase):
         connection.allowed_models = False
 
     def test_what_is_told_of_a_connection(self):
-        for models, turned_on, allowed in (((), False, True), (("res.users", "res.partner"), False, False)):
-            document = self.authenticate(self.proof_for(*models, allow_execute_method=turned_on))["connection"]
+        for models, level, allowed in (((), "buttons", True), (("res.users", "res.partner"), "none", False)):
+            document = self.authenticate(self.proof_for(*models))["connection"]
             self.assertEqual((document["allowed_models"], document["allow_methods"]), (sorted(models), allowed))
-        document = self.authenticate(self.proof_for("res.partner", allow_execute_method=True))["connection"]
-        self.assertTrue(document["allow_methods"])
+            self.assertEqual(document["method_level"], level)
+        document = self.authenticate(self.proof_for("res.partner", method_level="any"))["connection"]
+        self.assertEqual((document["method_level"], document["allow_methods"]), ("any", True))
 
     def test_an_empty_text_is_no_list(self):
         document = self.authenticate(self.proof_for(" ", ""))["connection"]
@@ -39,7 +40,7 @@ class TestAllowedModels(ConfinedCase):
         connection, _key = self.connect(self.user)
         noted = self.notes()
         connection.allowed_models = "res.partner"
-        connection.allow_execute_method = True
+        connection.method_level = "any"
         self.assertEqual(noted, [("connection", connection.id)] * 2)
 
     def test_a_model_that_is_gone_opens_nothing(self):

@@ -126,7 +126,7 @@ class TestAllowedModelsCalls(ConfinedCase):
                 self.assertIn("no methods", fault.message)
 
     def test_the_administrator_may_turn_them_on(self):
-        proof = self.proof_for("res.partner", allow_execute_method=True)
+        proof = self.proof_for("res.partner", method_level="any")
         step = call("res.partner", "address_get", self.partner.ids)
         self.assertIn("contact", self.run_one(step, proof=proof, mode="run")["result"])
         for model in ("res.country", "no.such.model"):
@@ -134,7 +134,7 @@ class TestAllowedModelsCalls(ConfinedCase):
 
     def test_odoos_own_methods_stay_off(self):
         """They name what is behind a relation, or take values that nobody has looked at."""
-        proof = self.proof_for("res.partner", allow_execute_method=True)
+        proof = self.proof_for("res.partner", method_level="any")
         methods = [
             "read",
             "search_read",
@@ -163,7 +163,7 @@ class TestAllowedModelsCalls(ConfinedCase):
                 self.assert_fault(fault, "method_denied", model="res.partner", method=method)
 
     def test_server_code_is_confined_as_far_as_it_runs_as_the_user(self):
-        proof = self.proof_for("ir.actions.server", "res.partner", allow_execute_method=True)
+        proof = self.proof_for("ir.actions.server", "res.partner", method_level="any")
         values = {"name": "mcp", "model_id": self.env["ir.model"]._get_id("res.partner"), "state": "code"}
         action = self.env["ir.actions.server"].create({**values, "code": "env['res.country'].search([]).name"})
         step = call("ir.actions.server", "run", action.ids)
@@ -178,5 +178,5 @@ class TestAllowedModelsCalls(ConfinedCase):
         self.patch(self.env.registry["res.partner"], "address_get", address_get)
         self.env.flush_all()
         self.env.invalidate_all()
-        proof = self.proof_for("res.partner", allow_execute_method=True)
+        proof = self.proof_for("res.partner", method_level="any")
         self.assert_denied("res.country", call("res.partner", "address_get", self.partner.ids), proof=proof, mode="run")

@@ -110,5 +110,5 @@ class TestConnectionViews(McpCase):
             if domain:
                 model = self.env["mcp.connection"].with_user(self.user).with_context(active_test=False)
                 found[one.get("name")] = connection in model.search(literal_eval(domain))
-        expected = {"active", "api_key", "awaiting", "full"}
+        expected = {"active", "api_key", "awaiting", "full", "buttons"}
         self.assertEqual({name for name, hit in found.items() if hit}, expected)

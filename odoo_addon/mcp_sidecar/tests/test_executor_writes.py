@@ -144,7 +144,7 @@ class TestExecutorWrites(WritesCase):
     def test_the_contracts_own_sentence_for_a_selection(self):
         fault = self.not_put(write("res.partner", self.partner.ids, type="home"))
         self.assert_fault(fault, "invalid_value", model="res.partner", field="type", value="home")
-        self.assertEqual(fault.message, "home is not a value of res.partner.type.")
+        self.assertEqual(fault.message, '"home" is not a value of res.partner.type.')
 
     def test_dates(self):
         rates = self.env.ref("base.EUR")
@@ -316,7 +316,7 @@ class TestExecutorCalls(WritesCase):
                     fault = self.fault(call("res.partner", name, self.partner.ids), mode=mode)
                     self.assert_fault(fault, "method_denied", model="res.partner", method=name)
         fault = self.fault(call("res.partner", "_write", [1]), mode="run")
-        self.assertEqual(fault.message, "The method _write of res.partner is private.")
+        self.assertEqual(fault.message, 'The method "_write" of res.partner is private.')
 
     def test_arguments_that_do_not_fit_are_told(self):
         for step in (
@@ -338,7 +338,7 @@ class TestExecutorCalls(WritesCase):
     def test_a_misspelt_method_is_told_what_it_may_have_been(self):
         fault = self.fault(call("res.partner", "serch_read"), mode="run")
         self.assert_fault(fault, "method_denied", model="res.partner", method="serch_read")
-        said = "The model res.partner has no method serch_read. Did you mean search_read"
+        said = 'The model res.partner has no method "serch_read". Did you mean search_read'
         self.assertEqual(fault.message[: len(said)], said)
         # only what may be called is named
         for name, hidden in (("browze", "browse"), ("sudoo", "sudo"), ("chek_acces_", "_check_access")):
@@ -360,7 +360,7 @@ class TestExecutorCalls(WritesCase):
             "create of res.partner: Invalid field 'nme' in 'res.partner'.": call(
                 "res.partner", "create", [], {"nme": 1}
             ),
-            "get_field_translations of res.partner: nope is not known.": call(
+            'get_field_translations of res.partner: "nope" is not known.': call(
                 "res.partner", "get_field_translations", self.partner.ids, "nope"
             ),
         }

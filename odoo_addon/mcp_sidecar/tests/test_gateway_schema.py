@@ -74,7 +74,7 @@ class TestGatewaySchema(GatewayCase):
         for model in ("ir.cron", "nothing", "base", "mcp.gateway"):
             fault = self.refused(lambda model=model: self.schema([model], proof=self.user_proof))
             self.assert_fault(fault, "unknown_model", model=model)
-            self.assertEqual(fault.message, f"There is no model {model}.")
+            self.assertEqual(fault.message, f'There is no model "{model}".')
 
     def test_people_with_the_same_key_see_the_same(self):
         twin = self._person("mcp_test_twin", "mcp_sidecar.group_user")

@@ -106,10 +106,10 @@ class TestProperties(GatewayCase):
 
     def test_refusals_say_what_is_taken(self):
         cases = {
-            "product.template.product_properties.abc123 takes one of r (Red), b (Blue).": {"abc123": "green"},
+            'product.template.product_properties.abc123 takes one of "r" ("Red"), "b" ("Blue").': {"abc123": "green"},
             "product.template.product_properties.def456 takes an integer.": {"def456": "many"},
             "There is no res.partner with the id 999999999.": {"rel1": 999999999},
-            "product.template.product_properties.tags takes a list of t1 (One), t2 (Two).": {"tags": "t1"},
+            'product.template.product_properties.tags takes a list of "t1" ("One"), "t2" ("Two").': {"tags": "t1"},
         }
         for message, given in cases.items():
             self.assertEqual(self.not_put(given).message, message)
@@ -117,9 +117,9 @@ class TestProperties(GatewayCase):
     def test_only_what_is_defined(self):
         fault = self.not_put({"def456": 5, "Colour": "Blue"})
         self.assert_fault(fault, "invalid_value", model="product.template", field=FIELD, value="Colour")
-        message = "product_properties of product.template has no property Colour. Did you mean abc123 (Colour)?"
+        message = 'product_properties of product.template has no property "Colour". Did you mean abc123 ("Colour")?'
         self.assertEqual(fault.message, message)
-        self.assertIn("Did you mean def456 (Size)?", self.not_put({"def465": 5}).message)
+        self.assertIn('Did you mean def456 ("Size")?', self.not_put({"def465": 5}).message)
         for name in ("head", "nothing", ""):
             self.assert_fault(self.not_put({name: "x"}), "invalid_value", field=FIELD, value=name)
         self.assertEqual(self.stored(), self.start)

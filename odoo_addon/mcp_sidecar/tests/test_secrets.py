@@ -191,13 +191,31 @@ class TestSecretFields(WaysOutCase):
         self.assertIn("name", names)
         self.assertNotIn("access_token", names)
 
+    def test_no_code_copies_it(self):
+        record = f"env['ir.attachment'].browse({self.attachment.id})"
+        for value in (
+            f"{record}.access_token",
+            f"{record}.sudo().access_token",
+            f"{record}['access_token']",
+            f"{record}.sudo().mapped('access_token')[0]",
+            f"[r.access_token for r in {record}][0]",
+            f"{record}.sudo().filtered(lambda r: r.access_token).mapped(lambda r: r.access_token)[0]",
+            f"{record}.sudo()._read_format(['access_token'])[0]['access_token']",
+            f"{record}.sudo().generate_access_token()[0]",
+        ):
+            self.env.invalidate_all()
+            self.execute(self.run_code(f"{record}.write({{'name': {value}}})"), mode="run")
+            self.assertNotIn(self.token, self.attachment.name, value)
+        guess = f"env['ir.attachment'].sudo().search_count([('access_token', '=like', '{self.token[:3]}%')])"
+        self.assert_fault(self.tried(self.run_code(guess)), "access_denied")
+        self.assertEqual(self.attachment.access_token, self.token)
+
     def test_odoo_uses_it_as_ever(self):
         self.env.invalidate_all()
-        code = (
-            f"record = env['ir.attachment'].browse({self.attachment.id}); record.write({{'name': record.access_token}})"
-        )
-        self.execute(self.run_code(code), mode="run")
-        self.assertEqual(self.attachment.name, self.token)
+        # Odoo's own code lets those in who show the token
+        code = f"env['ir.attachment'].browse({self.attachment.id})._can_return_content(access_token='{self.token}')"
+        found = self.run_one(self.run_code(f"action = {{'ok': {code}}}"), mode="run")
+        self.assertTrue(found["result"]["ok"])
         # and people do, where no call runs
         attachment = self.attachment.with_user(self.settings_admin)
         self.assertEqual(attachment.read(["access_token"])[0]["access_token"], self.token)

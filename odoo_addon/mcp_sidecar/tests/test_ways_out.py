@@ -16,16 +16,12 @@ class WaysOutCase(GatewayCase):
     def tried(self, *steps, **changes):
         return self.fault(*steps, mode="run", **changes)
 
-    def run_code(self, code):
-        """A call that makes server code and runs it, as only an administrator's tool can."""
-        action = {
-            "name": "mcp",
-            "model_id": self.env.ref("base.model_res_partner").id,
-            "state": "code",
-            "code": code,
-        }
-        action_id = self.run_one(create("ir.actions.server", action), mode="write")["records"][0]["id"]
-        return call("ir.actions.server", "run", [action_id])
+    def run_code(self, code, model="res.partner"):
+        """A call that runs server code. An administrator has made it in Odoo: no AI tool may leave such code behind."""
+        action = self.env["ir.actions.server"].create(
+            {"name": "mcp", "model_id": self.env["ir.model"]._get_id(model), "state": "code", "code": code}
+        )
+        return call("ir.actions.server", "run", action.ids)
 
     def can_log_in(self, user, password):
         try:

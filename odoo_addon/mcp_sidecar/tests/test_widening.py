@@ -8,7 +8,7 @@ NARROW = {
     "scope": "read_only",
     "allowed_tools": "search_read\nget_record",
     "allowed_models": "res.partner\nres.country",
-    "allow_execute_method": False,
+    "method_level": "none",
 }
 # Each of these lets the connection above do more.
 WIDER = (
@@ -18,12 +18,12 @@ WIDER = (
     {"allowed_tools": "search_read\ncreate_record"},
     {"allowed_models": ""},
     {"allowed_models": "res.partner\nres.country\nres.users"},
-    {"allow_execute_method": True},
+    {"method_level": "buttons"},
     {"name": "Renamed", "scope": "full"},
 )
 # And each of these doesn't.
 NO_WIDER = (
-    {"scope": "read_only", "allow_execute_method": False},
+    {"scope": "read_only", "method_level": "none"},
     {"allowed_tools": "get_record"},
     {"allowed_tools": "get_record\n\n search_read "},
     {"allowed_models": "res.country"},
@@ -63,7 +63,7 @@ class TestWidening(McpCase):
             with self.subTest(values=values):
                 self.assertTrue(self.narrow(self.user).with_user(self.admin).write(values))
         connection, _key = self.connect(self.user)
-        connection.allow_execute_method = True
+        connection.method_level = "any"
         self.assertTrue(connection.with_user(self.admin).write(NARROW))
 
     # === The form ===
@@ -71,7 +71,7 @@ class TestWidening(McpCase):
     def test_the_form_locks_what_can_only_be_widened(self):
         connection = self.narrow(self.user)
         with Form(connection.with_user(self.admin)) as form:
-            for name, value in (("scope", "full"), ("allow_execute_method", True)):
+            for name, value in (("scope", "full"), ("method_level", "buttons")):
                 with self.assertRaises(AssertionError):
                     form[name] = value
             form.allowed_models = "res.partner"
@@ -79,8 +79,8 @@ class TestWidening(McpCase):
         for person, own in ((self.system, connection), (self.admin, self.narrow(self.admin))):
             with Form(own.with_user(person)) as form:
                 form.scope = "full"
-                form.allow_execute_method = True
-            self.assertEqual((own.scope, own.allow_execute_method), ("full", True))
+                form.method_level = "buttons"
+            self.assertEqual((own.scope, own.method_level), ("full", "buttons"))
 
     def test_a_choice_in_the_open_form_can_be_taken_back(self):
         connection, _key = self.connect(self.user)

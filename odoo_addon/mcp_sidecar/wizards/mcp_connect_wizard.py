@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..gateway import levels
 from ..models.mcp_replica import ENDPOINT_STATES
 
 
@@ -37,6 +38,14 @@ class McpConnectWizard(models.TransientModel):
         required=True,
         default="full",
         help="Full Access: all that the user may do. Read Only: nothing can be created, changed, deleted or run.",
+    )
+    method_level = fields.Selection(
+        selection=lambda self: self.env["mcp.connection"]._method_levels(),
+        required=True,
+        default=levels.BUTTONS,
+        help="Which methods of Odoo the AI tool may run on records. None: it reads, creates, changes and deletes, and "
+        "runs nothing. Buttons: what its user could press in Odoo's own forms and lists right now, and a few harmless "
+        "methods beside that. Any Method: each public method; only a Settings administrator can choose it.",
     )
     may_choose_user = fields.Boolean(
         compute="_compute_may_choose_user",
@@ -76,7 +85,9 @@ class McpConnectWizard(models.TransientModel):
         self.ensure_one()
         if self.way != "api_key":
             raise UserError(self.env._("Only connections with an API key can be made here."))
-        connection = self.env["mcp.connection"]._create_for_api_key(self.name, self.user_id.id, self.scope)
+        connection = self.env["mcp.connection"]._create_for_api_key(
+            self.name, self.user_id.id, self.scope, method_level=self.method_level
+        )
         key = connection._issue_api_key()
         self.unlink()
         return self.env["mcp.credential.show"]._action_show(key, connection=connection)

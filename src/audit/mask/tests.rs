@@ -169,3 +169,63 @@ proptest! {
         request(&value);
     }
 }
+
+/// As much of a payload is masked as can be shown, however large it is.
+#[test]
+fn a_large_payload_costs_no_more_than_one_that_fits() {
+    let members: Map<String, Value> =
+        (0..100_000).map(|n| (format!("k{n}"), json!("sk-0123456789"))).collect();
+    let rows = vec![json!({"name": "Azure", "password": "hunter2"}); 100_000];
+    let text = "Bearer abcdefgh12345678 ".repeat(50_000);
+    for (mut value, least) in
+        [(json!(members), 100), (json!(rows), 100), (json!([text]), 1), (json!([[[text]]]), 1)]
+    {
+        let shown = request(&value.to_string());
+        assert!(
+            shown.chars().count() <= MOST_REQUEST && shown.contains("***") && shown.contains('…'),
+            "{shown}"
+        );
+        assert!(!shown.contains("hunter2") && !shown.contains("abcdefgh") && !shown.contains("sk-0"));
+        let mut masker = Masker { left: ROOM * MOST_REQUEST };
+        masker.hide(&mut value, MOST_LAYERS);
+        assert!(masker.left < 16, "all that may be looked at was");
+        let looked_at = value.to_string().len();
+        assert!((least..=4 * ROOM * MOST_REQUEST).contains(&looked_at), "{looked_at}");
+    }
+}
+
+#[test]
+fn a_text_is_cut_between_words_before_it_is_masked() {
+    let secret = "Zk3vQ9pL0sYt7RbX2mN8cD4fGh6JwA1e";
+    assert_eq!(shapes::hide(secret), "***");
+    for length in 1..40 {
+        let text = format!("{} {secret} more", "x ".repeat(20));
+        assert!(
+            !head(&text, 40 + length).ends_with(|c: char| c.is_ascii_digit())
+                || head(&text, 40 + length).contains(secret)
+        );
+    }
+    assert_eq!(head(&"x".repeat(1000), 900).len(), 600);
+}
+
+#[test]
+fn words_drawn_by_lot_are_masked_and_names_are_not() {
+    for secret in [
+        "3f786850e387550fdab836ed7e6dc881de23001b",
+        "Zk3vQ9pL0sYt7RbX2mN8cD4fGh6JwA1e",
+        "k3v9q2p7l0s4y8t1r6b5x2m9n8c4d7f0",
+        "dGhpc19pcy1hX3Rva2Vu-MTIzNDU2Nzg5MA",
+    ] {
+        assert_eq!(shapes::hide(&format!("it is {secret}.")), "it is ***.");
+    }
+    for name in [
+        "account_move_reversal_wizard_with_a_long_name_2",
+        "AccountMoveReversalWizardOfSomeModule",
+        "99999999999999999999999999999999999999",
+        "0190f5a0-3c1b-7f0e-9a55-0b7d7b6a1c11",
+    ] {
+        assert_eq!(shapes::hide(name), name);
+    }
+    // In a sentence a UUID may be the secret of a database or the token of a record.
+    assert_eq!(sentence("it is 0190f5a0-3c1b-7f0e-9a55-0b7d7b6a1c11."), "it is ***.");
+}

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::*;
 use crate::state::Embedded;
-use crate::vocab::{AddressRules, ConnectionId, ConnectionKind, Proof, RateLimits, Scope, User, UserId};
+use crate::vocab::{
+    AddressRules, ConnectionId, ConnectionKind, MethodLevel, Proof, RateLimits, Scope, User, UserId,
+};
 
 /// 2026-11-23T13:30:12.5Z, half past two in Brussels.
 const NOW_MS: u64 = 1_795_440_612_500;
@@ -18,7 +20,7 @@ fn principal(connection: i64, minute: Option<u32>, day: Option<u32>) -> Principa
         user: User { id: UserId(2), login: "admin".into(), name: "Admin".into(), lang: None, tz: None },
         allowed_tools: Vec::new(),
         allowed_models: Vec::new(),
-        allow_methods: true,
+        method_level: MethodLevel::Any,
         limits: RateLimits { minute, day },
         addresses: AddressRules::default(),
         schema_key: "k".into(),

@@ -52,13 +52,13 @@ fn every_fault_teaches() {
             "unknown_model",
             json!({"model": "res.partners"}),
             "x",
-            "There is no model `res.partners` that you may use. Did you mean `res.partner`? list_models finds them.",
+            "There is no model \"res.partners\" that you may use. Did you mean `res.partner`? list_models finds them.",
         ),
         (
             "unknown_model",
             json!({"model": "zzzz"}),
             "x",
-            "There is no model `zzzz` that you may use. list_models finds them.",
+            "There is no model \"zzzz\" that you may use. list_models finds them.",
         ),
         (
             "unknown_field",
@@ -94,7 +94,7 @@ fn every_fault_teaches() {
             "invalid_value",
             partner(json!({"field": "type", "value": "home"})),
             "home is not a value of res.partner.type.",
-            "home is not a value of res.partner.type. `type` takes one of \"contact\" (Contact), \"invoice\" (Invoice Address).",
+            "home is not a value of res.partner.type. `type` takes one of \"contact\" (\"Contact\"), \"invoice\" (\"Invoice Address\").",
         ),
         (
             "invalid_value",
@@ -130,7 +130,7 @@ fn every_fault_teaches() {
             "access_denied",
             partner(json!({})),
             "",
-            "Odoo does not let this user use res.partner so. Repeating the call does not help; access rights are for an administrator of Odoo to decide.",
+            "Odoo does not let this user use \"res.partner\" so. Repeating the call does not help; access rights are for an administrator of Odoo to decide.",
         ),
         (
             "model_denied",
@@ -154,13 +154,25 @@ fn every_fault_teaches() {
             "tool_denied",
             json!({"tool": "search_read"}),
             "x",
-            "The administrator has not allowed the tool search_read for this connection.",
+            "The administrator has not allowed the tool \"search_read\" for this connection.",
         ),
         (
             "method_denied",
             partner(json!({"method": "_write"})),
             "The method _write of res.partner is private.",
             "The method _write of res.partner is private. Only public methods that the mode of the call allows can be called.",
+        ),
+        (
+            "method_denied",
+            partner(json!({"method": "write", "level": "buttons"})),
+            "This connection may press buttons only.",
+            "This connection may press buttons only.",
+        ),
+        (
+            "tool_denied",
+            json!({"tool": "execute_method", "level": "none"}),
+            "This connection may call no methods.",
+            "This connection may call no methods.",
         ),
         (
             "deadline",
@@ -269,7 +281,7 @@ fn a_broken_way_to_odoo_tells_whether_to_repeat() {
 #[test]
 fn what_the_mirror_does_not_show_is_never_suggested() {
     let error = fault("unknown_model", "res.partner and ir.cron exist", json!({"model": "ir.crom"}));
-    assert_eq!(told(&error), "There is no model `ir.crom` that you may use. list_models finds them.");
+    assert_eq!(told(&error), "There is no model \"ir.crom\" that you may use. list_models finds them.");
     let nothing = explain(&error, Doing::default(), Seen::default());
     assert!(!nothing.contains("cron"), "{nothing}");
 }

@@ -47,10 +47,10 @@ fn what_stands_in_quotes_is_never_touched() {
 #[test]
 fn what_is_no_literal_is_refused_by_name_and_place() {
     for (text, told) in [
-        ("[('user_id','=',uid)]", "holds the name `uid` at character 17"),
-        ("[('d','>',context_today())]", "`context_today`"),
-        ("[('d','>',datetime.now())]", "`datetime.now`"),
-        ("nan", "`nan`"),
+        ("[('user_id','=',uid)]", "holds the name \"uid\" at character 17"),
+        ("[('d','>',context_today())]", "\"context_today\""),
+        ("[('d','>',datetime.now())]", "\"datetime.now\""),
+        ("nan", "\"nan\""),
         ("['a' 'b']", "a comma or a closing bracket"),
         ("[1, 2", "a closing bracket was expected"),
         ("[1,", "it ends where a value"),
@@ -67,7 +67,7 @@ fn what_is_no_literal_is_refused_by_name_and_place() {
         (r"'\ud83d'", "half a character"),
         (r"'\u+041'", "hexadecimal"),
         ("", "is empty"),
-        ("name = x", "`name`"),
+        ("name = x", "\"name\""),
     ] {
         match parse(text) {
             Err(fault) => assert!(fault.to_string().contains(told), "{text}: {fault}"),

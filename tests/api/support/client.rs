@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use odoo_mcp_sidecar::config::odoo::Odoo;
 use odoo_mcp_sidecar::odoo::Client;
 use odoo_mcp_sidecar::odoo::gateway::{Call, Mode, Step};
-use odoo_mcp_sidecar::vocab::{CallId, Proof, Secret};
+use odoo_mcp_sidecar::vocab::{CallId, ConnectionId, Proof, Secret};
 use serde_json::{Map, json};
 
 use super::fake_odoo::FakeOdoo;
@@ -53,6 +53,7 @@ pub fn write_call() -> Call {
 pub fn call(mode: Mode, step: Step) -> Call {
     Call {
         call_id: CallId::random(),
+        connection: ConnectionId(1),
         proof: Proof::of("a credential"),
         ip: "203.0.113.9".into(),
         tool: "a_tool".into(),
@@ -62,6 +63,7 @@ pub fn call(mode: Mode, step: Step) -> Call {
         dry_run: false,
         deadline_ms: 30_000,
         idempotency_key: None,
+        account: Arc::default(),
     }
 }
 

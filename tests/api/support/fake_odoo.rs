@@ -266,14 +266,22 @@ impl FakeOdoo {
     pub fn add_key_for_models(&self, proof: &str, connection: i64, models: &[&str]) {
         let mut document = Self::document(connection, "full");
         document["connection"]["allowed_models"] = json!(models);
+        document["connection"]["method_level"] = json!("none");
         document["connection"]["allow_methods"] = json!(false);
+        self.set_key(proof, document);
+    }
+
+    /// The same with full access, and with this level of methods.
+    pub fn add_key_with_level(&self, proof: &str, connection: i64, level: &str) {
+        let mut document = Self::document(connection, "full");
+        document["connection"]["method_level"] = json!(level);
         self.set_key(proof, document);
     }
 
     fn document(connection: i64, scope: &str) -> Value {
         json!({
             "connection": {"id": connection, "name": format!("Connection {connection}"), "kind": "api_key",
-                           "scope": scope, "allowed_tools": [], "allowed_models": [], "allow_methods": true,
+                           "scope": scope, "allowed_tools": [], "allowed_models": [], "method_level": "any", "allow_methods": true,
                            "rate_limit_minute": 0, "rate_limit_day": 0, "allowed_ips": [], "blocked_ips": []},
             "user": {"id": 2, "login": "admin", "name": "Mitchell Admin", "lang": "en_US", "tz": "UTC"},
             "schema_key": "5f2b9c0d1e3a4b5c", "expires_at": null,

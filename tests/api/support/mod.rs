@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod fake_odoo;
+pub mod panics;
+pub mod raw;
 pub mod scene;
 pub mod server;
 pub mod tools;

@@ -150,6 +150,11 @@ impl Server {
         Self::build(odoo, tempfile::tempdir().unwrap(), None, change, wrap).await
     }
 
+    /// A sidecar of this Odoo with these data.
+    pub async fn on(odoo: FakeOdoo, data: tempfile::TempDir) -> Self {
+        Self::build(odoo, data, None, |_| {}, |handler| handler).await
+    }
+
     /// Stops the sidecar; its Odoo and its data stay.
     pub async fn stop(self) -> (FakeOdoo, tempfile::TempDir) {
         self.running.stop().await;

@@ -6,7 +6,7 @@ import statistics
 import sys
 from typing import Any
 
-from bench import connections, mcp, startup, switch, targets
+from bench import connections, mcp, pages, startup, switch, targets
 from bench.credentials import mistyped_key, unknown_key
 from bench.dataset import LARGE, SMALL, Question
 from bench.generator import bare_server
@@ -39,6 +39,7 @@ class Suite:
         if self._stack.sidecar_pid:
             self._startup()
         self._questions(api_key, key)
+        self._pages(api_key, key)
         size = self._tool_list(key)
         self._refusals(key, settings, size)
         self._switch(api_key, key, settings)
@@ -101,6 +102,25 @@ class Suite:
         line.peers = ratios
         self.lines.append(line)
         self._line(f"{question.title}, bytes on the wire", "B", "wire_bytes", found, "raw")
+
+    # === Odoo's own users ===
+
+    def _pages(self, api_key: str, key: str) -> None:
+        found = pages.Pages(self._odoo, self._stack.mcp_url, key, api_key).measure(self._effort)
+        self.figures[f"Odoo's pages, {pages.CLIENTS} clients"] = found
+        print(f"- Odoo's pages, {pages.CLIENTS} clients", file=sys.stderr)
+        title = f"{pages.PAGE} under {pages.CLIENTS} clients"
+        for figure, name in (("p50_ms", "p50"), ("p95_ms", "p95")):
+            ours, idle, raw = (found[who][figure] for who in ("sidecar", "idle", "raw, named"))
+            goal = 1.3 if figure == "p95_ms" else None
+            self.lines.append(Line(f"{title}, {name}", "ms", ours, idle, "idle", at_most=goal))
+            # What counts where the load takes all cores.
+            goal = 1.0 if figure == "p95_ms" else None
+            self.lines.append(Line(f"{title}, {name}", "ms", ours, raw, "raw, named", at_most=goal))
+        for who in ("raw, named", "sidecar"):
+            if found[who]["errors"]:
+                print(f"  pages, {who}: {found[who]['errors']} errors: {found[who]['error_samples']}", file=sys.stderr)
+        self._line(f"the mix of {pages.CLIENTS} clients", "calls/s", "rps", _of_load(found), "raw, named")
 
     # === What needs no Odoo ===
 
@@ -185,6 +205,11 @@ class Suite:
         line = Line(what, unit, values.pop("sidecar"), values.pop(base), base, **bounds)
         line.peers = values
         self.lines.append(line)
+
+
+def _of_load(found: dict[str, Any]) -> dict[str, Any]:
+    """The reports of the load alone."""
+    return {name: {**report, "calls": 1} for name, report in found.items() if "rps" in report}
 
 
 def _clients(count: int) -> str:

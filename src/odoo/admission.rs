@@ -1,0 +1,264 @@
+//! The scheduler before Odoo: a weighted semaphore with round robin over connections and a cap on long calls.
+//!
+//! Odoo has a handful of workers, which its own users need as well. There are as many permits as workers. A short
+//! call may take any of them; calls that are expected to be long, or have been running for longer than `LONG`,
+//! hold all but one together, and those of one connection at most half of these. Who waits is queued by
+//! connection, and the connections take turns.
+//!
+//! Knows no HTTP, no contract, no memory: a `Demand` in, a `Permit` out, which gives itself back when it is
+//! dropped. Whether a call has become long is seen when the next permit is due, so there is no timer: a call that
+//! becomes long frees nothing, it only bars others.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::vocab::ConnectionId;
+
+/// A call that runs for longer is no short one, even if it looked like one.
+const LONG: Duration = Duration::from_millis(250);
+
+/// How many kinds of calls are known to be long. They are forgotten together; the next of each shows itself again.
+const MOST_KINDS: usize = 4096;
+
+/// What a call is going to need.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Demand {
+    /// None: it is of several connections, or of the sidecar itself.
+    pub owner: Option<ConnectionId>,
+    /// Known to be long before it runs.
+    pub heavy: bool,
+    /// Calls of the same kind are expected to take about as long; none: nothing is learned from it.
+    pub kind: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Admission {
+    /// The most permits, however many workers there are.
+    most: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    permits: usize,
+    running: Vec<Running>,
+    queues: HashMap<Option<ConnectionId>, VecDeque<Waiter>>,
+    /// Whose turn it is: every connection that has a queue, once.
+    turns: VecDeque<Option<ConnectionId>>,
+    /// Kinds of calls of which the last was long.
+    long: HashSet<u64>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Running {
+    id: u64,
+    demand: Demand,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    id: u64,
+    demand: Demand,
+    reply: oneshot::Sender<Permit>,
+}
+
+/// The right to have one call in Odoo. Dropped, it passes to the next.
+#[derive(Debug)]
+pub(super) struct Permit {
+    admission: Arc<Admission>,
+    id: u64,
+}
+
+/// A place in a queue. Dropped, it is left.
+struct Place {
+    admission: Arc<Admission>,
+    owner: Option<ConnectionId>,
+    id: u64,
+}
+
+// === impl Admission ===
+
+impl Admission {
+    pub(super) fn new(most: usize, permits: usize) -> Arc<Self> {
+        let most = most.max(1);
+        let state = State {
+            permits: permits.clamp(1, most),
+            running: Vec::new(),
+            queues: HashMap::new(),
+            turns: VecDeque::new(),
+            long: HashSet::new(),
+            next: 0,
+        };
+        Arc::new(Self { most, state: Mutex::new(state) })
+    }
+
+    /// Odoo works on so many calls at once.
+    pub(super) fn set_permits(self: &Arc<Self>, permits: usize) {
+        self.state().permits = permits.clamp(1, self.most);
+        self.dispatch();
+    }
+
+    /// Whether a call is to be treated as a long one: it says so itself, or the last of its kind was.
+    pub(super) fn is_heavy(&self, demand: Demand) -> bool {
+        is_heavy(&self.state().long, demand)
+    }
+
+    /// Has the next of its kind treated as a long one: it took no time, but was much.
+    pub(super) fn mark_heavy(&self, demand: Demand) {
+        if let Some(kind) = demand.kind {
+            self.state().expect_long(kind);
+        }
+    }
+
+    /// Waits for a permit, as long as the caller does. None is no answer of a scheduler that works.
+    pub(super) async fn acquire(self: &Arc<Self>, demand: Demand) -> Option<Permit> {
+        let (_place, granted) = self.queue(demand);
+        self.dispatch();
+        granted.await.ok()
+    }
+
+    fn queue(self: &Arc<Self>, demand: Demand) -> (Place, oneshot::Receiver<Permit>) {
+        let (reply, granted) = oneshot::channel();
+        let mut state = self.state();
+        let id = state.number();
+        if !state.queues.contains_key(&demand.owner) {
+            state.turns.push_back(demand.owner);
+        }
+        state.queues.entry(demand.owner).or_default().push_back(Waiter { id, demand, reply });
+        (Place { admission: Arc::clone(self), owner: demand.owner, id }, granted)
+    }
+
+    /// Hands out what there is.
+    fn dispatch(self: &Arc<Self>) {
+        loop {
+            let Some((waiter, id)) = self.state().grant() else { return };
+            let permit = Permit { admission: Arc::clone(self), id };
+            // The lock is open again: the permit of a waiter that has just left comes back at once.
+            drop(waiter.reply.send(permit));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// How many long calls there may be at once.
+    fn heavy_cap(&self) -> usize {
+        self.permits.saturating_sub(1).max(1)
+    }
+
+    /// How many of these may be of one connection.
+    fn heavy_share(&self) -> usize {
+        (self.heavy_cap() / 2).max(1)
+    }
+
+    fn heavy(&self, now: Instant, of: impl Fn(&Running) -> bool) -> usize {
+        self.running.iter().filter(|running| running.is_heavy(now) && of(running)).count()
+    }
+
+    /// Takes the next waiter out of its queue and counts it as running.
+    fn grant(&mut self) -> Option<(Waiter, u64)> {
+        if self.running.len() >= self.permits {
+            return None;
+        }
+        let now = Instant::now();
+        let room = self.heavy(now, |_| true) < self.heavy_cap();
+        for turn in 0..self.turns.len() {
+            let Some(owner) = self.turns.get(turn).copied() else { break };
+            let of_owner = |running: &Running| running.demand.owner == owner;
+            let heavy = room && (owner.is_none() || self.heavy(now, of_owner) < self.heavy_share());
+            let Some(waiter) = self.next_of(owner, heavy) else { continue };
+            self.turns.remove(turn);
+            self.turns.push_back(owner);
+            self.tidy(owner);
+            let id = self.number();
+            self.running.push(Running { id, demand: waiter.demand, since: now });
+            return Some((waiter, id));
+        }
+        None
+    }
+
+    /// The one of a connection that has waited longest, of those that may go. What is a long call is looked at
+    /// only now: a kind may have shown itself meanwhile.
+    fn next_of(&mut self, owner: Option<ConnectionId>, heavy: bool) -> Option<Waiter> {
+        let queue = self.queues.get_mut(&owner)?;
+        let may_go = |waiter: &Waiter| heavy || !is_heavy(&self.long, waiter.demand);
+        let at = queue.iter().position(may_go)?;
+        let mut waiter = queue.remove(at)?;
+        waiter.demand.heavy = is_heavy(&self.long, waiter.demand);
+        Some(waiter)
+    }
+
+    /// Forgets a connection that has no one waiting.
+    fn tidy(&mut self, owner: Option<ConnectionId>) {
+        if self.queues.get(&owner).is_some_and(VecDeque::is_empty) {
+            self.queues.remove(&owner);
+            self.turns.retain(|turn| *turn != owner);
+        }
+    }
+
+    /// How long a call took is what the next of its kind is judged by.
+    fn learn(&mut self, done: &Running) {
+        let Some(kind) = done.demand.kind else { return };
+        if done.since.elapsed() <= LONG {
+            self.long.remove(&kind);
+        } else {
+            self.expect_long(kind);
+        }
+    }
+
+    fn expect_long(&mut self, kind: u64) {
+        if self.long.len() >= MOST_KINDS {
+            self.long.clear();
+        }
+        self.long.insert(kind);
+    }
+}
+
+impl Running {
+    fn is_heavy(&self, now: Instant) -> bool {
+        self.demand.heavy || now.duration_since(self.since) > LONG
+    }
+}
+
+fn is_heavy(long: &HashSet<u64>, demand: Demand) -> bool {
+    demand.heavy || demand.kind.is_some_and(|kind| long.contains(&kind))
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.admission.state();
+        if let Some(at) = state.running.iter().position(|running| running.id == self.id) {
+            let done = state.running.swap_remove(at);
+            state.learn(&done);
+        }
+        drop(state);
+        self.admission.dispatch();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.admission.state();
+        if let Some(queue) = state.queues.get_mut(&self.owner) {
+            queue.retain(|waiter| waiter.id != self.id);
+        }
+        state.tidy(self.owner);
+    }
+}
+
+#[cfg(test)]
+mod tests;
