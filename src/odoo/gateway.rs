@@ -221,6 +221,8 @@ pub enum Step {
         name: String,
         domain: Value,
         limit: u32,
+        #[serde(default)]
+        offset: u32,
     },
     SearchCount {
         model: String,

@@ -18,6 +18,12 @@ pub(super) struct Rows<'a> {
     pub has_more: bool,
     #[serde(borrow, default)]
     pub skipped_fields: Vec<&'a RawValue>,
+    /// By field that Odoo failed to read: why.
+    #[serde(borrow, default)]
+    pub skipped_reasons: Option<&'a RawValue>,
+    /// What has to be known to read the rows rightly.
+    #[serde(borrow, default)]
+    pub notes: Vec<&'a RawValue>,
     #[serde(borrow, default)]
     pub total: Option<&'a RawValue>,
     /// Ids of `read` that gave no row.
@@ -123,6 +129,12 @@ impl Rows<'_> {
         }
         if !self.skipped_fields.is_empty() {
             body.rows("skipped_fields", &self.skipped_fields);
+        }
+        if let Some(reasons) = self.skipped_reasons {
+            body.raw("skipped_reasons", reasons);
+        }
+        if !self.notes.is_empty() {
+            body.rows("notes", &self.notes);
         }
         body
     }

@@ -22,6 +22,8 @@ pub(super) enum Kind {
     /// Names that may also come joined by dots.
     Path,
     Domain,
+    /// Field names with directions; also as an object or a list.
+    Order,
     Object,
     Objects,
     /// Objects of `id` and `values`.
@@ -55,7 +57,7 @@ pub(super) const DOMAIN: Arg =
 pub(super) const FIELDS: Arg = Arg::may("fields", Kind::Names, "Default: the most relevant");
 pub(super) const LIMIT: Arg = Arg::may("limit", Kind::Number, "Default 20, at most 1000");
 pub(super) const OFFSET: Arg = Arg::may("offset", Kind::Offset, "Rows to skip");
-pub(super) const ORDER: Arg = Arg::may("order", Kind::Text, "E.g. date desc, id");
+pub(super) const ORDER: Arg = Arg::may("order", Kind::Order, "E.g. date desc, id");
 pub(super) const CONTEXT: Arg =
     Arg::may("context", Kind::Context, "Keys: lang, tz, allowed_company_ids, active_test");
 /// For what creates and uses the record of a wizard.
@@ -95,7 +97,7 @@ pub(super) fn schema(args: &[Arg]) -> Map<String, Value> {
 
 fn shape_of(kind: Kind) -> Value {
     match kind {
-        Kind::Text | Kind::Name => json!({"type": "string"}),
+        Kind::Text | Kind::Name | Kind::Order => json!({"type": "string"}),
         Kind::Number => json!({"type": "integer", "minimum": 1}),
         Kind::Offset => json!({"type": "integer", "minimum": 0}),
         Kind::Flag => json!({"type": "boolean"}),
@@ -122,6 +124,7 @@ fn shape_of(kind: Kind) -> Value {
 pub(super) fn takes(kind: Kind) -> &'static str {
     match kind {
         Kind::Text | Kind::Name => "text",
+        Kind::Order => "text such as \"date desc, id\"",
         Kind::Number => "a whole number from 1",
         Kind::Offset => "a whole number from 0",
         Kind::Flag => "true or false",

@@ -78,6 +78,7 @@ fn is_nothing(arg: &Arg, value: &Value) -> bool {
 fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
     Ok(match kind {
         Kind::Text | Kind::Name => text(value),
+        Kind::Order => order(value),
         Kind::Number | Kind::Offset => integer(value),
         Kind::Flag => flag(value),
         Kind::Id => one_id(value),
@@ -106,11 +107,52 @@ fn text(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(text.trim().to_owned()),
         Value::Number(number) => Value::String(number.to_string()),
-        // An order or grouping by several fields.
+        // A text in several parts.
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_string) => {
             Value::String(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
         }
         other => other,
+    }
+}
+
+/// An order as text: `{"date": "desc"}`, `[["date", "desc"], "id"]` and lists of these say the same.
+fn order(value: Value) -> Value {
+    let value = match value {
+        Value::String(text) if text.trim_start().starts_with(['[', '(', '{']) => {
+            literal::parse(&text).unwrap_or(Value::String(text))
+        }
+        other => other,
+    };
+    match order_terms(&value) {
+        Some(terms) if !terms.is_empty() => Value::String(terms.join(", ")),
+        _ => text(value),
+    }
+}
+
+fn order_terms(value: &Value) -> Option<Vec<String>> {
+    let term = |name: &str, direction: &Value| {
+        let direction = direction.as_str()?.trim();
+        let known = ["asc", "desc"].iter().any(|known| known.eq_ignore_ascii_case(direction));
+        known.then(|| format!("{} {direction}", name.trim()))
+    };
+    match value {
+        Value::Object(fields) => fields.iter().map(|(name, direction)| term(name, direction)).collect(),
+        Value::Array(items) => match items.as_slice() {
+            [Value::String(name), direction @ Value::String(_)] if term(name, direction).is_some() => {
+                Some(vec![term(name, direction)?])
+            }
+            _ => Some(
+                items
+                    .iter()
+                    .map(|item| match item {
+                        Value::String(name) => Some(vec![name.trim().to_owned()]),
+                        other => order_terms(other),
+                    })
+                    .collect::<Option<Vec<_>>>()?
+                    .concat(),
+            ),
+        },
+        _ => None,
     }
 }
 
@@ -318,6 +360,24 @@ mod tests {
         assert_eq!(read(Kind::Flag, json!("maybe")), json!("maybe"));
         assert_eq!(read(Kind::Text, json!(42)), json!("42"));
         assert_eq!(read(Kind::Text, json!(["name desc", "id"])), json!("name desc, id"));
+    }
+
+    #[test]
+    fn an_order_comes_in_many_forms() {
+        for value in [
+            json!("name desc, id"),
+            json!(["name desc", "id"]),
+            json!([["name", "desc"], "id"]),
+            json!([{"name": "desc"}, "id"]),
+            json!("[('name', 'desc'), 'id']"),
+        ] {
+            assert_eq!(read(Kind::Order, value), json!("name desc, id"));
+        }
+        assert_eq!(read(Kind::Order, json!({"name": "desc"})), json!("name desc"));
+        assert_eq!(read(Kind::Order, json!(["name", "DESC"])), json!("name DESC"));
+        // Odoo has the last word on what stays as it is; an object that says something else is refused.
+        assert_eq!(read(Kind::Order, json!("name:desc")), json!("name:desc"));
+        assert_eq!(read(Kind::Order, json!({"name": -1})), json!({"name": -1}));
     }
 
     #[test]

@@ -65,12 +65,34 @@ pub(super) fn relaxed(domain: &Value) -> Option<Value> {
                 && text.chars().any(char::is_alphabetic) =>
         {
             changed = true;
-            json!([field, if operator == "=like" { "=ilike" } else { "ilike" }, text])
+            match operator.as_str() {
+                "=like" => json!([field, "=ilike", text]),
+                "like" => json!([field, "ilike", text]),
+                _ => json!([field, "ilike", literal(text)]),
+            }
         }
         _ => item.clone(),
     });
     let items: Vec<Value> = items.collect();
     changed.then_some(Value::Array(items))
+}
+
+/// The pattern that matches this text and nothing else: `%`, `_` and the backslash mean themselves.
+pub(super) fn literal(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern
+}
+
+/// Whether the domain has a condition on this field.
+pub(super) fn mentions(domain: &Value, field: &str) -> bool {
+    let items = domain.as_array().into_iter().flatten();
+    items.filter_map(Value::as_array).any(|condition| condition.first().is_some_and(|first| first == field))
 }
 
 /// Both domains must hold. Tidy domains join by standing one after the other.
@@ -122,6 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_no_pattern() {
+        assert_eq!(literal("50%"), r"50\%");
+        assert_eq!(literal(r"a_b\c"), r"a\_b\\c");
+        assert_eq!(literal("Azure é"), "Azure é");
+    }
+
+    #[test]
+    fn conditions_name_their_fields() {
+        let domain = json!(["|", ["active", "=", false], ["name", "=", "active"]]);
+        assert!(mentions(&domain, "active") && mentions(&domain, "name"));
+        assert!(!mentions(&domain, "state") && !mentions(&json!([["name", "=", "active"]]), "active"));
+    }
+
+    #[test]
     fn relaxing_changes_exact_text_only() {
         let domain =
             json!(["|", ["name", "=", "azure"], ["ref", "=like", "A%"], ["id", "=", 1], ["d", "=", "2026"]]);
@@ -134,5 +170,7 @@ mod tests {
         ]);
         assert_eq!(relaxed(&domain), Some(wide));
         assert_eq!(relaxed(&json!([["name", "ilike", "x"]])), None);
+        assert_eq!(relaxed(&json!([["name", "=", "a_b"]])), Some(json!([["name", "ilike", r"a\_b"]])));
+        assert_eq!(relaxed(&json!([["name", "like", "a_b"]])), Some(json!([["name", "ilike", "a_b"]])));
     }
 }

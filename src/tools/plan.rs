@@ -284,8 +284,9 @@ impl Arguments {
 
 /// An id that there can be. The schema takes any whole number, `1e16` and more digits than 64 bits hold among them.
 pub(super) fn record_id(name: &str, value: &Value) -> Result<i64, Refusal> {
-    let id = value.as_i64().filter(|id| (1..=i64::from(MAX_INTEGER)).contains(id));
+    // Rows of a view that joins several tables have negative ids, so that none is there twice.
+    let id = value.as_i64().filter(|id| *id != 0 && id.unsigned_abs() <= u64::from(MAX_INTEGER));
     id.ok_or_else(|| {
-        Refusal::new(format!("`{name}` takes ids from 1 to {MAX_INTEGER}; {} is none.", quoted_json(value)))
+        Refusal::new(format!("`{name}` takes ids up to {MAX_INTEGER}; {} is none.", quoted_json(value)))
     })
 }

@@ -13,6 +13,14 @@ pub(super) const DEFAULT_LIMIT: u32 = 20;
 
 const NOTHING: &str = "Nothing matched. Archived records count only with context.active_test false; \
                        = and like tell upper from lower case, ilike does not.";
+const NOTHING_OF_THESE: &str = "Nothing matched. = and like tell upper from lower case, ilike does not.";
+
+/// What to say where nothing was found. Where the domain itself asks for archived ones or not, the context has no say.
+fn nothing(arguments: &Arguments) -> &'static str {
+    let included = arguments.context().get("active_test").is_some_and(|tested| tested == false);
+    let asked = super::domain::mentions(&arguments.domain("domain"), "active");
+    if asked || included { NOTHING_OF_THESE } else { NOTHING }
+}
 
 /// An answer without rows is short; a longer one need not be read to know that it holds some.
 const SHORT: usize = 4096;
@@ -40,15 +48,9 @@ pub(super) fn found_nothing(arguments: &Arguments, rows: &Rows<'_>) -> bool {
 }
 
 /// The rows of a search with what belongs to them.
-pub(super) fn page_of(
-    arguments: &Arguments,
-    rows: &Rows<'_>,
-    can_skip: bool,
-    site: &Site<'_>,
-    hint: Option<&str>,
-) -> Reply {
+pub(super) fn page_of(arguments: &Arguments, rows: &Rows<'_>, site: &Site<'_>, hint: Option<&str>) -> Reply {
     let model = arguments.model();
-    let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT), can_skip };
+    let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT), can_skip: true };
     let mut body = rows.body(&model, Some(page));
     if let Some(hint) = hint {
         body.put("hint", hint);
@@ -109,9 +111,9 @@ impl Tool for SearchRead {
 
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
         let rows: Rows<'_> = read(got.first()?)?;
-        let nothing = found_nothing(arguments, &rows).then(|| NOTHING.to_owned());
+        let nothing = found_nothing(arguments, &rows).then(|| nothing(arguments).to_owned());
         let hint = wrong_value(arguments, got).or(nothing);
-        Ok(page_of(arguments, &rows, true, site, hint.as_deref()))
+        Ok(page_of(arguments, &rows, site, hint.as_deref()))
     }
 
     fn needs_fields(&self, arguments: &Arguments, got: &Got<'_>) -> bool {
@@ -152,7 +154,7 @@ impl Tool for SearchCount {
         let Count { count } = read(got.first()?)?;
         let mut body = Body::new();
         let hint = wrong_value(arguments, got);
-        let hint = hint.as_deref().unwrap_or(NOTHING);
+        let hint = hint.as_deref().unwrap_or(nothing(arguments));
         body.put("model", arguments.model()).put("count", count).put_if(count == 0, "hint", hint);
         Ok(Reply::json(body))
     }

@@ -44,7 +44,8 @@ impl Tool for SearchRecords {
         let step = match arguments.text("query") {
             // Models rank by their own rules here (a product by its code first), so this way is the better one.
             Some(query) if ranks(arguments) => {
-                Step::NameSearch { model, name: query.to_owned(), domain: arguments.domain("domain"), limit }
+                let (name, offset) = (query.to_owned(), arguments.offset());
+                Step::NameSearch { model, name, domain: arguments.domain("domain"), limit, offset }
             }
             _ => {
                 let mut names = vec!["display_name".to_owned()];
@@ -72,12 +73,9 @@ impl Tool for SearchRecords {
                 let counts = more.iter().map(|raw| read::<Count>(raw).map_or(0, |found| found.count));
                 Some(reason(arguments, &counts.collect::<Vec<_>>()))
             }
-            _ if rows.has_more && ranks(arguments) => {
-                Some("There are more: raise the limit or narrow the search.".to_owned())
-            }
             _ => None,
         });
-        Ok(page_of(arguments, &rows, !ranks(arguments), site, hint.as_deref()))
+        Ok(page_of(arguments, &rows, site, hint.as_deref()))
     }
 
     fn needs_fields(&self, arguments: &Arguments, got: &Got<'_>) -> bool {
@@ -101,58 +99,70 @@ impl Tool for SearchRecords {
     }
 }
 
-/// Whether Odoo's own name search does; it can neither skip nor sort nor read fields.
+/// Whether Odoo's own name search does; it can neither sort nor read fields.
 fn ranks(arguments: &Arguments) -> bool {
     let plain =
         arguments.names("fields").is_none_or(|names| names.iter().all(|n| n == "display_name" || n == "id"));
-    arguments.text("query").is_some() && plain && arguments.offset() == 0 && arguments.text("order").is_none()
+    arguments.text("query").is_some() && plain && arguments.text("order").is_none()
 }
 
 /// The domain with the query in it.
 fn named(arguments: &Arguments) -> Value {
     let domain = arguments.domain("domain");
     match arguments.text("query") {
-        Some(query) => domain::and(&domain, json!([["display_name", "ilike", query]])),
+        Some(query) => domain::and(&domain, holds(query)),
         None => domain,
     }
+}
+
+/// The condition that the name holds this text, whatever of it would be a wildcard.
+fn holds(text: &str) -> Value {
+    json!([["display_name", "ilike", domain::literal(text)]])
+}
+
+/// The words that are looked for one by one; none where the query is no more than one.
+fn words(arguments: &Arguments) -> Vec<&str> {
+    let query = arguments.text("query").unwrap_or_default();
+    let words: Vec<&str> = query.split_whitespace().filter(|word| word.chars().count() > 2).take(8).collect();
+    if words.len() < 2 { Vec::new() } else { words }
 }
 
 /// Any word of the query, exact texts in any case; none where that is no wider.
 fn wider(arguments: &Arguments) -> Option<Value> {
     let domain = arguments.domain("domain");
     let relaxed = domain::relaxed(&domain);
-    let query = arguments.text("query").unwrap_or_default();
-    let words: Vec<&str> = query.split_whitespace().filter(|word| word.chars().count() > 2).take(8).collect();
-    if words.len() < 2 {
+    let words = words(arguments);
+    if words.is_empty() {
         let wide = relaxed?;
-        return Some(if query.is_empty() {
-            wide
-        } else {
-            domain::and(&wide, json!([["display_name", "ilike", query]]))
+        return Some(match arguments.text("query") {
+            Some(query) => domain::and(&wide, holds(query)),
+            None => wide,
         });
     }
     let or = std::iter::repeat_n(json!("|"), words.len() - 1);
-    let any = or.chain(words.iter().map(|word| json!(["display_name", "ilike", word])));
+    let any = or.chain(words.iter().map(|word| json!(["display_name", "ilike", domain::literal(word)])));
     Some(domain::and(&relaxed.unwrap_or(domain), Value::Array(any.collect())))
 }
 
 /// Why nothing was found, from the counts of the second look: archived too, then wider.
 fn reason(arguments: &Arguments, counts: &[i64]) -> String {
+    // Where the domain itself asks for archived ones or not, the context has no say.
+    let included =
+        if domain::mentions(&arguments.domain("domain"), "active") { "" } else { ", archived ones included" };
     match counts {
         [archived, ..] if *archived > 0 => {
             format!("{archived} archived match: pass context {{\"active_test\": false}} to see them.")
         }
-        [_, wide] if *wide > 0 && arguments.text("query").is_some_and(|query| query.contains(' ')) => {
-            format!("{wide} match a single word of the query, archived ones included: try fewer words.")
+        [_, wide] if *wide > 0 && !words(arguments).is_empty() => {
+            format!("{wide} match a single word of the query{included}: try fewer words.")
         }
         [_, wide] if *wide > 0 => {
-            format!(
-                "{wide} match without regard to case, archived ones included: use ilike instead of = or like."
-            )
+            format!("{wide} match without regard to case{included}: use ilike instead of = or like.")
         }
+        [] if included.is_empty() => "Nothing matched.".to_owned(),
         [] => "Nothing matched; archived records count only with context.active_test false.".to_owned(),
-        _ => "Nothing matches, archived records and other spellings of case included: try a shorter text, \
-              fewer conditions or another model."
-            .to_owned(),
+        _ => format!(
+            "Nothing matches{included}: try a shorter text, fewer conditions, ilike instead of =, or another model."
+        ),
     }
 }

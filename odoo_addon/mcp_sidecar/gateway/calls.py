@@ -3,15 +3,13 @@
 import functools
 import inspect
 
-from . import actions, faults, inputs, methods, mistakes, outcomes, policy, reads, secret_fields, values, writability
+from . import actions, arguments, faults, methods, mistakes, outcomes, policy, reads, secret_fields, values
 from .notes import Notes
 from .quoting import foreign
 
 # What has a meaning without records, though Odoo doesn't mark it as a method of the model: the rights to the model as a
 # whole, and the form of a record that doesn't exist yet.
 _WITHOUT_RECORDS = frozenset({"has_access", "onchange", "web_save"})
-# Methods whose first argument is the values of records, and whether these are new ones.
-_TAKE_VALUES = {"copy": True, "create": True, "web_save": False, "write": False}
 
 
 def call(env, step):
@@ -21,14 +19,14 @@ def call(env, step):
     method = policy.public_method(model, step["method"])
     policy.check_own(model, step["method"])
     records = _records(model, method, step)
-    arguments = _bound(records, method, step)
-    admitted = methods.admitted(records, step, arguments)
+    bound = _bound(records, method, step)
+    admitted = methods.admitted(records, step, bound)
     notes = Notes()
-    _check_values(records, arguments, step, notes)
-    secret_fields.refuse_in(model, {**arguments.arguments, **arguments.kwargs})
+    arguments.check(records, step["method"], bound.arguments, notes)
+    secret_fields.refuse_in(model, {**bound.arguments, **bound.kwargs})
     if step["method"] in policy.READING_METHODS:
-        return _answer(_result(admitted, method, arguments, step))
-    run = functools.partial(_result, admitted, method, arguments, step)
+        return _answer(_result(admitted, method, bound, step))
+    run = functools.partial(_result, admitted, method, bound, step)
     return _followed(admitted, _brought(records, admitted), notes, run)
 
 
@@ -80,39 +78,9 @@ def _records(model, method, step):
     return model
 
 
-def _check_values(records, arguments, step, notes):
-    """Judges the values that a method of the ORM is given as those of the operations that create and write."""
-    name, bound = step["method"], arguments.arguments
-    if name == "load" and isinstance(bound.get("fields"), list):
-        for path in bound["fields"]:
-            _check_column(records, path, notes)
-    # the first is `self`
-    parameter = list(bound)[1] if name in _TAKE_VALUES and len(bound) > 1 else None
-    given = bound.get(parameter)
-    if not given:
-        return
-    target = records.browse() if _TAKE_VALUES[name] else records
-    if isinstance(given, dict):
-        bound[parameter] = inputs.checked_values(target, given, notes)
-    elif name == "create" and isinstance(given, list) and all(isinstance(item, dict) for item in given):
-        bound[parameter] = [inputs.checked_values(target, item, notes) for item in given]
-
-
-def _check_column(model, path, notes):
-    """A column of an import is a path such as "order_line/product_id/.id", whose fields are all set."""
-    for name in path.split("/") if isinstance(path, str) else ():
-        field = model._fields.get(name)
-        if field is None or name == "id":
-            return
-        writability.require(model.browse(), field, None, notes)
-        if not field.relational:
-            return
-        model = model.env[field.comodel_name]
-
-
-def _result(records, method, arguments, step):
+def _result(records, method, bound, step):
     try:
-        return method(records, *arguments.args[1:], **arguments.kwargs)
+        return method(records, *bound.args[1:], **bound.kwargs)
     except mistakes.KINDS as exc:
         sentence = mistakes.sentence(records, step, exc)
         if sentence is None:

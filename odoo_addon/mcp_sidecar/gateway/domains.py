@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from odoo.orm.domains import CONDITION_OPERATORS, INTERNAL_CONDITION_OPERATORS
 from odoo.orm.utils import READ_GROUP_NUMBER_GRANULARITY
 
-from . import confinement, exits, faults, secret_fields
+from . import conditions, confinement, exits, faults, secret_fields
 from .quoting import quoted
 
 _SYNONYMS = {"<>": "!=", "==": "="}
@@ -23,7 +23,11 @@ _MOST = 1000
 _LONGEST_PATH = 200
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
-_ORDER = re.compile(r"(?P<path>[\w.]+)(:\w+)?(\s+(asc|desc))?(\s+nulls\s+(first|last))?", re.IGNORECASE)
+_ORDER = re.compile(
+    r"(?P<sign>[-+]?)(?P<path>[\w.]+?(:(?!asc$|asc\s|desc$|desc\s)\w+)*)"
+    r"([\s:]+(?P<direction>asc|desc))?(?P<nulls>\s+nulls\s+(first|last))?",
+    re.IGNORECASE,
+)
 
 
 # === Domains ===
@@ -35,7 +39,7 @@ def checked_domain(model, domain, depth=0):
         raise faults.invalid_domain(model._name, None, f"A domain may be nested {_DEEPEST} deep.")
     if depth == 0:
         check_size(model, domain)
-    checked = [_checked_item(model, item, depth) for item in domain]
+    checked = [part for item in domain for part in _checked_item(model, item, depth)]
     check_arity(model, domain)
     return checked
 
@@ -58,13 +62,14 @@ def _holds_domain(item):
 
 
 def _checked_item(model, item, depth):
+    """The item, or several that ask together what it asks."""
     if isinstance(item, str) and item in _CONNECTIVES:
-        return item
+        return [item]
     if not isinstance(item, list) or len(item) != 3:
         message = 'A domain is a list of conditions [field, operator, value] and of "&", "|", "!" before them.'
         raise faults.invalid_domain(model._name, item, message)
     if item in _CONSTANTS and not isinstance(item[0], bool):
-        return tuple(item)
+        return [tuple(item)]
     return _checked_condition(model, item, depth)
 
 
@@ -80,7 +85,8 @@ def _checked_condition(model, item, depth):
     if not field._description_searchable:
         message = f"The field {field.name} of {field.model_name} can't be searched."
         raise faults.invalid_domain(field.model_name, item, message)
-    return path, operator, _checked_value(model, item, operator, value, field, rest, depth)
+    value = _checked_value(model, item, operator, value, field, rest, depth)
+    return conditions.fitted(model, item, operator, value, field, rest)
 
 
 def _is_by_name(operator, value):
@@ -198,6 +204,12 @@ def check_property(model, path):
     check_target(model.env, definition)
 
 
+def property_definition(model, field, name):
+    """The definition of a property whose path has been checked."""
+    # sudo: the record that defines a property need not be readable for those that have it
+    return model.env[field.model_name].sudo().get_property_definition(f"{field.name}.{name}")
+
+
 def _defines(model, field):
     """The field of another model that holds the definition of properties."""
     return model.env[model._fields[field.definition_record].comodel_name]._fields[field.definition_record_field]
@@ -236,16 +248,31 @@ def comodel_of(env, field):
 
 
 def checked_order(model, order):
-    """An order by fields of the model, or None."""
+    """An order by fields of the model as Odoo reads it, or None."""
     if not order or not order.strip():
         return None
-    for part in order.split(","):
-        match = _ORDER.fullmatch(part.strip())
-        if not match:
-            message = f"{quoted(part.strip())} is no order: write a field's name, then asc or desc."
-            raise faults.bad_request("order", message)
-        _check_sortable(model, match["path"])
-    return order
+    return ", ".join(_checked_term(model, part.strip()) for part in order.split(","))
+
+
+def _checked_term(model, part):
+    term = order_term(part)
+    if term is None or ":" in term[0]:
+        message = f"{quoted(part)} is no order: write a field's name, then asc or desc."
+        raise faults.bad_request("order", message)
+    _check_sortable(model, term[0])
+    return " ".join(filter(None, term))
+
+
+def order_term(part):
+    """What a part of an order names, its direction and where nothing goes, or None: name desc, name:desc, -name."""
+    match = _ORDER.fullmatch(part)
+    if not match or (match["sign"] and match["direction"]):
+        return None
+    return (
+        match["path"],
+        "desc" if match["sign"] == "-" else match["direction"],
+        match["nulls"] and match["nulls"].strip(),
+    )
 
 
 def _check_sortable(model, path):

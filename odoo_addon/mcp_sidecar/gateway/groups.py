@@ -1,22 +1,22 @@
 """Grouping records and summing up the groups."""
 
-import re
 from datetime import datetime
 
+import babel.dates
 import psycopg2
 import pytz
 
 from odoo.orm.models import READ_GROUP_AGGREGATE
 from odoo.orm.utils import READ_GROUP_ALL_TIME_GRANULARITY, READ_GROUP_TIME_GRANULARITY
 from odoo.tools import DEFAULT_SERVER_DATE_FORMAT, DEFAULT_SERVER_DATETIME_FORMAT
+from odoo.tools.misc import babel_locale_parse
 
-from . import confinement, domains, faults, policy, values
+from . import confinement, currencies, domains, faults, policy, values
 from .quoting import foreign, quoted
 
 _COUNT = "__count"
 _AGGREGATES = (set(READ_GROUP_AGGREGATE) - {"recordset"}) | {"sum_currency"}
 _COMPARISONS = ("in", "not in", "<", ">", "<=", ">=", "=", "!=")
-_ORDER = re.compile(r"(?P<spec>[\w.]+(:\w+)?)(\s+(asc|desc))?(\s+nulls\s+(first|last))?", re.IGNORECASE)
 
 
 def read_group(env, step):
@@ -24,12 +24,16 @@ def read_group(env, step):
     domain = domains.checked_domain(model, step["domain"])
     grouped = {spec: _checked_group(model, spec) for spec in step["groupby"]}
     aggregates = [_COUNT, *(_checked_aggregate(model, spec) for spec in step["aggregates"] if spec != _COUNT)]
-    groups = _grouped(model, domain, list(grouped), aggregates, step)
+    mixing = currencies.to_watch(model, step["groupby"], aggregates)
+    watched = [spec for spec in mixing.values() if spec not in aggregates]
+    groups = _grouped(model, domain, list(grouped), [*aggregates, *dict.fromkeys(watched)], step)
     limit = step["limit"]
     rows = [_row(model, grouped, aggregates, group) for group in groups[:limit]]
     if confinement.active(env.cr):
         _rename(model, grouped, rows)
-    return {"groups": rows, "has_more": len(groups) > limit}
+    answer = {"groups": rows, "has_more": len(groups) > limit}
+    notes = currencies.notes(model, mixing, groups[:limit])
+    return {**answer, "notes": notes} if notes else answer
 
 
 def _grouped(model, domain, groupby, aggregates, step):
@@ -55,20 +59,36 @@ def _reason(exc):
 
 
 def _checked_group(model, spec):
-    """The field that a group is made of."""
+    """What a group is made of: the field, and its type, which for a property is its own."""
     path, _colon, granularity = spec.partition(":")
     field, rest = domains.follow(model, path)
+    if rest and field.type == "properties":
+        return field, _checked_property(model, field, rest, spec, granularity)
     dated = field.type in ("date", "datetime")
-    if rest and field.type != "properties":
+    if rest:
         raise faults.bad_request("groupby", f"Write {path.rpartition('.')[0]}:{rest} to group by a part of a date.")
     if (dated and not granularity) or (granularity and granularity not in READ_GROUP_ALL_TIME_GRANULARITY):
         known = ", ".join(READ_GROUP_ALL_TIME_GRANULARITY)
         raise faults.bad_request("groupby", f"A date is grouped by one of {known}, such as {path}:month.")
-    if granularity and not dated and field.type != "properties":
+    if granularity and not dated:
         raise faults.bad_request("groupby", f"{path} is no date: it is grouped without {granularity}.")
     if not field._description_groupable(model.env):
         raise faults.bad_request("groupby", f"Records of {model._name} can't be grouped by {path}.")
-    return field
+    return field, field.type
+
+
+def _checked_property(model, field, name, spec, granularity):
+    kind = domains.property_definition(model, field, name)["type"]
+    dated = kind in ("date", "datetime")
+    spans = [span for span in READ_GROUP_TIME_GRANULARITY if span != "hour"]
+    if dated and granularity not in spans:
+        message = f"{quoted(spec)} is grouped by one of {', '.join(spans)}, such as {field.name}.{name}:month."
+        raise faults.bad_request("groupby", message)
+    if granularity and not dated:
+        raise faults.bad_request(
+            "groupby", f"{field.name}.{name} is no date: it is grouped without {quoted(granularity)}."
+        )
+    return kind
 
 
 def _checked_aggregate(model, spec):
@@ -87,11 +107,10 @@ def _checked_aggregate(model, spec):
 def _checked_order(specs, order):
     if not order or not order.strip():
         return None
-    for part in order.split(","):
-        match = _ORDER.fullmatch(part.strip())
-        if not match or match["spec"] not in specs:
-            raise faults.bad_request("order", f"Groups are ordered by what they consist of: {', '.join(specs)}.")
-    return order
+    terms = [domains.order_term(part.strip()) for part in order.split(",")]
+    if any(term is None or term[0] not in specs for term in terms):
+        raise faults.bad_request("order", f"Groups are ordered by what they consist of: {', '.join(specs)}.")
+    return ", ".join(" ".join(filter(None, term)) for term in terms)
 
 
 def _checked_having(model, having):
@@ -115,14 +134,14 @@ def _checked_having(model, having):
 
 
 def _row(model, grouped, aggregates, group):
-    row = {spec: _group_value(model, spec, field, group[spec]) for spec, field in grouped.items()}
+    row = {spec: _group_value(model, spec, field, kind, group[spec]) for spec, (field, kind) in grouped.items()}
     row.update({spec: _aggregate(spec, group[spec]) for spec in aggregates})
     return row
 
 
 def _rename(model, grouped, rows):
     """Names the records that groups are made of as a confined connection may read them; Odoo names them with sudo."""
-    for spec, field in grouped.items():
+    for spec, (field, _kind) in grouped.items():
         if field.relational:
             found = [row[spec] for row in rows if isinstance(row[spec], dict)]
             names = values.names(model.env[field.comodel_name], [group["id"] for group in found])
@@ -137,28 +156,44 @@ def _aggregate(spec, value):
     return values.plain(value)
 
 
-def _group_value(model, spec, field, value):
+def _group_value(model, spec, field, kind, value):
     granularity = spec.partition(":")[2]
     if granularity in READ_GROUP_TIME_GRANULARITY and isinstance(value, (tuple, list)):
-        return _bucket(model.env, field, granularity, *value)
-    if field.type == "boolean":
+        if kind == "date":
+            return _days(granularity, *value)
+        # Odoo groups properties by days of UTC
+        return _times(model.env, granularity, *value, "UTC" if field.type == "properties" else None)
+    if kind == "boolean":
         return bool(value)
+    if kind == "tags" and isinstance(value, (tuple, list)):
+        return {"id": value[0], "name": values.plain(value[1])}
     if isinstance(value, tuple) and len(value) == 2:
         return {"id": value[0], "name": values.plain(value[1])}
-    if granularity or field.type in ("integer", "float", "monetary"):
-        return values.plain(value)
+    if granularity or kind in ("integer", "float", "monetary"):
+        # what has no date, or no number
+        return values.EMPTY if value is False else values.plain(value)
     return values.plain(value) if value else values.EMPTY
 
 
-def _bucket(env, field, granularity, start, label):
-    """A span of time, as `formatted_read_group` begins and names it."""
-    step = READ_GROUP_TIME_GRANULARITY[granularity]
-    if field.type == "date":
-        first = datetime.strptime(start, DEFAULT_SERVER_DATE_FORMAT).date()
-        return {"from": first.isoformat(), "to": (first + step).isoformat(), "label": label}
+def _days(granularity, start, label):
+    """A span of days, as `formatted_read_group` begins and names it."""
+    first = datetime.strptime(start, DEFAULT_SERVER_DATE_FORMAT).date()
+    return {
+        "from": first.isoformat(),
+        "to": (first + READ_GROUP_TIME_GRANULARITY[granularity]).isoformat(),
+        "label": label,
+    }
+
+
+def _times(env, granularity, start, label, zone):
+    """A span of time; a day lasts 23 or 25 hours when the clocks change, so the step is made in local time."""
     first = datetime.strptime(start, DEFAULT_SERVER_DATETIME_FORMAT)
-    # a day lasts 23 or 25 hours when the clocks change, so the step is made in local time
-    zone = pytz.timezone(env.context.get("tz") or "UTC")
-    local = pytz.utc.localize(first).astimezone(zone).replace(tzinfo=None)
-    last = zone.localize(local + step).astimezone(pytz.utc).replace(tzinfo=None)
-    return {"from": values.instant(first), "to": values.instant(last), "label": label}
+    at = pytz.timezone(zone or env.context.get("tz") or "UTC")
+    local = pytz.utc.localize(first).astimezone(at).replace(tzinfo=None)
+    if granularity == "hour":
+        # Odoo's own label has 12 hours and doesn't say which half of the day
+        label = babel.dates.format_datetime(local, "HH:00 dd MMM", locale=babel_locale_parse(env.lang))
+        last = first + READ_GROUP_TIME_GRANULARITY[granularity]
+    else:
+        last = at.localize(local + READ_GROUP_TIME_GRANULARITY[granularity]).astimezone(pytz.utc).replace(tzinfo=None)
+    return {"from": values.instant(first), "to": values.instant(last), "label": f"{label} {zone}" if zone else label}

@@ -1,12 +1,28 @@
 """Reading records: search, read, count and search by name."""
 
 import psycopg2
+from psycopg2 import errors
 
-from . import confinement, domains, exits, faults, policy, ranking, secret_fields, values
+from . import (
+    conditions,
+    confinement,
+    domains,
+    exits,
+    faults,
+    filtered,
+    partial,
+    policy,
+    ranking,
+    secret_fields,
+    texts,
+    values,
+)
 from .quoting import foreign
 
 # Record rules read a field or two of companies and users; each time Odoo would load all columns of these.
 _NO_PREFETCH = {"prefetch_fields": False}
+# A search by name ranks anew for each page, so that it can't go on for ever.
+_MOST_NAMED = 10_000
 
 
 def search_read(env, step):
@@ -15,8 +31,7 @@ def search_read(env, step):
     order = domains.checked_order(model, step["order"])
     names, skipped = chosen_fields(model, step["fields"])
     records, has_more = fetch(model, domain, names, step["limit"], step["offset"], order)
-    rows, skipped = answered(records, names, skipped)
-    answer = {"records": rows, "has_more": has_more, "skipped_fields": skipped}
+    answer = {**answered(records, names, skipped), "has_more": has_more}
     if step["total"]:
         answer["total"] = _total(model, domain, step, len(records), has_more)
     return answer
@@ -33,13 +48,36 @@ def name_search(env, step):
     model = policy.model_of(env, step["model"], "read")
     exits.require(model, "display_name")
     domain = domains.checked_domain(model, step["domain"])
-    limit = step["limit"]
-    found = _searched(model, domain, lambda: model.name_search(step["name"], domain, limit=limit + 1))
-    names = dict(found[:limit])
+    if step["name"] and conditions.is_nameless(model):
+        message = f"Records of {model._name} are not searched by name: use a domain on their fields."
+        raise faults.bad_request("name", message)
+    first, last = step["offset"] or 0, (step["offset"] or 0) + step["limit"]
+    if last > _MOST_NAMED:
+        raise faults.bad_request("offset", f"A search by name shows the first {_MOST_NAMED} records: narrow it.")
+    found = _searched(model, domain, lambda: _named(model, step["name"], domain, last + 1))
+    names = dict(found[first:last])
     if confinement.active(env.cr):
         names = values.names(model, list(names))
     records = [{"id": record_id, "display_name": name or None} for record_id, name in names.items()]
-    return {"records": records, "has_more": len(found) > limit}
+    return {"records": records, "has_more": len(found) > last}
+
+
+def _named(model, name, domain, limit):
+    """Ids and names of the records that a person calls so, as their model ranks them."""
+    found = {}
+    for form in texts.forms(name):
+        pattern = texts.literal(form)
+        if pattern == form:
+            found.update(model.name_search(form, domain, limit=limit))
+            continue
+        # the text itself finds codes that equal it, yet reads its wildcards as such; the pattern finds the rest
+        meant = [*domain, ("display_name", "ilike", pattern)]
+        found.update(model.name_search(form, meant, limit=limit))
+        found.update({key: name for key, name in model.name_search(pattern, domain, limit=limit) if key not in found})
+    if len(found) < limit and filtered.after_the_limit(model, domain):
+        page, _more = filtered.page(model, [*domain, ("display_name", "ilike", texts.literal(name))], limit)
+        found.update({record.id: record.display_name for record in page if record.id not in found})
+    return list(found.items())[:limit]
 
 
 def search_count(env, step):
@@ -52,10 +90,10 @@ def read(env, step):
     model = policy.model_of(env, step["model"], "read")
     names, skipped = chosen_fields(model, step["fields"])
     found = visible(model, step["ids"], names)
-    rows, skipped = answered(found, names, skipped)
-    present = {row["id"] for row in rows}
+    answer = answered(found, names, skipped)
+    present = {row["id"] for row in answer["records"]}
     missing = [record_id for record_id in step["ids"] if record_id not in present]
-    return {"records": rows, "missing": missing, "skipped_fields": skipped}
+    return {**answer, "missing": missing}
 
 
 # === Shared with other operations ===
@@ -87,21 +125,39 @@ def _readable(model, name, closed):
 
 def fetch(model, domain, names, limit, offset=0, order=None):
     """A page of records with these fields in the cache, and whether there are more behind it."""
-    # binary content stays where it is: only its size is answered
-    cached = [name for name in names if model._fields[name].type != "binary"]
     # one record more than asked tells whether there are more, without a second query
     searching = model.with_context(**_NO_PREFETCH)
     found = _searched(
-        model, domain, lambda: searching.search_fetch(domain, cached, offset=offset, limit=limit + 1, order=order)
+        model, domain, lambda: _fetched(searching, domain, names, offset=offset, limit=limit + 1, order=order)
     )
+    # an offset counts what was there before the filter
+    if (offset or len(found) <= limit) and filtered.after_the_limit(searching, domain):
+        found, has_more = filtered.page(searching, domain, limit, offset, order)
+        return found.with_env(model.env), has_more
     return found[:limit].with_env(model.env), len(found) > limit
+
+
+def _fetched(model, domain, names, **page):
+    """Records with these fields in the cache, or with none of them where one can't be fetched."""
+    # binary content stays where it is: only its size is answered
+    cached = [name for name in names if model._fields[name].type != "binary"]
+    try:
+        with partial.guarded(model, cached):
+            return model.search_fetch(domain, cached, **page)
+    except Exception as exc:
+        if not cached or not partial.tolerated(exc):
+            raise
+        failed = exc
+    try:
+        return model.search_fetch(domain, [], **page)
+    except errors.InFailedSqlTransaction as exc:
+        raise failed from exc
 
 
 def visible(model, ids, names=()):
     """The records among these ids that exist and that the user may read, in the order of the ids."""
     everything = model.with_context(active_test=False, **_NO_PREFETCH)
-    cached = [name for name in names if model._fields[name].type != "binary"]
-    found = set(everything.search_fetch([("id", "in", ids)], cached)._ids)
+    found = set(_fetched(everything, [("id", "in", ids)], names)._ids)
     return model.browse([record_id for record_id in ids if record_id in found])
 
 
@@ -115,10 +171,14 @@ def require_visible(model, ids):
 
 
 def answered(records, names, skipped):
-    """The records as rows, and the fields that are not in them."""
+    """The records as rows, the fields that are not in them, and why where it is no matter of rights to the field."""
     records = for_reading(records)
     met = exits.met(records, names)
-    return values.rows(records, [name for name in names if name not in met]), [*skipped, *met]
+    rows, reasons = partial.rows(records, [name for name in names if name not in met])
+    answer = {"records": rows, "skipped_fields": [*skipped, *met, *reasons]}
+    if reasons:
+        answer["skipped_reasons"] = reasons
+    return answer
 
 
 def for_reading(records):
@@ -132,14 +192,14 @@ def for_reading(records):
 def _searched(model, domain, search):
     try:
         return search()
-    except (ValueError, TypeError, OverflowError, RecursionError, NotImplementedError, psycopg2.DataError) as exc:
+    except conditions.UNFIT as exc:
         # the fields are known to be right, so what is left is a value that doesn't fit
         raise faults.invalid_domain(model._name, domain, _reason(exc, domain)) from exc
 
 
 def _reason(exc, domain):
-    if isinstance(exc, psycopg2.DataError):
-        return foreign(exc.diag.message_primary or "", domain) or "A value of the domain doesn't fit its field."
+    if isinstance(exc, (psycopg2.Error, ArithmeticError, AssertionError, AttributeError, NotImplementedError)):
+        return "A value of the domain doesn't fit its field, or the field is not searched with this operator."
     if isinstance(exc, RecursionError):
         return "The domain is nested too deeply."
     return f"Odoo can't search with this domain: {foreign(exc, domain)}"

@@ -36,7 +36,7 @@ STEPS = {
     "search_read": record(
         model=name, domain=_domain, fields=_fields, limit=_limit, offset=_offset, order=_order, total=boolean
     ),
-    "name_search": record(model=name, name=text(), domain=_domain, limit=_limit),
+    "name_search": record(model=name, name=text(), domain=_domain, limit=_limit, offset=nullable(_offset)),
     "search_count": record(model=name, domain=_domain),
     "read": record(model=name, ids=ids(shortest=1), fields=_fields),
     "read_group": record(

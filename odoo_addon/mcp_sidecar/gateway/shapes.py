@@ -271,9 +271,15 @@ def mapping(value, at):
     return _typed(value, at, dict)
 
 
+def _record_id(value, at):
+    if not integer(-_MAX_ID, _MAX_ID)(value, at):
+        raise faults.bad_request(at, f"{_subject(at)} has to be an id, which 0 is not.")
+    return value
+
+
 def ids(longest=1000, shortest=0):
-    """Record ids, each once, in the order given."""
-    inner = list_of(integer(1, _MAX_ID), longest, shortest)
+    """Record ids, each once, in the order given; those of a view that joins tables may be negative."""
+    inner = list_of(_record_id, longest, shortest)
 
     def shape(value, at):
         return list(dict.fromkeys(inner(value, at)))

@@ -32,5 +32,4 @@ def _page(records, step):
     page, has_more = reads.fetch(
         model.with_context(active_test=False), [("id", "in", records.ids), *asked], names, step["limit"]
     )
-    rows, skipped = reads.answered(page.with_env(model.env), names, skipped)
-    return {"records": rows, "has_more": has_more, "skipped_fields": skipped}
+    return {**reads.answered(page.with_env(model.env), names, skipped), "has_more": has_more}

@@ -94,7 +94,15 @@ def _add_sizes(pairs, records, field):
     for record, row in pairs:
         if row:
             size = sizes.get(record.id)
-            row[field.name] = {"size": size} if size else EMPTY
+            row[field.name] = {"size": size} if size else _data(record, field)
+
+
+def _data(record, field):
+    """Some computed fields are called binary, and hold data for a widget."""
+    if field.store or field.related:
+        return EMPTY
+    value = record[field.name]
+    return plain(value) if isinstance(value, (dict, list)) and value else EMPTY
 
 
 def _add_properties(pairs, records, field):
@@ -176,12 +184,13 @@ _CONVERTERS = {
     "date": lambda value: value.isoformat() if value else EMPTY,
     "datetime": lambda value: instant(value) if value else EMPTY,
     "many2one_reference": lambda value: value or EMPTY,
+    "json": lambda value: EMPTY if value is False else plain(value),
     "reference": _reference,
     "one2many": lambda value: value.ids,
     "many2many": lambda value: value.ids,
 }
 _ADDERS = {"binary": _add_sizes, "properties": _add_properties, "many2one": _add_names}
-_CACHED_AS_THEY_ARE = frozenset(_CONVERTERS) - {"reference", "one2many", "many2many"} | {"many2one"}
+_CACHED_AS_THEY_ARE = frozenset(_CONVERTERS) - {"reference", "one2many", "many2many", "json"} | {"many2one"}
 _MISSING = object()
 
 

@@ -2,7 +2,7 @@ from odoo import Command, api, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
-from ..gateway import confinement, exits, sealed_fields, secret_fields, sinks, stored_code
+from ..gateway import confinement, exits, sealed_fields, secret_fields, sinks, stored_code, transaction
 
 
 class Base(models.AbstractModel):
@@ -33,6 +33,23 @@ class Base(models.AbstractModel):
         """Odoo's own code uses a field of a record, such as the key of another service. See also `sealed_fields`."""
         with secret_fields.shown(self.env.cr):
             return super()._fetch_field(field)
+
+    # === A total order: pages of a partial one would repeat some rows and leave out others ===
+
+    @api.model
+    def _search(self, domain, offset=0, limit=None, order=None, **kwargs):
+        query = super()._search(domain, offset, limit, order, **kwargs)
+        if order and transaction.in_call(self.env.cr) and query.order:
+            query.order = SQL("%s, %s", query.order, SQL.identifier(self._table, "id"))
+        return query
+
+    def _read_group_orderby(self, order, groupby_terms, query):
+        # the call below adds what a many2one is ordered by
+        keys = list(groupby_terms.values())
+        ordered = super()._read_group_orderby(order, groupby_terms, query)
+        if keys and ordered and transaction.in_call(self.env.cr):
+            return SQL(", ").join([ordered, *keys])
+        return ordered
 
     # === Code that Odoo would run later ===
 

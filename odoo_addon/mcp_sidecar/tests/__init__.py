@@ -51,3 +51,5 @@ from . import test_writability
 from . import test_lines
 from . import test_writability_more
 from . import test_presses
+from . import test_reading_order
+from . import test_conditions

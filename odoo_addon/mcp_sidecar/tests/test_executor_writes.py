@@ -354,9 +354,6 @@ class TestExecutorCalls(WritesCase):
             "search_read of res.partner: Domain() invalid argument type for domain: \"[('name', '=', 'x')]\".": call(
                 "res.partner", "search_read", [], "[('name', '=', 'x')]", ["name"]
             ),
-            "search of res.partner: Invalid field 'nope' on model 'res.partner'.": call(
-                "res.partner", "search", [], [], order="nope"
-            ),
             "formatted_read_group of res.partner: Aggregate method is mandatory for 'color'.": call(
                 "res.partner", "formatted_read_group", [], [], ["country_id"], ["color"]
             ),
@@ -371,6 +368,10 @@ class TestExecutorCalls(WritesCase):
                 self.assertEqual(fault.message, message)
         fault = self.fault(call("res.partner", "create", [], {"nme": 1}), mode="run")
         self.assert_fault(fault, "unknown_field", model="res.partner", field="nme")
+
+    def test_what_methods_sort_by_is_checked_first(self):
+        fault = self.fault(call("res.partner", "search", [], [], order="nope"), mode="run")
+        self.assert_fault(fault, "unknown_field", model="res.partner", field="nope")
 
     def test_what_odoo_finds_is_told_in_one_bounded_line(self):
         fault = self.fault(call("res.partner", "read", self.partner.ids, ["x\n" * 1000]), mode="run")

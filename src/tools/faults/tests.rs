@@ -346,6 +346,7 @@ fn a_query_that_is_too_long_is_told_by_the_name_that_callers_know() {
         name: "x".repeat(1001),
         domain: json!([]),
         limit: 20,
+        offset: 0,
     };
     let message = "steps.0.name has to have 0 to 1000 characters.";
     let error = fault("bad_request", message, json!({"at": "steps.0.name"}));

@@ -1,0 +1,18 @@
+"""Text that people search by: its Unicode forms, and patterns that mean the text itself."""
+
+import re
+import unicodedata
+
+_WILDCARDS = re.compile(r"([\\%_])")
+
+
+def literal(text):
+    """The pattern that matches this text and nothing else."""
+    return _WILDCARDS.sub(r"\\\1", text)
+
+
+def forms(text):
+    """The text composed (NFC) and, where that differs, decomposed (NFD): PostgreSQL takes them for different texts."""
+    if text.isascii():
+        return [text]
+    return list(dict.fromkeys((unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))
