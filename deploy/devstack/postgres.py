@@ -100,6 +100,7 @@ class Postgres:
         data = home / "data"
         options = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         run([_programs() / "initdb", "-D", data, "-U", SUPERUSER, *options], user=self._user)
+        # Fast rather than durable: what survives a kill of a process here need not survive a loss of power.
         settings = {
             "port": self.port,
             "listen_addresses": "'127.0.0.1'",

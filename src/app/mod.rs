@@ -21,13 +21,13 @@ use rmcp::ServerHandler;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::audit::{Audit, Sink};
+use crate::audit::{Audit, ChainWatch, Sink};
 use crate::config::Config;
 use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::{Endpoint, Handler, Ledger, Sessions};
 use crate::mirror::{Identity, Mirror};
 use crate::odoo::Client;
-use crate::state::{Counters, Embedded, Spool};
+use crate::state::{Counters, Embedded, Notes, Spool};
 use crate::tools::Toolbox;
 use crate::vocab::{Clock, Secret};
 use crate::web::{Edge, Life, Parts};
@@ -86,6 +86,7 @@ impl App {
         self.endpoint.ledger().belong_to(replica);
         let state = Arc::new(Embedded::open(&server.data_dir)?);
         let audit = self.audit(Arc::clone(&state) as Arc<dyn Spool>);
+        let chain = self.chain(replica, Arc::clone(&state) as Arc<dyn Notes>);
         let identity = Identity {
             replica,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -98,13 +99,14 @@ impl App {
         self.follow(&mut tasks, identity);
         self.tell(&mut tasks, replica);
         let books = books::Books { client: Arc::clone(&self.client), replica };
-        account(&mut tasks, &audit, Arc::new(books));
+        account(&mut tasks, &audit, &chain, Arc::new(books));
         let parts = Parts {
             mirror: self.mirror,
             switch: self.switch,
             addresses: self.addresses,
             rate: Rate::new(Arc::clone(&state) as Arc<dyn Counters>, self.clock),
             audit: Arc::clone(&audit),
+            chain,
             endpoint: self.endpoint.clone(),
             life: life.clone(),
         };
@@ -150,6 +152,12 @@ impl App {
         Audit::new(spool, self.config.audit.spool_max_bytes, self.clock.clone(), Box::new(payloads))
     }
 
+    fn chain(&self, replica: Uuid, notes: Arc<dyn Notes>) -> Arc<ChainWatch> {
+        let mirror = Arc::clone(&self.mirror);
+        let retention = move || mirror.settings().map(|settings| settings.audit_retention_days);
+        ChainWatch::new(replica, notes, self.clock.clone(), Box::new(retention))
+    }
+
     fn follow(&self, tasks: &mut Tasks, identity: Identity) {
         let mirror = Arc::clone(&self.mirror);
         tasks.keep("mirror", move |cancel| Arc::clone(&mirror).follow(cancel, identity.clone()));
@@ -173,11 +181,15 @@ impl App {
     }
 }
 
-fn account(tasks: &mut Tasks, audit: &Arc<Audit>, sink: Arc<dyn Sink>) {
+fn account(tasks: &mut Tasks, audit: &Arc<Audit>, chain: &Arc<ChainWatch>, sink: Arc<dyn Sink>) {
     let summing = Arc::clone(audit);
     tasks.keep("audit_sums", move |cancel| Arc::clone(&summing).sum_up(cancel));
-    let sending = Arc::clone(audit);
-    tasks.keep("audit_sender", move |cancel| Arc::clone(&sending).hand_on(Arc::clone(&sink), cancel));
+    let (sending, watch, to) = (Arc::clone(audit), Arc::clone(chain), Arc::clone(&sink));
+    tasks.keep("audit_sender", move |cancel| {
+        Arc::clone(&sending).hand_on(Arc::clone(&to), Arc::clone(&watch), cancel)
+    });
+    let watch = Arc::clone(chain);
+    tasks.keep("audit_chain", move |cancel| Arc::clone(&watch).follow(Arc::clone(&sink), cancel));
 }
 
 async fn bind(key: &'static str, address: std::net::SocketAddr) -> Result<TcpListener, Error> {

@@ -9,9 +9,16 @@ use uuid::Uuid;
 
 use super::Error;
 
-/// Reads the id, or makes one; makes the directory too, for this user only.
+/// Reads the id, or makes one; makes the directory too, for this user only. On a volume without room a new id
+/// lasts until the next start.
 pub fn load(directory: &Path) -> Result<Uuid, Error> {
-    keep(directory).map_err(|error| Error::Data { path: directory.to_owned(), error })
+    match keep(directory) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            tracing::warn!(path = %directory.display(), %error, "the replica's id cannot be kept: a restart makes another");
+            Ok(Uuid::new_v4())
+        }
+        kept => kept.map_err(|error| Error::Data { path: directory.to_owned(), error }),
+    }
 }
 
 fn keep(directory: &Path) -> io::Result<Uuid> {

@@ -10,8 +10,11 @@
 //! request and stretch of time, kept at most a tenth of a second late. No type here has a place for a
 //! credential; payloads are masked before they are cut, and left out unless the administrator wants them.
 //!
+//! What Odoo has stored is guarded from there on: see `chain`.
+//!
 //! Owns the seams that it needs: `state::Spool` keeps, `Sink` takes. Knows no HTTP and no XML-RPC.
 
+mod chain;
 mod document;
 mod entry;
 mod fit;
@@ -20,13 +23,16 @@ mod row;
 mod sender;
 mod shapes;
 mod sums;
+mod watch;
 
+pub use chain::{ChainState, Incident, IncidentKind, Inspection, Link};
 pub use document::{Document, Status};
 pub use entry::{Asked, Entry, Session, Verdict};
 pub use mask::without_secrets;
 pub use row::{Deed, Outcome, Row};
 pub use sender::{Sink, Taken, Untaken};
 pub use shapes::names_a_secret;
+pub use watch::{Acknowledged, ChainWatch, CheckAnswer, CheckQuestion};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,7 +42,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::state::{Receipt, Spool, Stage};
+use crate::state::{Receipt, Spool, Stage, Trouble};
 use crate::vocab::Clock;
 use sums::Sums;
 
@@ -96,7 +102,17 @@ impl Audit {
 
     /// Whether another call can be accounted for. Where it cannot, it must not be made.
     pub fn has_room(&self) -> bool {
-        self.spool.works() && self.spool.used() < self.most_bytes
+        self.trouble().is_none()
+    }
+
+    /// Why no other call can be accounted for, as a word for machines.
+    pub fn trouble(&self) -> Option<&'static str> {
+        match self.spool.trouble() {
+            Some(Trouble::Closed) => Some("closed"),
+            Some(Trouble::Unwritable) => Some("unwritable"),
+            Some(Trouble::NoRoom) => Some("no_room"),
+            None => (self.spool.used() >= self.most_bytes).then_some("spool_full"),
+        }
     }
 
     /// Keeps running sums, until `cancel`.
@@ -118,6 +134,14 @@ impl Audit {
 
     fn keep_sums(&self, all: bool) {
         let now_ms = self.clock.unix_ms();
+        // What cannot be written grows here, in as few sums as there are kinds, rather than in the queue.
+        let held = !all && matches!(self.spool.trouble(), Some(Trouble::Closed | Trouble::Unwritable));
+        for sums in [&self.callers, &self.strangers] {
+            sums.hold(held);
+        }
+        if held {
+            return;
+        }
         for sums in [&self.callers, &self.strangers] {
             let taken = sums.take(now_ms, all);
             let over = taken.iter().any(|(_, over)| *over);

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Audit;
+use super::{Audit, ChainState, ChainWatch, CheckAnswer, CheckQuestion, Inspection};
 use crate::state::{Handled, Kept, Pending};
 
 /// The most that one batch holds.
@@ -33,6 +33,8 @@ const MOST_FAILURES: usize = 3;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taken {
     pub pending: Vec<Uuid>,
+    /// Where the chain stands now, if the other side tells.
+    pub chain: Option<ChainState>,
 }
 
 /// Why entries were not taken.
@@ -50,13 +52,17 @@ pub enum Untaken {
 
 /// Where entries go.
 pub trait Sink: Send + Sync {
-    /// Gives entries away, oldest first.
-    fn append<'a>(&'a self, entries: &'a [Kept]) -> Pending<'a, Result<Taken, Untaken>>;
+    /// Gives entries away, oldest first; `seen`: the number in the chain whose hash is wanted.
+    fn append<'a>(&'a self, entries: &'a [Kept], seen: Option<u64>) -> Pending<'a, Result<Taken, Untaken>>;
+
+    /// Asks whether what was given away is still there.
+    fn check<'a>(&'a self, question: &'a CheckQuestion) -> Pending<'a, Result<CheckAnswer, Untaken>>;
 }
 
 /// One run of the task.
 struct Sender {
     audit: Arc<Audit>,
+    chain: Arc<ChainWatch>,
     sink: Arc<dyn Sink>,
     most: usize,
     pause: Duration,
@@ -67,9 +73,14 @@ struct Sender {
 
 impl Audit {
     /// Sends what is kept to `sink`, until `cancel`.
-    pub async fn hand_on(self: Arc<Self>, sink: Arc<dyn Sink>, cancel: CancellationToken) {
+    pub async fn hand_on(
+        self: Arc<Self>,
+        sink: Arc<dyn Sink>,
+        chain: Arc<ChainWatch>,
+        cancel: CancellationToken,
+    ) {
         let mut sender =
-            Sender { audit: self, sink, most: MOST, pause: FIRST_PAUSE, put_off: None, told: false };
+            Sender { audit: self, chain, sink, most: MOST, pause: FIRST_PAUSE, put_off: None, told: false };
         while cancel.run_until_cancelled(sender.step()).await.is_some() {}
     }
 }
@@ -110,6 +121,8 @@ impl Sender {
         let rung = match self.put_off {
             // Also where nothing new comes.
             Some(since) => timeout(LATER.saturating_sub(since.elapsed()), ready).await.is_ok(),
+            // A store that opens late holds entries of before, for which nothing rings.
+            None if self.audit.trouble().is_some() => timeout(LATER, ready).await.is_ok(),
             None => {
                 ready.await;
                 true
@@ -139,13 +152,23 @@ impl Sender {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
+    async fn append(&self, entries: &[Kept]) -> Result<Taken, Untaken> {
+        let _turn = self.chain.turn().await;
+        let taken = self.sink.append(entries, self.chain.seen()).await?;
+        if let Some(state) = &taken.chain {
+            let made = entries.iter().filter_map(|entry| made_ms(entry.id)).max();
+            self.chain.observe(state, &Inspection::default(), made);
+        }
+        Ok(taken)
+    }
+
     /// What became of the entries, and what stood in the way of the rest. A batch that is refused is divided until
     /// the entries are found that it was refused for.
     async fn batch(&self, entries: &[Kept]) -> (Handled, Option<Untaken>) {
         let (mut all, mut failures) = (Handled::default(), 0);
         let mut parts = vec![entries];
         while let Some(part) = parts.pop() {
-            match self.sink.append(part).await {
+            match self.append(part).await {
                 Ok(taken) => {
                     failures = 0;
                     let (put_off, taken): (Vec<_>, Vec<_>) =
@@ -175,6 +198,12 @@ impl Sender {
         }
         (all, None)
     }
+}
+
+/// When an entry was made, as its id says.
+fn made_ms(id: Uuid) -> Option<u64> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Some(seconds * 1000 + u64::from(nanos / 1_000_000))
 }
 
 /// Leaves out what would make a batch too large; at least one stays.

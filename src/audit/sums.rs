@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ipnet::IpNet;
@@ -39,6 +39,8 @@ pub(super) struct Sums {
     most: usize,
     hasher: RandomState,
     running: AtomicUsize,
+    /// Sums go on beyond their stretch of time, since they cannot be kept.
+    held: AtomicBool,
     shards: [Mutex<Shard>; SHARDS],
 }
 
@@ -144,7 +146,14 @@ fn told(ip: IpNet) -> String {
 impl Sums {
     pub fn new(window_ms: u64, most: usize) -> Self {
         let shards = std::array::from_fn(|_| Mutex::default());
-        Self { window_ms, most, hasher: RandomState::new(), running: AtomicUsize::new(0), shards }
+        let (running, held) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self { window_ms, most, hasher: RandomState::new(), running, held, shards }
+    }
+
+    /// Whether sums go on beyond their stretch of time; without an end to it, a store that cannot be written
+    /// would have one more of each kind every few seconds.
+    pub fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Release);
     }
 
     /// Counts a request that came at `now_ms`; whether nothing ran before it.
@@ -158,7 +167,8 @@ impl Sums {
         let hash = self.hasher.hash_one(key);
         let mut shard = self.shard(hash);
         let sums = shard.entry(hash).or_default();
-        let running = sums.iter_mut().find(|sum| sum.is(&key) && now_ms < sum.end_ms);
+        let held = self.held.load(Ordering::Acquire);
+        let running = sums.iter_mut().find(|sum| sum.is(&key) && (held || now_ms < sum.end_ms));
         if let Some(sum) = running {
             count(sum, took_ms);
             return false;

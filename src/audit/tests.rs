@@ -49,8 +49,8 @@ impl Spool for Paper {
         0
     }
 
-    fn works(&self) -> bool {
-        !self.1.load(Ordering::SeqCst)
+    fn trouble(&self) -> Option<Trouble> {
+        self.1.load(Ordering::SeqCst).then_some(Trouble::Unwritable)
     }
 }
 

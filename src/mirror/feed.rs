@@ -147,10 +147,25 @@ impl Mirror {
                 wake_ups = %answer.wake, "Odoo is there"
             );
         }
+        let state = answer.public_url_state.as_str();
+        let told = before.as_ref().map(|known| &*known.public_url_state);
+        if told != Some(state) {
+            match state {
+                "pending" | "refused" => tracing::warn!(
+                    public_url = state,
+                    "AI tools are not given the public_url of this sidecar until an administrator confirms it on Server Settings in Odoo"
+                ),
+                "confirmed" => {
+                    tracing::info!(public_url = state, "AI tools are given the public_url of this sidecar")
+                }
+                _ => {}
+            }
+        }
         self.set_known(Known {
             database_uuid: answer.database_uuid.clone(),
             web_url: answer.web_url.as_str().into(),
             odoo_version: answer.odoo_version.as_str().into(),
+            public_url_state: state.into(),
         });
     }
 

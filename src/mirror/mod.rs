@@ -91,6 +91,7 @@ struct Known {
     database_uuid: String,
     web_url: Arc<str>,
     odoo_version: Arc<str>,
+    public_url_state: Arc<str>,
 }
 
 #[derive(Debug, Default)]
@@ -149,6 +150,11 @@ impl Mirror {
         self.known().map_or_else(|| "".into(), |known| Arc::clone(&known.odoo_version))
     }
 
+    /// What an administrator says of the public URL that this sidecar announces; empty before the first hello.
+    pub fn public_url_state(&self) -> Arc<str> {
+        self.known().map_or_else(|| "".into(), |known| Arc::clone(&known.public_url_state))
+    }
+
     /// The state of the master switch, now; fails closed with age.
     pub fn gate(&self) -> Gate {
         self.switch.gate()
@@ -162,6 +168,16 @@ impl Mirror {
     /// Whether hello succeeded and the gate is known.
     pub fn ready(&self) -> bool {
         self.gate() != Gate::Unknown
+    }
+
+    /// Whether Odoo has confirmed its settings lately enough for them to count; also where the switch is off.
+    pub fn settings_known(&self) -> bool {
+        self.switch.is_fresh()
+    }
+
+    /// For how long Odoo has not confirmed its settings; none before the first hello.
+    pub fn settings_age_ms(&self) -> Option<u64> {
+        self.switch.age_ms()
     }
 
     /// Why Odoo cannot be followed at the moment, in one sentence for administrators.

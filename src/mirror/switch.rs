@@ -50,11 +50,20 @@ impl Switch {
         match self.confirmed_ms.load(Ordering::Acquire) {
             0 => Gate::Unknown,
             _ if !self.enabled.load(Ordering::Acquire) => Gate::Disabled,
-            at if self.clock.age_ms().saturating_sub(at) > self.max_age_ms.load(Ordering::Acquire) => {
-                Gate::Unknown
-            }
+            _ if !self.is_fresh() => Gate::Unknown,
             _ => Gate::Open,
         }
+    }
+
+    /// How old the latest confirmation is; none: there is none.
+    pub(super) fn age_ms(&self) -> Option<u64> {
+        let at = self.confirmed_ms.load(Ordering::Acquire);
+        (at > 0).then(|| self.clock.age_ms().saturating_sub(at))
+    }
+
+    /// Whether it is young enough.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.age_ms().is_some_and(|age| age <= self.max_age_ms.load(Ordering::Acquire))
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Gate> {

@@ -12,6 +12,9 @@ use super::{Error, encode};
 pub struct AppendAuditRequest {
     pub replica: Uuid,
     pub entries: Vec<Box<RawValue>>,
+    /// The newest number of the chain that is kept; left out until the addon has told one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -20,6 +23,70 @@ pub struct AppendAuditAnswer {
     pub stored: u64,
     /// Those to send again later.
     pub pending: Vec<Uuid>,
+    /// None: an addon from before there was a check.
+    #[serde(default)]
+    pub chain: Option<ChainDocument>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct LinkDocument {
+    pub sequence: u64,
+    pub hash: String,
+}
+
+/// Where the chain stands in the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct ChainDocument {
+    pub start: LinkDocument,
+    pub tip: LinkDocument,
+    pub newest: LinkDocument,
+    pub seen: Option<String>,
+}
+
+// === check_audit ===
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckAuditRequest {
+    pub replica: Uuid,
+    pub seen: Option<u64>,
+    pub after: u64,
+    pub alarms: Vec<AlarmDocument>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct AlarmDocument {
+    pub id: String,
+    pub kind: &'static str,
+    pub sequence: u64,
+    pub missing: u64,
+    pub time: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct CheckAuditAnswer {
+    pub chain: ChainDocument,
+    pub gap: Option<GapDocument>,
+    pub window: WindowDocument,
+    pub acknowledged: Vec<AcknowledgedDocument>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct GapDocument {
+    pub sequence: u64,
+    pub missing: u64,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct WindowDocument {
+    pub changed: Option<u64>,
+    pub next: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct AcknowledgedDocument {
+    pub id: String,
+    pub by: String,
+    pub note: String,
 }
 
 impl Client {
@@ -29,6 +96,14 @@ impl Client {
         let deadline = Deadline::within(self.options.control_timeout());
         let json = || encode::json(request);
         let text = self.aside("append_audit", json, deadline).await.map_err(|failure| failure.of_read())?;
+        parse(&text)
+    }
+
+    /// Asks where the chain stands, and reports what is wrong with it; the breaker as above.
+    pub async fn check_audit(&self, request: &CheckAuditRequest) -> Result<CheckAuditAnswer, Error> {
+        let deadline = Deadline::within(self.options.control_timeout());
+        let json = || encode::json(request);
+        let text = self.aside("check_audit", json, deadline).await.map_err(|failure| failure.of_read())?;
         parse(&text)
     }
 }

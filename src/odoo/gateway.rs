@@ -49,6 +49,9 @@ pub struct HelloAnswer {
     pub settings: SettingsDocument,
     /// `accepted`, or the reason why this replica gets no wake-ups.
     pub wake: String,
+    /// Whether AI tools are given the announced public URL: `confirmed`, `pending`, `refused`; empty: not told.
+    #[serde(default)]
+    pub public_url_state: String,
 }
 
 /// The Server Settings singleton, as far as the sidecar needs it.

@@ -51,6 +51,15 @@ struct Inner {
     closed: bool,
 }
 
+/// When the thread is to look after the file, should nothing come meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    None,
+    WhenQuiet,
+    /// There is no reserve: room is looked for every second.
+    Soon,
+}
+
 /// What the thread takes at a time.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -76,6 +85,8 @@ pub(super) enum Job {
     Withdraw(Uuid),
     Settle(Handled),
     Recall,
+    /// A text and its name.
+    Note(&'static str, String),
 }
 
 /// A question for what is kept.
@@ -139,10 +150,19 @@ impl Receipt {
 // === impl Job ===
 
 impl Job {
+    /// How many bytes it writes, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Keep(entry, _) => entry.body.len(),
+            Self::Note(_, text) => text.len(),
+            Self::Withdraw(_) | Self::Settle(_) | Self::Recall => 0,
+        }
+    }
+
     /// How many rows it changes.
     pub(super) fn rows(&self) -> usize {
         match self {
-            Self::Keep(..) | Self::Withdraw(_) | Self::Recall => 1,
+            Self::Keep(..) | Self::Withdraw(_) | Self::Recall | Self::Note(..) => 1,
             Self::Settle(Handled { taken, put_off, set_aside }) => {
                 taken.len() + put_off.len() + set_aside.len()
             }
@@ -227,9 +247,9 @@ impl Desk {
         (Pile { owners, jobs }, inner.last)
     }
 
-    /// For the thread: waits until there is something to do; `again`: or to do again; `untended`: or until it
+    /// For the thread: waits until there is something to do; `again`: or to do again; `care`: or until it
     /// was quiet for a while.
-    pub(super) fn wait(&self, again: bool, untended: bool) {
+    pub(super) fn wait(&self, again: bool, care: Care) {
         let mut inner = self.inner();
         if again {
             // A disk that is full will not have room a moment later.
@@ -238,7 +258,11 @@ impl Desk {
             return;
         }
         let idle = |inner: &mut Inner| inner.is_empty() && !inner.rung && !inner.closed;
-        let most = if untended { QUIET } else { Duration::MAX };
+        let most = match care {
+            Care::None => Duration::MAX,
+            Care::WhenQuiet => QUIET,
+            Care::Soon => BREATH,
+        };
         inner.asleep = true;
         let (mut inner, _) =
             self.bell.wait_timeout_while(inner, most, idle).unwrap_or_else(PoisonError::into_inner);

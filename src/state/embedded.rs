@@ -7,8 +7,11 @@
 //!
 //! One writes at a time, whoever has the pen. Who leaves an entry takes it if it lies there, since writing takes
 //! less time (8 us) than to wake another thread and be woken by it (60 us); else, and for all that nobody waits
-//! for, there is a thread. What could not be written is tried again every second; meanwhile `works` tells that
+//! for, there is a thread. What could not be written is tried again every second; meanwhile `trouble` tells that
 //! nothing more should be begun.
+//!
+//! On a volume without room the file may not even be opened: the process serves all the same, refuses what has to
+//! be kept, and goes on by itself when there is room.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +20,10 @@ use std::thread::JoinHandle;
 use dashmap::DashMap;
 use uuid::Uuid;
 
-use super::desk::{Desk, Job};
-use super::file::{Error, File};
+use super::desk::{Care, Desk, Job};
+use super::file::Error;
 use super::pen::{Health, Pen};
-use super::{Counters, Handled, Kept, Pending, Receipt, Span, Spool, Stage, Window, Windows};
+use super::{Counters, Handled, Kept, Notes, Pending, Receipt, Span, Spool, Stage, Trouble, Window, Windows};
 use crate::vocab::ConnectionId;
 
 /// How many requests were counted in a window.
@@ -62,8 +65,26 @@ impl Count {
         }
     }
 
+    fn add(&mut self, before: Self) {
+        if self.end == before.end {
+            self.count += before.count;
+        } else if self.end < before.end {
+            *self = before;
+        }
+    }
+
     fn is_full(&self, window: Window) -> bool {
         window.most > 0 && self.count >= i64::from(window.most)
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// Takes over what was counted before, where this process has begun to count already.
+    pub(super) fn add(&mut self, before: Self) {
+        self.minute.add(before.minute);
+        self.day.add(before.day);
     }
 }
 
@@ -72,13 +93,12 @@ impl Count {
 impl Embedded {
     /// Opens the store in `directory`, which no other process may use.
     pub fn open(directory: &Path) -> Result<Self, Error> {
-        let file = File::open(directory)?;
         let unusable = |error| Error::Unusable(directory.to_owned(), error);
-        let tallies: Arc<Tallies> = Arc::new(file.read().map_err(unusable)?.into_iter().collect());
+        let tallies = Arc::new(Tallies::default());
         let (desk, written) = Desk::new();
         let desk = Arc::new(desk);
         let health = Arc::new(Health::default());
-        let pen = Pen::new(file, Arc::clone(&tallies), Arc::clone(&health), written).map_err(unusable)?;
+        let pen = Pen::open(directory, Arc::clone(&tallies), Arc::clone(&health), written)?;
         let pen = Arc::new(Mutex::new(pen));
         let writing = (Arc::clone(&desk), Arc::clone(&pen), Arc::clone(&health));
         let writer = std::thread::Builder::new()
@@ -121,7 +141,7 @@ impl Embedded {
 impl Counters for Embedded {
     fn take(&self, owner: ConnectionId, windows: Windows) -> Pending<'_, Result<Receipt, Span>> {
         // Nobody waits for a disk that is full: the counts in memory still hold.
-        let urgent = windows.day.most > 0 && self.health.works();
+        let urgent = windows.day.most > 0 && self.health.trouble().is_none();
         let taken = self.count(owner, windows).map(|()| self.desk.note(owner, urgent));
         Box::pin(std::future::ready(taken))
     }
@@ -174,8 +194,24 @@ impl Spool for Embedded {
         self.health.used()
     }
 
-    fn works(&self) -> bool {
-        self.health.works()
+    fn trouble(&self) -> Option<Trouble> {
+        self.health.trouble()
+    }
+}
+
+impl Notes for Embedded {
+    fn is_open(&self) -> bool {
+        self.health.trouble() != Some(Trouble::Closed)
+    }
+
+    fn noted(&self, name: &str) -> Option<String> {
+        self.health.notes().get(name).cloned()
+    }
+
+    fn note(&self, name: &'static str, text: String) {
+        self.health.notes().insert(name.to_owned(), text.clone());
+        self.desk.put(Job::Note(name, text));
+        self.desk.ring();
     }
 }
 
@@ -188,19 +224,21 @@ impl Drop for Embedded {
 /// The thread that writes what nobody waits for, and all that comes while somebody else has the pen. It also
 /// looks after the file.
 fn write(desk: &Desk, pen: &Mutex<Pen>, health: &Health) {
-    let (mut seen, mut untended) = (0, false);
+    let mut seen = 0;
+    let mut care = pen.lock().unwrap_or_else(PoisonError::into_inner).care();
     loop {
-        desk.wait(!health.works(), untended);
+        let failing = matches!(health.trouble(), Some(Trouble::Closed | Trouble::Unwritable));
+        desk.wait(failing, care);
         let mut pen = pen.lock().unwrap_or_else(PoisonError::into_inner);
         let work = desk.take_all();
         pen.write(work.pile, work.last);
         pen.answer(work.questions);
         if work.closed {
-            return pen.put_down();
+            return pen.put_down_for_good();
         }
-        let quiet = untended && work.last == seen;
+        let quiet = care == Care::WhenQuiet && work.last == seen;
         pen.look_after(quiet);
-        (seen, untended) = (work.last, pen.wants_care());
+        (seen, care) = (work.last, pen.care());
     }
 }
 

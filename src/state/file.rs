@@ -15,6 +15,7 @@ use super::rows;
 use crate::vocab::ConnectionId;
 
 const NAME: &str = "state.sqlite";
+const LOG_NAME: &str = "state.sqlite-wal";
 
 /// The form of the file; another number is another program's.
 const VERSION: i64 = 2;
@@ -32,9 +33,10 @@ const SCHEMA: &str = "
         day_start INTEGER NOT NULL, day_end INTEGER NOT NULL, day_count INTEGER NOT NULL
     )";
 
-/// Pages of the log of changes after which SQLite takes them over by itself, in the middle of a write. The writer
-/// does it before, when nobody waits.
-const MOST_LOG_PAGES: i64 = 32_768;
+const PAGE_BYTES: u64 = 4096;
+
+/// How many steps are made at a time while room is made.
+const MOST_STEPS: usize = 256;
 
 const WRITE: &str = "INSERT OR REPLACE INTO counter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
@@ -49,15 +51,33 @@ pub enum Error {
     Unusable(PathBuf, rusqlite::Error),
 }
 
+impl Error {
+    /// Whether it may be over once the volume has room.
+    pub(super) fn is_no_room(&self) -> bool {
+        matches!(self, Self::Unusable(_, error) if is_no_room(error))
+    }
+}
+
+/// Whether the volume had no room, as far as SQLite tells.
+pub(super) fn is_no_room(error: &rusqlite::Error) -> bool {
+    if let rusqlite::Error::ToSqlConversionFailure(inner) = error {
+        let io = inner.downcast_ref::<std::io::Error>();
+        return io.is_some_and(|io| matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded));
+    }
+    let full = [ErrorCode::DiskFull, ErrorCode::SystemIoFailure];
+    error.sqlite_error_code().is_some_and(|code| full.contains(&code))
+}
+
+/// The connection, and the path of its write-ahead log.
 #[derive(Debug)]
-pub(super) struct File(Connection);
+pub(super) struct File(Connection, PathBuf);
 
 impl File {
     /// Opens or makes the file in `directory` and holds it until dropped.
-    pub(super) fn open(directory: &Path) -> Result<Self, Error> {
+    pub(super) fn open(directory: &Path, log_bytes: u64) -> Result<Self, Error> {
         let path = directory.join(NAME);
-        match open(&path) {
-            Ok((connection, VERSION)) => Ok(Self(connection)),
+        match open(&path, log_bytes) {
+            Ok((connection, VERSION)) => Ok(Self(connection, directory.join(LOG_NAME))),
             Ok(_) => Err(Error::Version(path)),
             Err(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Err(Error::InUse(path)),
@@ -123,14 +143,47 @@ impl File {
         Ok(u64::try_from(pages * ask("PRAGMA page_size")?).unwrap_or(0))
     }
 
-    /// Takes over the log of changes and gives freed space back, a part at a time. Waits for the disk.
+    /// The texts by their names.
+    pub(super) fn notes(&self) -> rusqlite::Result<Vec<(String, String)>> {
+        rows::notes(&self.0)
+    }
+
+    /// How long the write-ahead log is.
+    pub(super) fn log_bytes(&self) -> u64 {
+        std::fs::metadata(&self.1).map_or(0, |log| log.len())
+    }
+
+    /// Checkpoints the write-ahead log and truncates it. This connection is the only one that there can be, so
+    /// that no reader stands in the way. Waits for the disk.
+    pub(super) fn checkpoint(&self) -> rusqlite::Result<()> {
+        self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
+    /// The same with hardly any room: in small steps, each of which is checkpointed before the next.
+    pub(super) fn make_room(&self) -> rusqlite::Result<()> {
+        self.checkpoint()?;
+        for _ in 0..MOST_STEPS {
+            if self.0.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0))? == 0 {
+                break;
+            }
+            self.vacuum("PRAGMA incremental_vacuum(16)")?;
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Gives freed space back, a part at a time, and checkpoints. Waits for the disk.
     pub(super) fn tidy(&self) -> rusqlite::Result<()> {
+        self.vacuum("PRAGMA incremental_vacuum(4096)")?;
+        self.checkpoint()
+    }
+
+    fn vacuum(&self, statement: &str) -> rusqlite::Result<()> {
         // A page for each step.
-        let mut vacuum = self.0.prepare_cached("PRAGMA incremental_vacuum(4096)")?;
+        let mut vacuum = self.0.prepare_cached(statement)?;
         let mut pages = vacuum.query([])?;
         while pages.next()?.is_some() {}
-        drop(pages);
-        self.0.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        Ok(())
     }
 
     /// Forgets counts of days that ended before `now`.
@@ -147,7 +200,7 @@ impl File {
 }
 
 /// The connection, holding the file's lock, and the version of the file.
-fn open(path: &Path) -> rusqlite::Result<(Connection, i64)> {
+fn open(path: &Path, log_bytes: u64) -> rusqlite::Result<(Connection, i64)> {
     private(path).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
@@ -156,7 +209,9 @@ fn open(path: &Path) -> rusqlite::Result<(Connection, i64)> {
     // Before the first table; in a file of an older version freed space is used again, but not given back.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", MOST_LOG_PAGES)?;
+    // The last bound: the writer checkpoints before, and does not wait for SQLite to do it within a write.
+    connection.pragma_update(None, "wal_autocheckpoint", (log_bytes / PAGE_BYTES).cast_signed())?;
+    connection.pragma_update(None, "journal_size_limit", log_bytes.cast_signed())?;
     // What was committed outlives the process; a loss of power may take the last moments.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
@@ -168,6 +223,7 @@ fn open(path: &Path) -> rusqlite::Result<(Connection, i64)> {
         version = VERSION;
     }
     if version == VERSION {
+        transaction.execute_batch(rows::NOTES_SCHEMA)?;
         rows::recover(&transaction)?;
     }
     transaction.commit()?;

@@ -12,6 +12,12 @@ pub(super) const SCHEMA: &str = "
     CREATE TABLE spool (id TEXT PRIMARY KEY, stage INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE spool_aside (id TEXT PRIMARY KEY, reason TEXT NOT NULL, body TEXT NOT NULL);";
 
+/// Came later than the rest; made where it is not there.
+pub(super) const NOTES_SCHEMA: &str =
+    "CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID";
+
+const NOTE: &str = "INSERT OR REPLACE INTO note VALUES (?1, ?2)";
+
 const OPEN: i64 = 0;
 const READY: i64 = 1;
 const PUT_OFF: i64 = 2;
@@ -34,6 +40,9 @@ pub(super) fn apply(connection: &Connection, job: &Job) -> rusqlite::Result<()> 
             connection.prepare_cached(FORGET)?.execute([id.to_string()])?;
         }
         Job::Settle(handled) => settle(connection, handled)?,
+        Job::Note(name, text) => {
+            connection.prepare_cached(NOTE)?.execute((name, text))?;
+        }
         Job::Recall => {
             connection.prepare_cached(ALL_FROM)?.execute((PUT_OFF, READY))?;
         }
@@ -61,6 +70,11 @@ pub(super) fn recover(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(ALL_FROM, (OPEN, READY))?;
     connection.execute(ALL_FROM, (PUT_OFF, READY))?;
     Ok(())
+}
+
+pub(super) fn notes(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare("SELECT name, text FROM note")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 pub(super) fn oldest(connection: &Connection, most: usize) -> rusqlite::Result<Vec<Kept>> {

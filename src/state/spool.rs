@@ -32,6 +32,17 @@ pub struct Handled {
     pub set_aside: Vec<(Uuid, String)>,
 }
 
+/// Why nothing new should be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The file could not be opened yet.
+    Closed,
+    /// The last entries could not be written; they wait in memory.
+    Unwritable,
+    /// What is begun can be finished, but the volume has no room for more.
+    NoRoom,
+}
+
 /// Entries that must outlive the process until they have been handed on.
 pub trait Spool: std::fmt::Debug + Send + Sync {
     /// Keeps an entry in place of what stood under its id. The receipt tells whether a kill could still lose it.
@@ -55,6 +66,6 @@ pub trait Spool: std::fmt::Debug + Send + Sync {
     /// How many bytes all that is kept takes, roughly.
     fn used(&self) -> u64;
 
-    /// Whether what is given can be kept at the moment.
-    fn works(&self) -> bool;
+    /// What keeps a new entry from being begun at the moment; none: it can be kept.
+    fn trouble(&self) -> Option<Trouble>;
 }

@@ -60,13 +60,19 @@ pub(super) const OFFSET: Arg = Arg::may("offset", Kind::Offset, "Rows to skip");
 pub(super) const ORDER: Arg = Arg::may("order", Kind::Order, "E.g. date desc, id");
 pub(super) const CONTEXT: Arg =
     Arg::may("context", Kind::Context, "Keys: lang, tz, allowed_company_ids, active_test");
+/// For what creates and uses the record of a wizard.
+pub(super) const WIZARD_CONTEXT: Arg = Arg::may(
+    "context",
+    Kind::Context,
+    "Keys: lang, tz, allowed_company_ids, active_test; handle, of a wizard",
+);
 pub(super) const KEY: Arg =
     Arg::may("idempotency_key", Kind::Text, "Unique text; with it a repeat is not done twice");
 pub(super) const DRY_RUN: Arg =
     Arg::may("dry_run", Kind::Flag, "Roll back at the end; sequences, mails, outside calls stay");
 
 /// The keys of a context; Odoo refuses any other.
-pub(super) const CONTEXT_KEYS: [&str; 4] = ["lang", "tz", "allowed_company_ids", "active_test"];
+pub(super) const CONTEXT_KEYS: [&str; 5] = ["lang", "tz", "allowed_company_ids", "active_test", "handle"];
 
 /// The JSON Schema of a list of arguments.
 pub(super) fn schema(args: &[Arg]) -> Map<String, Value> {
@@ -131,6 +137,6 @@ pub(super) fn takes(kind: Kind) -> &'static str {
         Kind::Objects => "a list of objects of field names and values",
         Kind::Updates => "a list of objects, each with `id` and `values`",
         Kind::List => "a list",
-        Kind::Context => "an object with keys of lang, tz, allowed_company_ids, active_test",
+        Kind::Context => "an object with keys of lang, tz, allowed_company_ids, active_test, handle",
     }
 }

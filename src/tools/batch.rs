@@ -97,6 +97,11 @@ fn group(updates: Vec<Value>) -> Result<Vec<Group>, Refusal> {
     let mut known: HashMap<String, usize> = HashMap::new();
     for mut update in updates.into_iter().filter_map(object) {
         let id = record_id("updates", update.get("id").unwrap_or(&Value::Null))?;
+        if update.contains_key("ids") {
+            return Err(Refusal::new(format!(
+                "`updates` gives both `id` ({id}) and `ids` in one entry: name its records in one of them."
+            )));
+        }
         if let Some(other) = update.keys().find(|key| *key != "id" && *key != "values") {
             return Err(Refusal::new(format!(
                 "`updates` holds the key {} for id {id}: put fields inside `values`.",

@@ -262,7 +262,9 @@ fn updates(value: Value) -> Result<Value, String> {
 
 /// The updates that one stands for. Its values are repeated, so how often is bounded first.
 fn spread(mut item: Value, all: &mut Vec<Value>) -> Result<(), String> {
-    if let Some(update) = item.as_object_mut() {
+    // With both, one of them would be left out in silence: `group` refuses the key that stays.
+    let both = item.get("ids").is_some() && item.get("id").is_some();
+    if let Some(update) = item.as_object_mut().filter(|_| !both) {
         let given = update.shift_remove("ids").or_else(|| update.shift_remove("id"));
         if let Some(Value::Array(given)) = given.map(ids)
             && !given.is_empty()
@@ -297,7 +299,7 @@ fn context(value: Value) -> Result<Value, String> {
                 let fits = value.is_boolean();
                 (value, fits, "true or false")
             }
-            "lang" | "tz" => {
+            "lang" | "tz" | "handle" => {
                 let fits = value.is_string();
                 (value, fits, "text")
             }
@@ -393,6 +395,12 @@ mod tests {
             read(Kind::Updates, json!([{"ids": [1, "2"], "values": {"a": 1}}, {"id": "3", "values": {}}])),
             json!([{"values": {"a": 1}, "id": 1}, {"values": {"a": 1}, "id": 2}, {"values": {}, "id": 3}])
         );
+    }
+
+    #[test]
+    fn an_update_with_both_keys_stays_as_it_is() {
+        let both = json!([{"id": 46, "ids": [47], "values": {"a": 1}}]);
+        assert_eq!(read(Kind::Updates, both.clone()), both);
     }
 
     #[test]

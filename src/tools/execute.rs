@@ -1,10 +1,11 @@
 //! Methods of a model, as far as the connection's level goes, for what has no tool of its own.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::answer::{Body, read};
-use super::args::{Arg, CONTEXT, KEY, Kind, MODEL};
+use super::args::{Arg, KEY, Kind, MODEL, WIZARD_CONTEXT};
 use super::plan::{Arguments, Got, Plan, RUNS, Refusal, Site, Spec, Tool};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
@@ -25,7 +26,7 @@ static SPEC: Spec = Spec {
         Arg::may("args", Kind::List, "Positional, after the records"),
         Arg::may("kwargs", Kind::Object, "By name"),
         KEY,
-        CONTEXT,
+        WIZARD_CONTEXT,
     ],
     category: Category::Execute,
     risk: Risk::High,
@@ -51,7 +52,8 @@ impl Tool for ExecuteMethod {
                 quoted(&method)
             )));
         }
-        if !method.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        // A button that carries out an action is named by the XML id of the action.
+        if !method.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
             return Err(Refusal::new(format!(
                 "`method` takes the bare name of a method, not {}.",
                 quoted(&method)
@@ -76,11 +78,17 @@ impl Tool for ExecuteMethod {
 
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
         let Got::Results { replayed, .. } = got else { return Err(Error::BadAnswer) };
-        let Returned { result } = read(got.first()?)?;
+        let Returned { result, notes, changed, opened } = read(got.first()?)?;
         let mut body = Body::with_room(result.get().len() + 512);
         body.put("model", arguments.model()).put("method", arguments.text("method"));
         body.put_if(*replayed, "replayed", true);
-        if let Some(hint) = action_hint(result) {
+        body.put_if(!notes.is_empty(), "notes", &notes);
+        if !changed.is_empty() {
+            body.rows("changed", &changed);
+        }
+        if let Some(opened) = opened {
+            body.put("hint", opened.hint()).put("opened", opened);
+        } else if let Some(hint) = action_hint(result) {
             body.put("hint", hint);
         }
         body.raw("result", result);
@@ -92,6 +100,45 @@ impl Tool for ExecuteMethod {
 struct Returned<'a> {
     #[serde(borrow)]
     result: &'a RawValue,
+    #[serde(default)]
+    notes: Vec<String>,
+    /// Records that the method changed: id and changed fields.
+    #[serde(borrow, default)]
+    changed: Vec<&'a RawValue>,
+    #[serde(default)]
+    opened: Option<Opened>,
+}
+
+/// A wizard that has to be filled in and confirmed before anything is done.
+#[derive(Deserialize, Serialize)]
+struct Opened {
+    model: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<i64>,
+    handle: String,
+    /// Labels by method.
+    #[serde(default)]
+    buttons: Map<String, Value>,
+}
+
+// === impl Opened ===
+
+impl Opened {
+    fn hint(&self) -> String {
+        let Self { model, id, handle, buttons } = self;
+        let button = buttons.keys().next().map_or("its button", String::as_str);
+        let first = match id {
+            Some(id) => format!("fill in record {id} with update_record"),
+            None => {
+                "create it with create_record (see describe_model; what is left out gets Odoo's defaults)"
+                    .to_owned()
+            }
+        };
+        format!(
+            "Not done yet: Odoo opens the wizard {model}. Within 15 minutes: {first}, then call {button} on its id with \
+             execute_method; name context {{\"handle\": \"{handle}\"}} in both."
+        )
+    }
 }
 
 /// The parts of an action that say what a person would see next.

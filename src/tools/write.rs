@@ -1,9 +1,11 @@
 //! Tools that create, change or delete records of one kind in one step.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::answer::{Body, Rows, read, record_url};
-use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL};
+use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL, WIZARD_CONTEXT};
 use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool, record_id};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
@@ -23,6 +25,11 @@ pub(super) fn changed(
     let records: Vec<_> = steps.iter().flat_map(|rows| rows.records.iter().copied()).collect();
     let model = arguments.model();
     let mut body = begin(&model, records.len(), *replayed);
+    let mut notes: Vec<_> = steps.iter().flat_map(|rows| &rows.notes).collect();
+    // Steps of one call have the same things to say; equal ones stand together only by chance.
+    let mut seen = HashSet::new();
+    notes.retain(|note| seen.insert(*note));
+    body.put_if(!notes.is_empty(), "notes", notes);
     // What a dry run created is gone again: no address leads to it.
     if let (false, Some(url)) = (arguments.flag("dry_run"), record_url(site.web_url, &model)) {
         body.put("record_url", url);
@@ -61,7 +68,7 @@ static CREATE: Spec = Spec {
     name: "create_record",
     title: "Create a record",
     description: "Creates one record; answers its id and display_name.",
-    args: &[MODEL, Arg::must("values", Kind::Object, VALUES), DRY_RUN, KEY, CONTEXT],
+    args: &[MODEL, Arg::must("values", Kind::Object, VALUES), DRY_RUN, KEY, WIZARD_CONTEXT],
     category: Category::Write,
     risk: Risk::Medium,
     annotations: ADDS,

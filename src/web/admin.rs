@@ -7,7 +7,6 @@ use warp::reply::Response;
 use super::edge::Edge;
 use super::routes::Asked;
 use super::{body, reply, warnings};
-use crate::mirror::Gate;
 
 /// A wake-up is a few numbers.
 const MOST_WAKE_BYTES: usize = 64 * 1024;
@@ -17,30 +16,41 @@ pub fn healthz() -> Response {
     reply::json(StatusCode::OK, &json!({"status": "alive"}))
 }
 
-/// Whether requests can be served. The switch being off is a decision, not a failure: ready all the same,
-/// else an orchestrator would restart what an administrator stopped.
+/// Whether requests can be served: the store can be written and the settings are known. The switch being off is a
+/// decision and an Odoo that is away is another's failure: ready all the same, else an orchestrator would restart
+/// what an administrator stopped, or what still answers calmly. Both stand in the body.
 pub fn readyz(edge: &Edge) -> Response {
-    let reason = if edge.life.stop.is_cancelled() {
+    let (reason, store) = (unready(edge), edge.audit.trouble());
+    let (trouble, url) = (edge.mirror.trouble(), edge.mirror.public_url_state());
+    let age = edge.mirror.settings_age_ms();
+    let mut body = json!({
+        "status": if reason.is_none() { "ready" } else { "not_ready" },
+        "reason": reason,
+        "trouble": trouble,
+        "store": {"writable": store.is_none(), "reason": store},
+        "odoo": {"up": u8::from(trouble.is_none() && age.is_some()), "settings_age_seconds": age.map(|ms| ms / 1000)},
+        "audit": {"open_alarms": edge.chain.open_incidents()},
+        "public_url": (!url.is_empty()).then_some(&*url),
+    });
+    let warnings = warnings::current(edge);
+    if let (Some(body), false) = (body.as_object_mut(), warnings.is_empty()) {
+        body.insert("warnings".to_owned(), warnings.into());
+    }
+    reply::json(if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
+}
+
+fn unready(edge: &Edge) -> Option<&'static str> {
+    if edge.life.stop.is_cancelled() {
         Some("stopping")
-    } else if !edge.mirror.ready() {
+    } else if edge.audit.trouble().is_some() {
+        Some("store")
+    } else if edge.mirror.settings_age_ms().is_none() {
         Some("no_hello")
-    } else if edge.mirror.gate() == Gate::Unknown {
+    } else if !edge.mirror.settings_known() {
         Some("settings_unknown")
     } else {
         None
-    };
-    let (status, mut answer) = match reason {
-        None => (StatusCode::OK, json!({"status": "ready"})),
-        Some(reason) => {
-            let answer = json!({"status": "not_ready", "reason": reason, "trouble": edge.mirror.trouble()});
-            (StatusCode::SERVICE_UNAVAILABLE, answer)
-        }
-    };
-    let warnings = warnings::current(edge);
-    if let (Some(answer), false) = (answer.as_object_mut(), warnings.is_empty()) {
-        answer.insert("warnings".to_owned(), warnings.into());
     }
-    reply::json(status, &answer)
 }
 
 /// Hands a wake-up to the mirror, which checks its signature.

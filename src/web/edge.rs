@@ -9,7 +9,7 @@ use super::host::Hosts;
 use super::listener::Life;
 use super::origin::Origins;
 use super::peer::{Proxies, Wire};
-use crate::audit::Audit;
+use crate::audit::{Audit, ChainWatch};
 use crate::config::{Limits, Server};
 use crate::guard::{Addresses, Rate, Slots, Switch};
 use crate::mcp::Endpoint;
@@ -23,6 +23,7 @@ pub struct Parts {
     pub addresses: Arc<Addresses>,
     pub rate: Rate,
     pub audit: Arc<Audit>,
+    pub chain: Arc<ChainWatch>,
     pub endpoint: Endpoint,
     pub life: Life,
 }
@@ -34,6 +35,7 @@ pub struct Edge {
     pub addresses: Arc<Addresses>,
     pub rate: Rate,
     pub audit: Arc<Audit>,
+    pub chain: Arc<ChainWatch>,
     pub endpoint: Endpoint,
     pub life: Life,
     pub limits: Limits,
@@ -51,13 +53,14 @@ pub struct Edge {
 
 impl Edge {
     pub fn new(server: &Server, limits: &Limits, parts: Parts) -> Arc<Self> {
-        let Parts { mirror, switch, addresses, rate, audit, endpoint, life } = parts;
+        let Parts { mirror, switch, addresses, rate, audit, chain, endpoint, life } = parts;
         Arc::new(Self {
             mirror,
             switch,
             addresses,
             rate,
             audit,
+            chain,
             endpoint,
             life,
             hosts: Hosts::public(server),

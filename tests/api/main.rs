@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod audit_alarms;
 mod audit_crash;
+mod audit_full;
 mod audit_refusals;
 mod audit_trail;
 mod odoo_batch;

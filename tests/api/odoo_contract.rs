@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use odoo_mcp_sidecar::audit::Document;
-use odoo_mcp_sidecar::odoo::audit::AppendAuditRequest;
+use odoo_mcp_sidecar::odoo::audit::{AlarmDocument, AppendAuditRequest, CheckAuditRequest};
 use odoo_mcp_sidecar::odoo::gateway::{
     Answer, AuthenticateAnswer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest,
     FaultCode, HelloRequest, SchemaRequest, Step,
@@ -133,6 +133,7 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
 async fn send_own(client: &std::sync::Arc<Client>, method: &str, request: &Value) -> Result<Value, Error> {
     Ok(match method {
         "append_audit" => append(client, request).await?,
+        "check_audit" => check(client, request).await?,
         "hello" => {
             let answer = client.hello(&hello_of(request)).await?;
             json!({"cursor": answer.cursor, "version": answer.settings.version, "wake": answer.wake})
@@ -189,7 +190,22 @@ fn expected(method: &str, answer: &Value) -> Value {
             answers.map(|one| one.get("results").unwrap_or(&one["error"]["message"]).clone()).collect()
         }
         "call_status" => answer["answer"].get("call_id").cloned().unwrap_or_default(),
-        "append_audit" => answer.clone(),
+        "append_audit" => json!({
+            "stored": answer["stored"], "pending": answer["pending"], "tip": answer["chain"]["tip"]["sequence"],
+            "newest": answer["chain"]["newest"]["hash"], "seen": answer["chain"]["seen"],
+        }),
+        "check_audit" => json!([
+            answer["chain"]["tip"]["sequence"],
+            answer["chain"]["seen"],
+            answer["gap"].get("missing"),
+            answer["window"]["next"],
+            answer["acknowledged"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["note"].clone())
+                .collect::<Value>(),
+        ]),
         "schema" => answer.get("models").or(answer.get("fields")).unwrap().clone(),
         "sync_sessions" => answer["ended"].clone(),
         _ => json!([
@@ -211,8 +227,34 @@ async fn append(client: &Client, request: &Value) -> Result<Value, Error> {
         to_raw_value(&document).unwrap()
     });
     let replica = text(&request["replica"]).parse().unwrap();
-    let answer = client.append_audit(&AppendAuditRequest { replica, entries: entries.collect() }).await?;
-    Ok(json!({"stored": answer.stored, "pending": answer.pending}))
+    let (entries, seen) = (entries.collect(), request["seen"].as_u64());
+    let answer = client.append_audit(&AppendAuditRequest { replica, entries, seen }).await?;
+    let chain = answer.chain.unwrap();
+    Ok(json!({
+        "stored": answer.stored, "pending": answer.pending, "tip": chain.tip.sequence,
+        "newest": chain.newest.hash, "seen": chain.seen,
+    }))
+}
+
+async fn check(client: &Client, request: &Value) -> Result<Value, Error> {
+    let alarm = |alarm: &Value| AlarmDocument {
+        id: text(&alarm["id"]),
+        kind: "missing",
+        sequence: alarm["sequence"].as_u64().unwrap(),
+        missing: alarm["missing"].as_u64().unwrap(),
+        time: text(&alarm["time"]),
+    };
+    let alarms = request["alarms"].as_array().unwrap().iter().map(alarm).collect();
+    let (replica, after) = (text(&request["replica"]).parse().unwrap(), request["after"].as_u64().unwrap());
+    let request = CheckAuditRequest { replica, seen: request["seen"].as_u64(), after, alarms };
+    let answer = client.check_audit(&request).await?;
+    Ok(json!([
+        answer.chain.tip.sequence,
+        answer.chain.seen,
+        answer.gap.map(|gap| gap.missing),
+        answer.window.next,
+        answer.acknowledged.iter().map(|one| one.note.clone()).collect::<Vec<_>>(),
+    ]))
 }
 
 /// Requests of the samples as we can send them: every credential we know the text of has the same proof, and
@@ -251,6 +293,7 @@ async fn every_sample_holds() {
         "schema",
         "changes",
         "append_audit",
+        "check_audit",
         "sync_sessions",
     ] {
         for case in samples(method) {

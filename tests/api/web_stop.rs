@@ -58,7 +58,11 @@ async fn stopping_does_not_wait_for_ever() {
 #[tokio::test]
 async fn readiness_follows_odoo() {
     let server = Server::start().await;
-    assert_eq!(server.get("/readyz").await.json(), json!({"status": "ready"}));
+    let ready = server.get("/readyz").await.json();
+    assert_eq!((&ready["status"], &ready["reason"]), (&json!("ready"), &Value::Null));
+    assert_eq!(ready["store"], json!({"writable": true, "reason": null}));
+    assert_eq!((&ready["odoo"]["up"], &ready["audit"]["open_alarms"]), (&json!(1), &json!(0)));
+    assert_eq!(ready["public_url"], "confirmed");
     assert_eq!(server.get("/healthz").await.json(), json!({"status": "alive"}));
     assert_eq!(server.get("/odoo/mcp").await.status, 404);
     let hello = server.odoo.requests("hello").remove(0);

@@ -1,4 +1,8 @@
-"""A crash of either side in the middle of a write: the write is made once, or not at all."""
+"""A crash of either side in the middle of a write: the write is made once, or not at all.
+
+Processes are killed, not the machine: the development PostgreSQL runs with fsync off, so that nothing here speaks of a
+loss of power.
+"""
 
 import os
 import signal

@@ -27,7 +27,9 @@ def append(env, asked):
         env["mcp.audit.log"]._store(rows)
         env["mcp.audit.checkpoint"]._move_tip(replica, tip)
         env["mcp.connection"]._count_use(rows)
-    return {"stored": len(rows), "pending": pending}
+    # read after storing: what stands at the number that the sidecar knows is not among what it sent now
+    state = chain.state(env, replica, asked.get("seen"))
+    return {"stored": len(rows), "pending": pending, "chain": state.document()}
 
 
 def _unknown(env, entries):

@@ -37,6 +37,7 @@ class Within(NamedTuple):
 
 
 class Button(NamedTuple):
+    # the method that it calls, or the XML id or number of the action that it carries out
     method: str
     label: str
     # expressions, each of which hides it
@@ -67,6 +68,9 @@ def found(env, model_name):
 
 def is_anywhere(env, model_name, method):
     """Whether some view of the model has such a button, be it for other users."""
+    if "." in method:
+        action = env.ref(method, raise_if_not_found=False)
+        method = action.id if action else method
     # sudo: which buttons there are is no secret, only who may press them
     views = env["ir.ui.view"].sudo()
     return bool(views.search_count([("model", "=", model_name), ("arch_db", "like", f'name="{method}"')], limit=1))
@@ -105,11 +109,20 @@ class _Walk:
             yield from self._embedded(node, model, hidden, within)
         elif _is_button(node):
             label, context = _label(node), node.get("context") or ""
-            yield model, Button(node.get("name"), label, hidden, context, within, for_selection)
+            yield model, Button(self._name(node), label, hidden, context, within, for_selection)
         elif node.tag != "groupby":
             # those of a groupby are for what the list is grouped by
             above_list = node.tag == "header" and node.getparent().tag in ("list", "kanban")
             yield from self.children(node, model, hidden, within, for_selection or above_list)
+
+    def _name(self, node):
+        name = node.get("name")
+        if node.get("type") == "object" or not name.isdecimal():
+            return name
+        # sudo: the name of an action is no data. It belongs to the model of its type
+        action = self._env["ir.actions.actions"].sudo().browse(int(name)).exists()
+        names = self._env[action.type].sudo().browse(action.id).get_external_id() if action else {}
+        return names.get(action.id) or name
 
     def _embedded(self, node, model, hidden, within):
         field = self._env[model]._fields.get(node.get("name"))
@@ -121,7 +134,8 @@ class _Walk:
 
 def _is_button(node):
     # what a button would give its method beside the records is not for others to give
-    return node.tag in ("button", "a") and node.get("type") == "object" and node.get("name") and not node.get("args")
+    is_button = node.tag in ("button", "a") and node.get("type") in ("object", "action")
+    return is_button and node.get("name") and not node.get("args")
 
 
 def _hidden(node):

@@ -49,6 +49,20 @@ class Link(NamedTuple):
 START = Link(0, "")
 
 
+class State(NamedTuple):
+    """Where a chain stands: what was deleted up to, what was stored last, and what there is."""
+
+    start: Link
+    tip: Link
+    newest: Link
+    seen: str | None  # the hash at the number that the sidecar asked for
+
+    def document(self):
+        """As the contract tells it."""
+        links = {name: getattr(self, name)._asdict() for name in ("start", "tip", "newest")}
+        return {**links, "seen": self.seen}
+
+
 class Break(NamedTuple):
     """Where a chain is not what was written."""
 
@@ -103,7 +117,9 @@ def first_break(env, replica, start, tip):
     return None if newest.hash == tip.hash else Break("changed", newest.sequence)
 
 
-def _first_wrong(replica, start):
+def _first_wrong(replica, start, most=None):
+    """The first entry after a link that does not follow from the one before it, among the next ``most``."""
+    within = SQL("TRUE") if most is None else SQL("sequence > %s AND sequence <= %s", *_window(start, most))
     return SQL(
         """
         SELECT id, sequence, before + 1
@@ -111,7 +127,7 @@ def _first_wrong(replica, start):
                SELECT id, sequence, lag(sequence, 1, %(sequence)s) OVER chain AS before,
                       hash = %(digest)s AS intact
                  FROM mcp_audit_log
-                WHERE replica = %(replica)s
+                WHERE replica = %(replica)s AND %(within)s
                WINDOW chain AS (ORDER BY sequence, id)
                ) AS entry
          WHERE sequence != before + 1 OR intact IS NOT TRUE
@@ -121,6 +137,7 @@ def _first_wrong(replica, start):
         sequence=start.sequence,
         digest=_digest_in_sql(SQL("lag(hash, 1, %s) OVER chain", start.hash)),
         replica=replica,
+        within=within,
     )
 
 
@@ -128,6 +145,84 @@ def _newest(env, replica):
     env.cr.execute(
         "SELECT sequence, hash FROM mcp_audit_log WHERE replica = %s ORDER BY sequence DESC, id DESC LIMIT 1", [replica]
     )
+    found = env.cr.fetchone()
+    return found and Link(*found)
+
+
+# === Questions that are cheap enough to be asked every few seconds ===
+
+_STATE = """
+    SELECT start.sequence, start.hash, tip.sequence, tip.hash, newest.sequence, newest.hash, seen.hash
+      FROM (SELECT) AS one
+      LEFT JOIN mcp_audit_checkpoint AS start ON start.replica = %(replica)s AND start.place = 'start'
+      LEFT JOIN mcp_audit_checkpoint AS tip ON tip.replica = %(replica)s AND tip.place = 'tip'
+      LEFT JOIN LATERAL (
+           SELECT sequence, hash FROM mcp_audit_log WHERE replica = %(replica)s ORDER BY sequence DESC, id DESC LIMIT 1
+      ) AS newest ON TRUE
+      LEFT JOIN LATERAL (
+           SELECT hash FROM mcp_audit_log WHERE replica = %(replica)s AND sequence = %(seen)s LIMIT 1
+      ) AS seen ON TRUE
+"""
+
+
+def state(env, replica, seen):
+    """Where the chain of a sidecar stands, and the hash of the entry with the number ``seen``."""
+    env.cr.execute(_STATE, {"replica": replica, "seen": seen})
+    *numbers_and_hashes, seen_hash = env.cr.fetchone()
+    pairs = zip(numbers_and_hashes[::2], numbers_and_hashes[1::2], strict=True)
+    links = [START if sequence is None else Link(sequence, digest) for sequence, digest in pairs]
+    return State(*links, seen_hash)
+
+
+def gap(env, replica, state_):
+    """How many entries are missing between the deleted ones and the newest, and the first of these numbers."""
+    env.cr.execute(
+        "SELECT count(*) FROM mcp_audit_log WHERE replica = %s AND sequence > %s", [replica, state_.start.sequence]
+    )
+    [present] = env.cr.fetchone()
+    missing = max(state_.newest.sequence - state_.start.sequence, 0) - present
+    if missing <= 0:
+        return None
+    env.cr.execute(
+        """
+        SELECT before + 1
+          FROM (
+               SELECT sequence, lag(sequence, 1, %(start)s) OVER (ORDER BY sequence) AS before
+                 FROM mcp_audit_log WHERE replica = %(replica)s AND sequence > %(start)s
+               ) AS entry
+         WHERE sequence != before + 1
+         ORDER BY sequence
+         LIMIT 1
+        """,
+        {"replica": replica, "start": state_.start.sequence},
+    )
+    [first] = env.cr.fetchone()
+    return {"sequence": first, "missing": missing}
+
+
+def window(env, replica, state_, after, most):
+    """Checks the next entries after a number: the first that was changed, and the number to go on from.
+
+    The part of `first_break` that takes a few milliseconds. What is missing there is for `gap` to find.
+    """
+    begin = _link_at(env, replica, after) if after > state_.start.sequence else None
+    begin = begin or state_.start
+    env.cr.execute(_first_wrong(replica, begin, most))
+    found = env.cr.fetchone()
+    end = _window(begin, most)[1]
+    if found:
+        _entry_id, sequence, expected = found
+        changed = None if sequence > expected else sequence
+        return {"changed": changed, "next": sequence}
+    return {"changed": None, "next": end if end < state_.newest.sequence else 0}
+
+
+def _window(begin, most):
+    return begin.sequence, begin.sequence + most
+
+
+def _link_at(env, replica, sequence):
+    env.cr.execute("SELECT sequence, hash FROM mcp_audit_log WHERE replica = %s AND sequence = %s", [replica, sequence])
     found = env.cr.fetchone()
     return found and Link(*found)
 

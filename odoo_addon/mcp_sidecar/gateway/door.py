@@ -10,8 +10,7 @@ import json
 from odoo import api
 
 from . import faults, shapes
-
-SERVICE_GROUP = "mcp_sidecar.group_service"
+from .service_account import SERVICE_GROUP
 
 # JSON may hold these two, XML may not.
 _NOT_XML = {"\ufffe": "\\ufffe", "\uffff": "\\uffff"}

@@ -1,6 +1,6 @@
 """Runs the steps of a compiled call as the person it is made for."""
 
-from . import calls, confinement, faults, groups, levels, policy, reads, session, traverse, writes
+from . import calls, confinement, faults, groups, handles, levels, policy, reads, session, traverse, writes
 
 _OPERATIONS = {
     "search_read": reads.search_read,
@@ -21,21 +21,21 @@ def run(env, who, request, deadline):
     policy.check_call(who, request)
     for step in request["steps"]:
         policy.check_step(step, request["mode"])
-    with levels.kept(env.cr, who), confinement.confined(env.cr, who.allowed_models):
+    with levels.kept(env.cr, who), handles.owned(env.cr, who), confinement.confined(env.cr, who.allowed_models):
         return list(_results(env, who, request, deadline))
 
 
 def _results(env, who, request, deadline):
     for index, step in enumerate(request["steps"]):
-        yield _step(env, who, step, index, deadline)
+        yield _step(env, who, request, step, index, deadline)
         deadline.check()
 
 
-def _step(env, who, step, index, deadline):
+def _step(env, who, request, step, index, deadline):
     try:
         if step["op"] == "session":
             return session.session(env, who)
-        result = _OPERATIONS[step["op"]](env, step)
+        result = _OPERATIONS[step["op"]](handles.entered(env, who, request, step), step)
         # pending changes are written now, so that a refusal names the step it belongs to
         env.cr.flush()
     except faults.RETRIED:

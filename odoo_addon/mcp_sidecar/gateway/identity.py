@@ -6,7 +6,7 @@ import pytz
 
 from odoo import SUPERUSER_ID
 
-from . import addresses, faults, levels
+from . import addresses, faults, handles, levels
 from .quoting import quoted
 
 CONTEXT_KEYS = ("lang", "tz", "allowed_company_ids", "active_test")
@@ -40,6 +40,8 @@ def let_in(env, proof, ip, answer=None):
 def become(env, who, context):
     """The environment of that person, made the one that pending changes and computes run in."""
     person = env(user=who.user_id, su=False, context=_defaults(env, who))
+    # a handle is for the steps, see `handles`
+    context = {key: value for key, value in context.items() if key != handles.KEY}
     if context:
         person = person(context={**person.context, **checked_context(person, context)})
     # else stored computes and nested creates would run as the service account

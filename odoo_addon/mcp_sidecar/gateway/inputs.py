@@ -1,14 +1,12 @@
 """Values on their way in: JSON types are checked against fields and turned into what Odoo writes."""
 
-import base64
-import binascii
 import re
 from datetime import UTC, date, datetime
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
 
-from . import bearers, confinement, exits, faults, properties, secret_fields
-from .commands import checked_commands
+from . import analytic, bearers, confinement, exits, faults, files, html, links, properties, secret_fields, writability
+from .commands import checked_commands, cleared
 from .quoting import quoted
 
 _MAX_INTEGER = 2**31 - 1
@@ -24,43 +22,67 @@ _INSTANT = re.compile(
 _REFERENCE = re.compile(r"([a-z0-9_.]{1,200}),(\d{1,10})", re.ASCII)
 
 
-def checked_values(model, given, creating):
-    """The values as Odoo takes them; what doesn't fit is refused with the field and the value."""
+def checked_values(records, given, notes):
+    """The values as Odoo takes them; what doesn't fit is refused with the field and the value.
+
+    :param records: the records to change, or none of the model where one is to be created
+    :param notes: what the answer is going to say beside its records
+    """
     checked, later = {}, {}
     for name, value in given.items():
-        field = writable_field(model, name, value)
-        _check_bearer(model, name, value)
-        secret_fields.refuse_setting(model, name, value)
+        field = writable_field(records, name, value, notes)
+        _check_bearer(records, name, value)
+        secret_fields.refuse_setting(records, name, value)
         if field.type == "properties" and value is not None:
             later[field] = value
         else:
-            checked[name] = _checked_value(model, field, value, creating)
+            checked[name] = _checked_value(records, field, value, notes)
     for field, value in later.items():
-        checked[field.name] = _checked_properties(model, field, value, checked, creating)
+        checked[field.name] = _checked_properties(records, field, value, checked)
+    for name in checked:
+        if records._fields[name].type == "many2one_reference":
+            _require_referred(records, records._fields[name], checked)
     return checked
 
 
-def writable_field(model, name, value):
-    field = model._fields.get(name)
+def _require_referred(records, field, checked):
+    """Refuses the id of a record that isn't there: which model it is of, another field says."""
+    record_id = checked[field.name]
+    name = checked.get(field.model_field) if field.model_field in checked else _model_of(records, field, checked)
+    if not record_id or not isinstance(name, str) or name not in records.env.registry:
+        return
+    confinement.require(records.env.cr, name)
+    if not records.env[name].browse(record_id).exists():
+        message = f"There is no {name} with the id {record_id}."
+        raise faults.invalid_value(records._name, field.name, record_id, message)
+
+
+def _model_of(records, field, checked):
+    """The name in a field that follows from other values, as that of an activity does from its document model."""
+    single = {name: value for name, value in checked.items() if records._fields[name].type in ("many2one", "char")}
+    draft = records.new(single, origin=records[:1] or None)
+    return draft[field.model_field]
+
+
+def writable_field(records, name, value, notes):
+    field = records._fields.get(name)
     if field is None:
-        raise faults.unknown_field(model._name, name)
+        raise faults.unknown_field(records._name, name)
     if name in MAGIC_COLUMNS or name in LOG_ACCESS_COLUMNS:
-        raise faults.invalid_value(model._name, name, value, f"Odoo itself sets {name}.")
-    if not model._has_field_access(field, "write"):
-        raise faults.field_denied(model._name, name, "write")
-    exits.require(model, name)
-    if field.compute and not field.store and not field.inverse:
-        message = f"{name} of {model._name} is computed and can't be written."
-        raise faults.invalid_value(model._name, name, value, message)
+        raise faults.invalid_value(records._name, name, value, f"Odoo itself sets {name}.")
+    if not records._has_field_access(field, "write"):
+        raise faults.field_denied(records._name, name, "write")
+    exits.require(records, name)
+    writability.require(records, field, value, notes)
     return field
 
 
-def _checked_properties(model, field, value, checked, creating):
+def _checked_properties(records, field, value, checked):
     """Properties, once it is known which record defines them."""
-    if not creating:
-        message = f"{field.name} of {model._name} are not set through another record: change the record itself."
-        raise faults.invalid_value(model._name, field.name, value, message)
-    return properties.of_new(model, field, value, checked, checked_property)
+    if records:
+        message = f"{field.name} of {records._name} are set on the record itself, by update_record or batch_update."
+        raise faults.invalid_value(records._name, field.name, value, message)
+    return properties.of_new(records, field, value, checked, checked_property)
 
 
 def checked_property(model, field, value):
@@ -73,13 +95,25 @@ def _check_bearer(model, name, value):
         confinement.require(model.env.cr, value)
 
 
-def _checked_value(model, field, value, creating):
-    if field.type in ("one2many", "many2many"):
-        return [] if value is None else checked_commands(model, field, value, creating, checked_values)
+def _checked_value(records, field, value, notes):
     if value is None:
-        return False
+        return _emptied(records, field)
+    if field.type in ("one2many", "many2many"):
+        return checked_commands(records, field, value, notes, checked_values)
     check = _CHECKS.get(field.type)
-    return check(model, field, value) if check else value
+    return check(records, field, value) if check else value
+
+
+def _emptied(records, field):
+    """What null stands for."""
+    if field.type in ("one2many", "many2many"):
+        return cleared(records, field)
+    if field.type == "boolean":
+        raise _refuse(records, field, None, "true or false, not null")
+    if field.required:
+        message = f"{field.name} of {records._name} is required, so it can't be null."
+        raise faults.invalid_value(records._name, field.name, None, message)
+    return False
 
 
 def _refuse(model, field, value, what):
@@ -100,6 +134,10 @@ def _text(model, field, value):
     if not isinstance(value, str):
         raise _refuse(model, field, value, "a text")
     return value
+
+
+def _html(model, field, value):
+    return html.from_text(_text(model, field, value))
 
 
 def _integer(model, field, value):
@@ -159,13 +197,8 @@ def _many2one(model, field, value):
     record_id = value.get("id") if isinstance(value, dict) else value
     if type(record_id) is not int or record_id <= 0:
         raise _refuse(model, field, value, 'an id, or {"id": id}')
-    comodel = model.env[field.comodel_name].with_context(active_test=False)
     # else PostgreSQL would refuse it with a sentence about deleting records
-    if comodel.has_access("read"):
-        exists = comodel.search_count([("id", "=", record_id)], limit=1)
-    else:
-        exists = comodel.browse(record_id).exists()
-    if not exists:
+    if not links.existing(model.env[field.comodel_name], [record_id]):
         message = f"There is no {field.comodel_name} with the id {record_id}."
         raise faults.invalid_value(model._name, field.name, value, message)
     return record_id
@@ -179,22 +212,23 @@ def _reference(model, field, value):
         confinement.require(model.env.cr, match[1])
     if not match or match[1] not in model.env.registry:
         raise _refuse(model, field, value, '{"model": model, "id": id}')
+    if not model.env[match[1]].browse(int(match[2])).exists():
+        message = f"There is no {match[1]} with the id {match[2]}."
+        raise faults.invalid_value(model._name, field.name, value, message)
     return value
 
 
-def _binary(model, field, value):
-    try:
-        base64.b64decode(value, validate=True)
-    except (TypeError, ValueError, binascii.Error) as exc:
-        raise _refuse(model, field, value, "content in base64") from exc
-    return value
+def _json(model, field, value):
+    if isinstance(value, str):
+        raise _refuse(model, field, value, "JSON, such as an object, and not a text")
+    return analytic.checked(model, field, value) if field.name == analytic.FIELD else value
 
 
 _CHECKS = {
     "boolean": _boolean,
     "char": _text,
     "text": _text,
-    "html": _text,
+    "html": _html,
     "integer": _integer,
     "many2one_reference": _integer,
     "float": _float,
@@ -204,5 +238,6 @@ _CHECKS = {
     "selection": _selection,
     "many2one": _many2one,
     "reference": _reference,
-    "binary": _binary,
+    "binary": files.checked,
+    "json": _json,
 }

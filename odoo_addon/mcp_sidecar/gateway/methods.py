@@ -69,11 +69,29 @@ def admitted(records, step, arguments):
     They come with the context that the button has in Odoo's views.
     """
     level, method = levels.level(records.env.cr), step["method"]
-    if level == levels.ANY or method in policy.READING_METHODS:
+    if method in policy.READING_METHODS:
         return records
+    if level == levels.ANY:
+        return _Press(records, method, _given(arguments)).in_its_context()
     if level == levels.BUTTONS:
         return _Press(records, method, _given(arguments)).admitted()
-    raise faults.method_denied(records._name, method, "This connection may call no methods.", level=levels.NONE)
+    raise _no_methods(records, method)
+
+
+def admitted_action(records, name):
+    """As `admitted`, for a button that carries out a stored action: at each level it has to be shown."""
+    if levels.level(records.env.cr) not in (levels.BUTTONS, levels.ANY):
+        raise _no_methods(records, name)
+    return _Press(records, name, frozenset()).admitted()
+
+
+def _no_methods(records, method):
+    return faults.method_denied(records._name, method, "This connection may call no methods.", level=levels.NONE)
+
+
+def pressable(record):
+    """A sentence with the buttons that Odoo's views show on the record now."""
+    return _has_now(record, buttons.of(record))
 
 
 def _given(arguments):
@@ -104,6 +122,13 @@ class _Press:
         if not fitting:
             raise self._refusal(self._no_button(), self._pressable())
         self._check_given(frozenset())
+        return self._with_context(fitting)
+
+    def in_its_context(self):
+        """For a call that needs no button: the records as the client would have them where it is one that is shown."""
+        fitting = [button for button in self._buttons if button.method == self._method]
+        if self._given or not fitting or not all(_is_pressable(record, fitting) for record in self._records):
+            return self._records
         return self._with_context(fitting)
 
     @property
@@ -161,13 +186,17 @@ class _Press:
         return f"{self._model} has, each of them on some of its records: {named}."
 
     def _refusal(self, why, there_are=""):
-        parts = (
-            f"This connection may press buttons only, {why}.",
-            there_are,
-            "For more, a Settings administrator can change its Method Level in Odoo.",
-        )
+        level = levels.level(self._records.env.cr)
+        if level == levels.ANY:
+            parts = (f"{self._method} can't be pressed here, {why}.", there_are)
+        else:
+            parts = (
+                f"This connection may press buttons only, {why}.",
+                there_are,
+                "For more, a Settings administrator can change its Method Level in Odoo.",
+            )
         message = " ".join(filter(None, parts))
-        return faults.method_denied(self._model, self._method, message, level=levels.BUTTONS)
+        return faults.method_denied(self._model, self._method, message, level=level)
 
 
 def _is_closed(records):
@@ -193,6 +222,10 @@ def _has_now(record, all_buttons):
     return f"{_named(record)} has now: {named}." if named else f"{_named(record)} has no buttons now."
 
 
+def _is_pressable(record, fitting):
+    return any(_is_shown(record, button) for button in fitting)
+
+
 def _is_shown(record, button):
     try:
         return visibility.shown(record, button) is not None
@@ -202,7 +235,8 @@ def _is_shown(record, button):
 
 def _list(found):
     labels = {}
-    for button in found:
+    # methods before actions, most of which only show other records
+    for button in sorted(found, key=lambda button: "." in button.method or button.method.isdecimal()):
         labels.setdefault(button.method, button.label)
     named = [f"{method} ({_quoted(label)})" if label else method for method, label in labels.items()]
     shown = named[:_MOST_NAMED]

@@ -63,6 +63,8 @@ def _write_checked(records, field, checked):
 def _require_object(model, field, given):
     if not isinstance(given, dict):
         message = f"{model._name}.{field.name} takes an object of the properties to set, such as {{name: value}}."
+        if given is None:
+            message += " Each that is to be cleared is named in it, with null as its value."
         raise faults.invalid_value(model._name, field.name, given, message)
 
 

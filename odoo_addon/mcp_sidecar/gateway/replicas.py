@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from odoo import fields, release
 from odoo.tools import SQL, config
 
-from . import changes, peer, values
+from . import changes, peer, public_urls, values
 from .requests import CONTRACT
 
 SETTINGS = (
@@ -41,7 +41,7 @@ def hello(env, told):
         "web_url": env["ir.config_parameter"]._get_param("web.base.url"),
         "cursor": changes.written(source),
         "settings": settings(env),
-        "wake": _registered(env, told),
+        **_registered(env, told),
         "now": _now(),
     }
 
@@ -59,15 +59,19 @@ def _registered(env, told):
     has_room = env["mcp.replica"]._remember(
         replica=told["replica"].lower(),
         version=told["version"],
-        public_url=told["public_url"],
+        public_url=public_urls.normal(told["public_url"]),
         wake_url=None if refusal else told["wake_url"],
         wake_secret=None if refusal else told["wake_secret"],
         address=address,
         contract=told["contract"],
     )
     if not has_room:
-        return "There are 16 sidecars already: this one gets no wake-ups."
-    return refusal or "accepted"
+        return {
+            "wake": "There are 16 sidecars already: this one gets no wake-ups.",
+            "public_url_state": "pending",
+        }
+    state = public_urls.announced(env, told["replica"].lower(), told["public_url"])
+    return {"wake": refusal or "accepted", "public_url_state": state}
 
 
 def _wake_refusal(env, told, address):

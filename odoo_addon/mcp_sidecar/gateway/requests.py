@@ -141,7 +141,20 @@ _AUDIT_ENTRY = record(
     response=nullable(cut(4_000)),
 )
 
-APPEND_AUDIT = lenient(record(replica=uuid, entries=list_of(_AUDIT_ENTRY, longest=500, shortest=1)))
+_number = integer(0, 2**31 - 1)
+APPEND_AUDIT = lenient(
+    record(replica=uuid, entries=list_of(_AUDIT_ENTRY, longest=500, shortest=1), seen=nullable(_number))
+)
+
+_ALARM = record(
+    id=text(longest=64, shortest=16),
+    kind=choice("lowered", "changed", "missing", "deleted"),
+    sequence=_number,
+    missing=clamped(0, 2**31 - 1),
+    time=instant,
+)
+
+CHECK_AUDIT = record(replica=uuid, seen=nullable(_number), after=_number, alarms=list_of(_ALARM, longest=32))
 
 _SESSION = record(
     session=name,

@@ -2,34 +2,39 @@
 
 from odoo.exceptions import AccessError
 
-from . import exits, inputs, policy, properties, reads
+from . import exits, inputs, policy, properties, reads, stored
+from .notes import Notes
+
+_DIFFERENT = "`stored` holds the fields whose stored value is not the one that was sent."
 
 
 def create(env, step):
-    model = policy.model_of(env, step["model"], "create")
-    values = [inputs.checked_values(model, given, creating=True) for given in step["values"]]
-    return {"records": _named(model.create(values))}
+    model, notes = policy.model_of(env, step["model"], "create"), Notes()
+    given = [inputs.checked_values(model, values, notes) for values in step["values"]]
+    return _answer(model.create([dict(values) for values in given]), given, notes)
 
 
 def write(env, step):
-    model = policy.model_of(env, step["model"], "write")
+    model, notes = policy.model_of(env, step["model"], "write"), Notes()
     records = reads.require_visible(model, step["ids"])
-    given = _properties(model, step["values"])
-    others = {name: value for name, value in step["values"].items() if name not in given}
-    if others or not given:
-        records.write(inputs.checked_values(model, others, creating=False))
+    own = _properties(records, step["values"], notes)
+    others = {name: value for name, value in step["values"].items() if name not in own}
+    checked = {}
+    if others or not own:
+        checked = inputs.checked_values(records, others, notes)
+        records.write(dict(checked))
     # afterwards, as it may be another record now that defines them
-    for name, value in given.items():
+    for name, value in own.items():
         properties.write(records, model._fields[name], value, inputs.checked_property)
-    return {"records": _named(records)}
+    return _answer(records, [checked] * len(records), notes)
 
 
-def _properties(model, given):
+def _properties(records, given, notes):
     """Those of the values that are written record by record; the others are looked at when they are checked."""
-    fields = {name: model._fields[name] for name, value in given.items() if value is not None and name in model._fields}
+    fields = {name: records._fields[name] for name in given if name in records._fields}
     own = {name: given[name] for name, field in fields.items() if field.type == "properties"}
     for name, value in own.items():
-        inputs.writable_field(model, name, value)
+        inputs.writable_field(records, name, value, notes)
     return own
 
 
@@ -40,8 +45,12 @@ def unlink(env, step):
     return {"deleted": step["ids"]}
 
 
-def _named(records):
-    return [{"id": record.id, "display_name": _name(record)} for record in records]
+def _answer(records, given, notes):
+    rows = [{"id": record.id, "display_name": _name(record)} for record in records]
+    if different := stored.differences(records, given):
+        rows = [row | ({"stored": different[row["id"]]} if row["id"] in different else {}) for row in rows]
+        notes.add(_DIFFERENT)
+    return notes.added_to({"records": rows})
 
 
 def _name(record):

@@ -16,6 +16,7 @@ from . import mcp_sealed
 from . import mcp_event
 from . import mcp_replica
 from . import mcp_call
+from . import mcp_server_settings_url
 from . import mcp_server_settings
 from . import mcp_connection_addresses
 from . import mcp_connection_keys
@@ -27,12 +28,15 @@ from . import mcp_connection_widening
 from . import mcp_connection
 from . import mcp_connection_usage
 from . import mcp_credential
+from . import mcp_audit_alarm
 from . import mcp_audit_checkpoint
 from . import mcp_audit_log
 from . import mcp_session
 from . import mcp_gateway
+from . import mcp_handle
 from . import res_groups
 from . import res_partner
 from . import res_users
 from . import res_users_apikeys
+from . import res_users_settings
 from . import ir_schema

@@ -15,8 +15,8 @@ BATCH = 5000
 _STORED = (*chain.COLUMNS, "hash")
 _STORE = f"INSERT INTO mcp_audit_log ({', '.join(_STORED)}) VALUES %s"
 
-# The flag lasts as long as its transaction, and nothing that a call or a form can do sets it. Whatever it says, entries
-# are never changed.
+# A hurdle against mistakes and against the ORM, no protection from server code: that runs as the role that owns the
+# table, and can set the flag or disable the trigger. What it does then is detected, see `gateway.audit_check`.
 _DEFINE_GUARD = """
     CREATE OR REPLACE FUNCTION mcp_audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -32,7 +32,7 @@ _DEFINE_GUARD = """
 
 
 class McpAuditLog(models.Model):
-    """What AI tools asked for and what became of it: added to by the sidecars, changed by nobody."""
+    """What AI tools asked for and what became of it: added to by the sidecars, which detect what else changes it."""
 
     _name = "mcp.audit.log"
     _inherit = ["mcp.own", "mcp.sealed"]

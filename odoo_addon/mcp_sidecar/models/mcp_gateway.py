@@ -2,6 +2,7 @@ from odoo import models
 
 from ..gateway import (
     audit,
+    audit_check,
     confinement,
     faults,
     identity,
@@ -38,6 +39,10 @@ class McpGateway(models.AbstractModel):
     @door(requests.APPEND_AUDIT)
     def append_audit(self, request):
         return audit.append(self.env, request)
+
+    @door(requests.CHECK_AUDIT)
+    def check_audit(self, request):
+        return audit_check.check(self.env, request)
 
     @door(requests.SYNC_SESSIONS)
     def sync_sessions(self, request):

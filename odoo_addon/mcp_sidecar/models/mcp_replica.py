@@ -4,6 +4,8 @@ from psycopg2 import errors
 
 from odoo import api, fields, models
 
+from ..gateway import public_urls
+
 ALIVE_FOR = timedelta(seconds=60)
 # How exact last_seen is, so that a replica that asks every second doesn't rewrite its row each time.
 SEEN_EVERY = timedelta(seconds=15)
@@ -90,11 +92,15 @@ class McpReplica(models.Model):
     def _endpoint(self):
         """Where AI tools connect to, or False, and how sure that is: a key of ``ENDPOINT_STATES``.
 
-        Where sidecars differ, the one that registered last is believed: who moves a server starts the new one later.
+        That is the confirmed address. Only where there is none yet the sidecar that registered last is believed.
         """
         # sudo: the public address is no secret, the list of sidecars is for administrators
         known = self.sudo().search([("public_url", "!=", False)], order="last_seen desc, id desc")
         alive = known.filtered("alive").sorted("id", reverse=True)
+        # sudo: the address is for all who connect tools, the settings are for administrators
+        settings = self.env["mcp.server.settings"].sudo().search([], limit=1)
+        if confirmed := public_urls.normal(settings.public_url):
+            return confirmed + ENDPOINT_PATH, self._confirmed_state(confirmed, alive, settings._refused_urls())
         chosen = (alive or known)[:1]
         if not chosen:
             return False, "none"
@@ -102,6 +108,13 @@ class McpReplica(models.Model):
         if not alive:
             return url, "lost"
         return url, "one" if {one._endpoint_url() for one in alive} == {url} else "several"
+
+    @api.model
+    def _confirmed_state(self, confirmed, alive, refused):
+        announced = {public_urls.normal(replica.public_url) for replica in alive} - refused
+        if confirmed not in announced:
+            return "lost"
+        return "one" if announced == {confirmed} else "several"
 
     def _endpoint_url(self):
         return self.public_url.rstrip("/") + ENDPOINT_PATH

@@ -3,7 +3,10 @@ from odoo.exceptions import UserError
 
 
 class McpSealed(models.AbstractModel):
-    """Records that the addon writes by SQL: the ORM changes none of them, neither for administrators nor with sudo."""
+    """Records that the addon writes by SQL: the ORM changes none of them, neither for administrators nor with sudo.
+
+    SQL of server code can: for the audit log that is detected by the sidecars.
+    """
 
     _name = "mcp.sealed"
     _description = "Sealed Record of the MCP Server"

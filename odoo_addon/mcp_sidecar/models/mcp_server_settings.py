@@ -26,7 +26,7 @@ _HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?
 
 class McpServerSettings(models.Model):
     _name = "mcp.server.settings"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.own", "mcp.server.settings.url"]
     _description = "MCP Server Settings"
 
     enabled = fields.Boolean(
@@ -156,6 +156,11 @@ class McpServerSettings(models.Model):
         compute="_compute_counters",
         help="Number of live MCP sessions, over all users.",
     )
+    alarm_count = fields.Integer(
+        string="Audit Alarms",
+        compute="_compute_alarm_count",
+        help="How many alarms about the audit log are not acknowledged yet.",
+    )
     replica_ids = fields.Many2many(
         "mcp.replica",
         string="Sidecars",
@@ -170,7 +175,7 @@ class McpServerSettings(models.Model):
     endpoint_url = fields.Char(
         string="MCP Endpoint",
         compute="_compute_sidecars",
-        help="The URL to enter in an AI tool. It is the public address that the sidecar announces.",
+        help="The URL to enter in an AI tool: the confirmed public address, with the path of the endpoint.",
     )
     endpoint_state = fields.Selection(
         ENDPOINT_STATES,
@@ -203,6 +208,9 @@ class McpServerSettings(models.Model):
         self.connection_count = self.env["mcp.connection"].search_count(usable)
         self.log_count_7d = self.env["mcp.audit.log"].search_count(LAST_WEEK)
         self.session_count = self.env["mcp.session"].search_count(LIVE_SESSIONS)
+
+    def _compute_alarm_count(self):
+        self.alarm_count = self.env["mcp.audit.alarm"]._open_count()
 
     def _compute_company_tz(self):
         self.company_tz = self._company_tz()
@@ -323,6 +331,9 @@ class McpServerSettings(models.Model):
         action = self.env["ir.actions.act_window"]._for_xml_id(f"mcp_sidecar.{name}")
         # the domain says it all: a filter could be taken away, and then the numbers would differ
         return action | {"domain": domain, "name": title, "context": {}}
+
+    def action_open_alarms(self):
+        return self.env["mcp.audit.alarm"]._action_open()
 
     def action_verify_log(self):
         return self.env["mcp.audit.log"].action_verify()

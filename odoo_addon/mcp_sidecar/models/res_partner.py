@@ -1,6 +1,6 @@
 from odoo import models
 
-from ..gateway import faults, transaction
+from ..gateway import faults, service_account, transaction
 
 # The part of a connection's document that lives on the partner. The name is left to the user's own write: partners
 # are renamed all the time, and looking for a user each time would cost everybody.
@@ -11,6 +11,7 @@ class ResPartner(models.Model):
     _inherit = "res.partner"
 
     def write(self, vals):
+        service_account.refuse(self)
         if "email" in vals and transaction.in_call(self.env.cr):
             self._mcp_keep_mailbox(vals["email"] or False)
         result = super().write(vals)

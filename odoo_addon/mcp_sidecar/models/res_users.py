@@ -2,9 +2,9 @@ from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessDenied, UserError, ValidationError
 from odoo.fields import Domain
 
-from ..gateway import accounts, policy
+from ..gateway import accounts, policy, service_account
+from ..gateway.service_account import SERVICE_GROUP
 
-SERVICE_GROUP = "mcp_sidecar.group_service"
 # What a connection's document, or the schema its user sees, is made of.
 NOTED_FIELDS = {
     "active",
@@ -64,12 +64,13 @@ class ResUsers(models.Model):
     def _mcp_renew_service_key(self):
         """Replaces all keys of this service user by a new one without expiry, and answers its text."""
         self.ensure_one()
-        # sudo: a service account may own no key that expires, and only itself could make one
-        keys = self.env["res.users.apikeys"].with_user(self).sudo()
+        # sudo: whoever asks was checked; keys belong to the account, which may own none that expires
+        keys = self.env["res.users.apikeys"].sudo()
         keys.search([("user_id", "=", self.id)]).unlink()
         # Odoo remembers each accepted pair of user and key: forget the old one now
         self.env.registry.clear_cache()
-        return keys._generate(None, "MCP sidecar", None)
+        # sudo: the key is made in the name of the account that it is for
+        return keys.with_user(self).sudo()._mcp_generate_for_service()
 
     def _check_credentials(self, credential, env):
         policy.refuse_way_in(self)
@@ -92,6 +93,7 @@ class ResUsers(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        service_account.refuse(self)
         for vals in vals_list:
             accounts.refuse_ways_in(self, vals)
         return super().create(vals_list)
@@ -105,6 +107,7 @@ class ResUsers(models.Model):
         return users
 
     def write(self, vals):
+        service_account.refuse(self)
         accounts.refuse_ways_in(self, vals)
         accounts.refuse_moving(self, vals)
         with accounts.users_watched(self, "group_ids" in vals):
@@ -115,6 +118,7 @@ class ResUsers(models.Model):
         return result
 
     def unlink(self):
+        service_account.refuse(self)
         self._mcp_note_connections()
         return super().unlink()
 

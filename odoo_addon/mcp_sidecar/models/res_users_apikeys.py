@@ -1,6 +1,6 @@
 from odoo import models
 
-from ..gateway import policy
+from ..gateway import policy, service_account
 
 
 class ResUsersApikeys(models.Model):
@@ -8,4 +8,14 @@ class ResUsersApikeys(models.Model):
 
     def _generate(self, scope, name, expiration_date):
         policy.refuse_way_in(self)
+        service_account.refuse(self)
         return super()._generate(scope, name, expiration_date)
+
+    def _mcp_generate_for_service(self):
+        """A key of the service account, which can make none itself; the caller has checked who asks for it."""
+        policy.refuse_way_in(self)
+        return super()._generate(None, "MCP sidecar", None)  # pylint: disable=super-method-mismatch
+
+    def unlink(self):
+        service_account.refuse(self)
+        return super().unlink()

@@ -29,6 +29,7 @@ from . import test_gateway_schema
 from . import test_buttons
 from . import test_changes
 from . import test_wake
+from . import test_public_url
 from . import test_contract
 from . import test_ways_out
 from . import test_accounts
@@ -38,6 +39,7 @@ from . import test_sinks_documents
 from . import test_sinks_table
 from . import test_stored_code
 from . import test_audit
+from . import test_audit_alarm
 from . import test_audit_log
 from . import test_sessions
 from . import test_allowed_models
@@ -47,3 +49,7 @@ from . import test_allowed_models_writes
 from . import test_more_modules
 from . import test_reading_order
 from . import test_conditions
+from . import test_writability
+from . import test_lines
+from . import test_writability_more
+from . import test_presses

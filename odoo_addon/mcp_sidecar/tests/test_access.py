@@ -20,6 +20,7 @@ MATRIX = {
     "mcp.audit.log own": {"read": ADMIN | {"user"}},
     "mcp.audit.log other": {"read": ADMIN},
     "mcp.audit.checkpoint": {"read": ADMIN},
+    "mcp.audit.alarm": {"read": ADMIN, "write": ADMIN},
     "mcp.session own": {"read": ADMIN | {"user"}},
     "mcp.session other": {"read": ADMIN},
     "mcp.event": {},
@@ -34,6 +35,7 @@ DEEDS = {
     "mcp.audit.log own": {"tool": "x"},
     "mcp.audit.log other": {"tool": "x"},
     "mcp.audit.checkpoint": {"sequence": 1},
+    "mcp.audit.alarm": {"note": "x"},
     "mcp.session own": {"active": False},
     "mcp.session other": {"active": False},
 }
@@ -58,6 +60,7 @@ class TestAccess(McpCase):
             "mcp.audit.log own": cls._logged(own),
             "mcp.audit.log other": cls._logged(other),
             "mcp.audit.checkpoint": cls.env["mcp.audit.checkpoint"].search([("replica", "=", REPLICA)]),
+            "mcp.audit.alarm": cls._alarm(),
             "mcp.session own": cls._at_work(own),
             "mcp.session other": cls._at_work(other),
             "mcp.event": cls.env["mcp.event"],
@@ -75,6 +78,12 @@ class TestAccess(McpCase):
         told = session(connection)
         sessions.sync(cls.env, {"replica": REPLICA, "complete": False, "sessions": [told]})
         return cls.env["mcp.session"].search([("session_id", "=", told["session"])])
+
+    @classmethod
+    def _alarm(cls):
+        alarm = {"id": "0123456789abcdef", "kind": "missing", "sequence": 1, "missing": 1}
+        cls.env["mcp.audit.alarm"]._raise(REPLICA, [{**alarm, "time": "2026-11-22T13:30:00Z"}])
+        return cls.env["mcp.audit.alarm"].search([("reference", "=", alarm["id"])])
 
     def test_every_model_of_the_addon_is_in_the_table(self):
         ours = {

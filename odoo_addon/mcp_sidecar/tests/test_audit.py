@@ -255,7 +255,7 @@ class TestAppendCommitted(AuditAsking, CommittedCase):
                 self.assertTrue(second.is_alive(), "the second has to wait for the first")
                 cr.commit()  # pylint: disable=invalid-commit
                 second.join(20)
-        self.assertEqual(answers, [{"stored": 1, "pending": []}])
+        self.assertEqual([(answer["stored"], answer["pending"]) for answer in answers], [(1, [])])
         with self.transaction() as env:
             logs = env["mcp.audit.log"].search([("replica", "=", REPLICA)], order="sequence")
             self.assertEqual(logs.mapped("request_id"), [both["id"], later["id"]])

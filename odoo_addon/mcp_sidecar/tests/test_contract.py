@@ -10,7 +10,7 @@ from odoo.tools import mute_logger
 
 from ..exceptions import GatewayError
 from ..gateway import credential_text, door, executor, requests, sessions, shapes, wake
-from .audit_common import REPLICA, session
+from .audit_common import REPLICA, entry, session
 from .gateway_common import CommittedCase, GatewayCase, call, create, request, search, write
 
 VARIABLE = "MCP_CONTRACT_DIR"
@@ -25,6 +25,7 @@ SHAPES = {
     "schema": requests.SCHEMA,
     "changes": requests.CHANGES,
     "append_audit": requests.APPEND_AUDIT,
+    "check_audit": requests.CHECK_AUDIT,
     "sync_sessions": requests.SYNC_SESSIONS,
 }
 # Samples whose request is itself what is refused.
@@ -70,6 +71,9 @@ class TestContractSamples(BaseCase):
             with self.subTest(method=method, case=case["name"]):
                 text = json.dumps(case["request"])
                 decoded = shapes.decode(SHAPES[method], text)
+                # what may be left out is null then
+                left_out = decoded.keys() - case["request"].keys()
+                self.assertFalse(any(decoded.pop(name) for name in left_out))
                 self.assertEqual(json.loads(json.dumps(decoded)), case["request"])
 
     def test_every_answer_and_fault_travels(self):
@@ -249,9 +253,33 @@ class TestContractAnswers(GatewayCase):
             agreed = self.agreed(name, "append_audit")
             asked = {**agreed["request"]}
             asked["entries"] = [{**told, **whose} if told["user"] else told for told in asked["entries"]]
-            self.assertEqual(self.ask("append_audit", asked), agreed["answer"], name)
+            answer = self.ask("append_audit", asked)
+            self.assertEqual(form(answer), form(agreed["answer"]), name)
+            told, ours = agreed["answer"], dict(answer)
+            self.assertEqual((ours["stored"], ours["pending"]), (told["stored"], told["pending"]), name)
+            for link in ("start", "tip", "newest"):
+                self.assertEqual(ours["chain"][link]["sequence"], told["chain"][link]["sequence"], name)
         connection.invalidate_recordset()
         self.assertEqual((connection.request_count, connection.refusal_count), (5, 3))
+
+    def test_check_audit(self):
+        entries = [entry() for _ in range(4)]
+        self.ask("append_audit", {"replica": REPLICA, "entries": entries})
+        for name in ("a chain that nothing was done to", "a sidecar that keeps nothing yet"):
+            agreed = self.agreed(name, "check_audit")
+            answer = self.ask("check_audit", agreed["request"])
+            self.assertEqual(form(answer), form(agreed["answer"]), name)
+            self.assertEqual((answer["gap"], answer["window"]), (agreed["answer"]["gap"], agreed["answer"]["window"]))
+        agreed = self.agreed("an entry is missing, and an alarm was acknowledged", "check_audit")
+        self.env.cr.execute("SELECT set_config('mcp_sidecar.retention', 'on', true)")
+        self.env.cr.execute("DELETE FROM mcp_audit_log WHERE replica = %s AND sequence = 2", [REPLICA])
+        self.ask("check_audit", agreed["request"])
+        alarm = self.env["mcp.audit.alarm"].search([("replica", "=", REPLICA)])
+        alarm.note = agreed["answer"]["acknowledged"][0]["note"]
+        alarm.action_acknowledge()
+        answer = self.ask("check_audit", agreed["request"])
+        self.assertEqual(form(answer), form(agreed["answer"]))
+        self.assertEqual((answer["gap"], answer["window"]), (agreed["answer"]["gap"], agreed["answer"]["window"]))
 
     def test_sync_sessions(self):
         connection = self.connect(self.user)[0]
@@ -376,7 +404,9 @@ class TestContractStatus(CommittedCase):
             self.ask("execute", asked, env=self._env(running))
             with self.cursor() as cr:
                 told = {**agreed["request"], "entries": [{**told, "connection": self.connection_id}]}
-                self.assertEqual(self.ask("append_audit", told, env=self._env(cr)), agreed["answer"])
+                answer = self.ask("append_audit", told, env=self._env(cr))
+                self.assertEqual(form(answer), form(agreed["answer"]))
+                self.assertEqual((answer["stored"], answer["pending"]), (0, agreed["answer"]["pending"]))
                 cr.rollback()
             running.rollback()
 

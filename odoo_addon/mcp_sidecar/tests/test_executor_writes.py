@@ -357,9 +357,6 @@ class TestExecutorCalls(WritesCase):
             "formatted_read_group of res.partner: Aggregate method is mandatory for 'color'.": call(
                 "res.partner", "formatted_read_group", [], [], ["country_id"], ["color"]
             ),
-            "create of res.partner: Invalid field 'nme' in 'res.partner'.": call(
-                "res.partner", "create", [], {"nme": 1}
-            ),
             'get_field_translations of res.partner: "nope" is not known.': call(
                 "res.partner", "get_field_translations", self.partner.ids, "nope"
             ),
@@ -369,6 +366,8 @@ class TestExecutorCalls(WritesCase):
                 fault = self.fault(step, mode="run")
                 self.assert_fault(fault, "bad_request", at="steps.0.args")
                 self.assertEqual(fault.message, message)
+        fault = self.fault(call("res.partner", "create", [], {"nme": 1}), mode="run")
+        self.assert_fault(fault, "unknown_field", model="res.partner", field="nme")
 
     def test_what_methods_sort_by_is_checked_first(self):
         fault = self.fault(call("res.partner", "search", [], [], order="nope"), mode="run")

@@ -63,9 +63,11 @@ class TestProperties(GatewayCase):
         self.put(def456=None, note="")
         self.assertEqual(self.stored(), {**self.start, "def456": False, "note": False})
 
-    def test_nothing_at_all_clears_them(self):
-        self.run_one(write("product.template", self.product.ids, **{FIELD: None}), mode="write")
-        self.assertEqual(self.stored(), {})
+    def test_null_instead_of_the_object_is_refused(self):
+        fault = self.not_put(None)
+        self.assert_fault(fault, "invalid_value", field=FIELD)
+        self.assertIn("Each that is to be cleared is named", fault.message)
+        self.assertEqual(self.stored(), self.start)
 
     def test_values_in_their_form(self):
         self.put(

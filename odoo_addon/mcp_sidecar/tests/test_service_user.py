@@ -127,13 +127,54 @@ class TestServiceUser(McpCase):
         self.assertFalse(readable - opened)
         for name in ("res.partner", "res.users", "ir.model", "ir.config_parameter"):
             self.assertNotIn(name, readable)
-        for name in readable:
-            for verb in ("write", "create", "unlink"):
-                self.assertFalse(
-                    self.env[name].with_user(self.service).has_access(verb)
-                    and name not in open_to_all.filtered(f"perm_{verb}").model_id.mapped("model"),
-                    name,
-                )
+
+    def test_it_may_change_no_model(self):
+        """Not even those that Odoo opens to everybody."""
+        concrete = [name for name, model in self.env.registry.items() if not model._abstract]
+        self.assertGreater(len(concrete), 100)
+        for verb in ("create", "write", "unlink"):
+            changed = {name for name in concrete if self.env[name].with_user(self.service).has_access(verb)}
+            self.assertEqual(changed, set(), verb)
+        # the control: others keep what Odoo gives them
+        self.assertTrue(self.env["res.partner"].with_user(self.system).has_access("read"))
+        opened = self.env["ir.model.access"].search([("group_id", "=", False), ("perm_create", "=", True)], limit=1)
+        if opened:
+            self.assertTrue(self.env[opened.model_id.model].with_user(self.portal).has_access("create"))
+
+    def test_it_does_not_change_its_own_profile(self):
+        own = self.service.with_user(self.service)
+        before = {name: own.sudo()[name] for name in ("name", "email", "lang", "tz", "signature")}
+        values = {"name": "x", "email": "x@example.com", "lang": "en_US", "tz": "UTC", "signature": "x", "phone": "1"}
+        values |= {"image_1920": False, "action_id": False, "company_id": own.sudo().company_id.id, "api_key_ids": []}
+        self.assertLessEqual(set(values), set(own.SELF_WRITEABLE_FIELDS))
+        # whatever other modules add to the list
+        for name in own.SELF_WRITEABLE_FIELDS:
+            for user in (own, own.sudo()):
+                with self.subTest(name), self.assertRaises(AccessError), self.env.cr.savepoint():
+                    user.write({name: values.get(name, False)})
+        for deed in (
+            lambda: own.partner_id.sudo().write({"name": "x"}),
+            lambda: own.sudo().unlink(),
+            lambda: own.sudo().create({"name": "x", "login": "mcp_test_other"}),
+            lambda: self.env["res.users.settings"].with_user(self.service)._find_or_create_for_user(own),
+            lambda: self.env["res.users.settings"].with_user(self.service).sudo().create({"user_id": own.id}),
+            lambda: self.env["res.users.apikeys"].with_user(self.service).sudo()._generate(None, "x", None),
+            lambda: self.env["res.users.apikeys"].with_user(self.service).sudo().search([]).unlink(),
+        ):
+            with self.assertRaises(AccessError), self.env.cr.savepoint():
+                deed()
+        self.env.invalidate_all()
+        self.assertEqual({name: own.sudo()[name] for name in before}, before)
+
+    def test_an_administrator_edits_it(self):
+        for person in (self.system, self.settings_admin):
+            self.service.with_user(person).write({"name": f"Sidecar of {person.name}", "email": "it@example.com"})
+            self.assertEqual(self.service.partner_id.email, "it@example.com")
+        self.service.partner_id.with_user(self.system).sudo().write({"phone": "1"})
+        self.employee.with_user(self.employee).write({"signature": "mine"})
+        self.portal.with_user(self.portal).write({"email": "mine@example.com"})
+        self.env["res.users.settings"].with_user(self.employee)._find_or_create_for_user(self.employee)
+        self.assertTrue(self.settings.with_user(self.system).generate_service_key())
 
 
 @tagged("-at_install", "post_install")
@@ -166,6 +207,17 @@ class TestServiceUserRpc(McpHttpCase):
             ("mcp.server.settings", "get_settings", []),
             ("mcp.connection", "create_api_key", ["x", self.service.id, "full"]),
             ("res.users", "write", [[self.service.id], {"password": "secret-enough"}]),
+            ("res.users", "write", [[self.service.id], {"name": "x"}]),
+            ("res.users", "write", [[self.service.id], {"lang": "en_US", "tz": "UTC"}]),
+            ("res.users", "web_save", [[self.service.id], {"signature": "x"}, {}]),
+            ("res.users", "copy", [[self.service.id]]),
+            ("res.users", "unlink", [[self.service.id]]),
+            ("res.partner", "write", [[self.service.partner_id.id], {"email": "x@example.com"}]),
+            ("res.users.settings", "create", [{"user_id": self.service.id}]),
+            ("ir.filters", "create", [{"name": "x", "model_id": "res.partner"}]),
+            ("ir.attachment", "create", [{"name": "x"}]),
+            ("ir.default", "set", ["res.partner", "comment", "x"]),
+            ("res.users.apikeys", "remove", [[1]]),
             ("res.users", "change_password", ["x", "secret-enough"]),
             ("res.users", "change_password", [key, "secret-enough"]),
             ("res.users.apikeys.description", "create", [{"name": "x", "duration": "1"}]),

@@ -43,6 +43,7 @@ class TestSettings(McpCase):
             "mcp.credential",
             "mcp.connect.wizard",
             "mcp.audit.log",
+            "mcp.audit.alarm",
             "mcp.audit.checkpoint",
             "mcp.audit.verify",
             "mcp.audit.verify.line",

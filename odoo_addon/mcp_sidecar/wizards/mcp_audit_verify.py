@@ -13,7 +13,16 @@ class McpAuditVerify(models.TransientModel):
         "mcp.audit.verify.line", "verify_id", string="Sidecars", readonly=True, help="What was found, by sidecar."
     )
     entry_count = fields.Integer(string="Entries", readonly=True, help="How many entries were checked.")
+    alarm_count = fields.Integer(
+        compute="_compute_alarm_count", help="How many alarms of the sidecars are not acknowledged yet."
+    )
     intact = fields.Boolean(readonly=True, help="Whether everything is as it was stored.")
+
+    def _compute_alarm_count(self):
+        self.alarm_count = self.env["mcp.audit.alarm"]._open_count()
+
+    def action_open_alarms(self):
+        return self.env["mcp.audit.alarm"]._action_open()
 
     @api.model
     def _action_verify(self):

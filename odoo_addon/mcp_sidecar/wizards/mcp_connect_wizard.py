@@ -58,7 +58,7 @@ class McpConnectWizard(models.TransientModel):
     endpoint_url = fields.Char(
         string="MCP Endpoint",
         compute="_compute_server",
-        help="The URL to enter in the AI tool. It is the public address that the sidecar announces.",
+        help="The URL to enter in the AI tool: the confirmed public address, with the path of the endpoint.",
     )
     endpoint_state = fields.Selection(
         ENDPOINT_STATES,

@@ -233,6 +233,39 @@ async fn a_file_from_before_the_spool_is_taken_over() {
 }
 
 #[tokio::test]
+async fn notes_outlive_the_process_and_the_latest_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path()).unwrap();
+    assert!(store.is_open());
+    assert_eq!(store.noted("a"), None);
+    store.note("a", "one".to_owned());
+    store.note("b", "two".to_owned());
+    store.note("a", "three".to_owned());
+    assert_eq!(store.noted("a").as_deref(), Some("three"));
+    assert!(store.settle(Handled::default()).await);
+    let copy = killed(directory.path());
+    let after = Embedded::open(copy.path()).unwrap();
+    assert_eq!((after.noted("a").as_deref(), after.noted("b").as_deref()), (Some("three"), Some("two")));
+}
+
+#[tokio::test]
+async fn the_log_of_changes_keeps_its_bound() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path()).unwrap();
+    let mut most = 0;
+    for _ in 0..60 {
+        let entries: Vec<_> = (0..400).map(|_| (entry(&"x".repeat(2000)), Stage::Ready)).collect();
+        let ids = entries.iter().map(|(entry, _)| entry.id).collect();
+        store.keep_soon(entries);
+        assert!(store.settle(Handled { taken: ids, ..Handled::default() }).await);
+        let (log, bound) = store.pen.lock().unwrap().log_bytes();
+        assert!(log <= bound, "{log} bytes of {bound}");
+        most = most.max(log);
+    }
+    assert!(most > 0);
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_is_said_and_tried_again() {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path()).unwrap();
@@ -242,12 +275,12 @@ async fn what_cannot_be_written_is_said_and_tried_again() {
     small(1);
     let large = entry(&"x".repeat(100_000));
     assert!(!store.keep(large.clone(), Stage::Ready).kept().await);
-    assert!(!store.works());
+    assert_eq!(store.trouble(), Some(Trouble::Unwritable));
     // A count is kept in memory, and nobody waits for it.
     assert!(store.take(ONE, at(NOON, 0, 10)).await.unwrap().kept().await);
     small(100_000);
     let start = std::time::Instant::now();
-    while !store.works() {
+    while store.trouble().is_some() {
         assert!(start.elapsed().as_secs() < 20, "it is not tried again");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }

@@ -109,6 +109,8 @@ struct Shared {
     news: Mutex<(Vec<i64>, bool, bool, bool)>,
     /// The audit log, in the order in which entries came.
     audit: Mutex<Vec<Value>>,
+    /// Its chain, the number of its newest entry and the alarms.
+    chain: Mutex<Chain>,
     done: Mutex<HashMap<String, Value>>,
     sessions: Mutex<Sessions>,
     keep_alive: AtomicBool,
@@ -116,6 +118,36 @@ struct Shared {
     cursor: AtomicI64,
     workers: AtomicUsize,
     connections: AtomicUsize,
+}
+
+/// Hashes by number; tests tamper with them.
+#[derive(Default)]
+pub struct Chain {
+    pub start: u64,
+    pub tip: u64,
+    pub hashes: BTreeMap<u64, String>,
+    pub alarms: BTreeMap<String, Value>,
+    pub acknowledged: HashSet<String>,
+}
+
+impl Chain {
+    fn add(&mut self) {
+        self.tip += 1;
+        let hash = format!("{:064x}", self.tip * 7919);
+        self.hashes.insert(self.tip, hash);
+    }
+
+    fn state(&self, request: &Value) -> Value {
+        let link = |sequence: u64, hash: Option<&String>| json!({"sequence": sequence, "hash": hash.map_or("", String::as_str)});
+        let start = format!("{:064x}", self.start * 7919);
+        let newest = self.hashes.last_key_value();
+        json!({
+            "start": link(self.start, (self.start > 0).then_some(&start)),
+            "tip": link(self.tip, self.hashes.get(&self.tip)),
+            "newest": link(newest.map_or(0, |(sequence, _)| *sequence), newest.map(|(_, hash)| hash)),
+            "seen": request["seen"].as_u64().and_then(|seen| self.hashes.get(&seen)),
+        })
+    }
 }
 
 /// What `sync_sessions` told, by id, and which sessions an administrator has ended.
@@ -152,6 +184,7 @@ impl FakeOdoo {
             keys: Mutex::default(),
             news: Mutex::default(),
             audit: Mutex::default(),
+            chain: Mutex::default(),
             done: Mutex::default(),
             sessions: Mutex::default(),
             keep_alive: AtomicBool::new(true),
@@ -329,6 +362,11 @@ impl FakeOdoo {
     /// The entries of the audit log.
     pub fn audit(&self) -> Vec<Value> {
         self.shared.audit.lock().unwrap().clone()
+    }
+
+    /// Does something to the chain of the audit log.
+    pub fn tamper<T>(&self, deed: impl FnOnce(&mut Chain) -> T) -> T {
+        deed(&mut self.shared.chain.lock().unwrap())
     }
 
     /// Stores what `append_audit` brings; for handlers that refuse some of it.
@@ -588,6 +626,7 @@ impl Shared {
             "changes" => self.changes(),
             "execute" => self.execute(&request),
             "append_audit" => self.append_audit(&request),
+            "check_audit" => self.check_audit(&request),
             "execute_batch" => self.execute_batch(&request),
             "call_status" => match self.done.lock().unwrap().get(request["call_id"].as_str().unwrap()) {
                 Some(answer) => json!({"state": "done", "answer": answer}).into(),
@@ -607,7 +646,7 @@ impl Shared {
             "contract": 1, "addon_version": "19.0.1.0.0", "odoo_version": "19.0", "workers": self.workers.load(Ordering::SeqCst), "database": "fake",
             "database_uuid": "7c1b8a52-1f2e-11f0-9cd2-0242ac120002", "web_url": "https://odoo.example.com",
             "cursor": format!("1:{}", self.cursor.load(Ordering::SeqCst)),
-            "settings": *self.settings.lock().unwrap(), "wake": "accepted", "now": "2026-11-22T13:30:00Z",
+            "settings": *self.settings.lock().unwrap(), "wake": "accepted", "public_url_state": "confirmed", "now": "2026-11-22T13:30:00Z",
         })
         .into()
     }
@@ -670,10 +709,35 @@ impl Shared {
                     entry["status"] = json!("success");
                 }
                 audit.push(entry);
+                self.chain.lock().unwrap().add();
                 stored += 1;
             }
         }
-        json!({"stored": stored, "pending": []}).into()
+        let state = self.chain.lock().unwrap().state(request);
+        json!({"stored": stored, "pending": [], "chain": state}).into()
+    }
+
+    fn check_audit(&self, request: &Value) -> Reply {
+        let mut chain = self.chain.lock().unwrap();
+        for alarm in request["alarms"].as_array().unwrap() {
+            let id = alarm["id"].as_str().unwrap().to_owned();
+            chain.alarms.entry(id).or_insert_with(|| alarm.clone());
+        }
+        let newest = chain.hashes.last_key_value().map_or(0, |(sequence, _)| *sequence);
+        let mut missing = (chain.start + 1..=newest).filter(|sequence| !chain.hashes.contains_key(sequence));
+        let gap = missing.next().map(|first| json!({"sequence": first, "missing": 1 + missing.count()}));
+        let known = |id: &&String| chain.acknowledged.contains(*id);
+        let acknowledged: Vec<_> = chain
+            .alarms
+            .keys()
+            .filter(known)
+            .map(|id| json!({"id": id, "by": "Admin", "note": "seen"}))
+            .collect();
+        json!({
+            "chain": chain.state(request), "gap": gap, "window": {"changed": null, "next": 0},
+            "acknowledged": acknowledged,
+        })
+        .into()
     }
 
     fn execute(&self, request: &Value) -> Reply {

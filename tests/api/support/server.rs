@@ -135,6 +135,15 @@ impl Server {
         server
     }
 
+    /// The same, but the state file is lost.
+    pub async fn without_state(self, clock: Clock) -> Self {
+        let (odoo, data) = self.stop().await;
+        std::fs::remove_file(data.path().join("data/state.sqlite")).unwrap();
+        let server = Self::build(odoo, data, Some(clock), |_| {}, |handler| handler).await;
+        server.until_ready().await;
+        server
+    }
+
     /// The same, without waiting for Odoo.
     pub async fn restart(self, clock: Clock) -> Self {
         let (odoo, data) = self.stop().await;

@@ -1,0 +1,68 @@
+"""What a method did to the records it was called on: its own answer is often nothing but false."""
+
+from odoo.exceptions import AccessError, MissingError, UserError
+from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
+
+from . import reads, values
+
+_WATCHED = frozenset(
+    {"boolean", "char", "date", "datetime", "float", "integer", "many2one", "monetary", "reference", "selection"}
+)
+_TECHNICAL = ("activity_", "message_", "access_", "has_message", "rating_")
+# More records are not looked at, as it would take long; more fields are nothing to read.
+_MAX_RECORDS = 10
+_MAX_FIELDS = 20
+_MAX_SHOWN = 200
+
+
+class Watch:
+    """The stored fields of some records, before and after a method."""
+
+    def __init__(self, records):
+        self._records = records if len(records) <= _MAX_RECORDS else records.browse()
+        names = [name for name, field in records._fields.items() if _is_watched(name, field)]
+        self._names, _skipped = reads.chosen_fields(records, names) if self._records else ([], [])
+        self._before = self._seen()
+
+    def changes(self):
+        """For each record that changed: its id, and the fields that changed with their values now."""
+        if not self._before:
+            return []
+        self._records.env.cr.flush()
+        after = self._seen() or {}
+        there = set(self._records.exists()._ids)
+        return [
+            change
+            for record_id, before in self._before.items()
+            if (change := _change(record_id, before, after.get(record_id), record_id in there))
+        ]
+
+    def _seen(self):
+        try:
+            found = reads.visible(self._records.browse(), self._records._ids)
+            rows = reads.answered(found, self._names, [])["records"]
+        except (AccessError, MissingError, UserError):
+            # what can't be read can't be compared
+            return None
+        return {row["id"]: row for row in rows}
+
+
+def _is_watched(name, field):
+    if name in MAGIC_COLUMNS or name in LOG_ACCESS_COLUMNS or name.startswith(_TECHNICAL):
+        return False
+    return field.store and field.type in _WATCHED
+
+
+def _change(record_id, before, after, is_there):
+    if not is_there:
+        return {"id": record_id, "deleted": True}
+    if after is None:
+        return None
+    names = [name for name in before if before[name] != after.get(name)]
+    shown = {name: _cut(after[name]) for name in names[:_MAX_FIELDS]}
+    more = {"more_fields": len(names) - _MAX_FIELDS} if len(names) > _MAX_FIELDS else {}
+    return {"id": record_id, **shown, **more} if names else None
+
+
+def _cut(value):
+    return values.plain(value[:_MAX_SHOWN] + "…") if isinstance(value, str) and len(value) > _MAX_SHOWN else value
