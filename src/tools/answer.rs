@@ -21,9 +21,6 @@ pub(super) struct Rows<'a> {
     /// By field that Odoo failed to read: why.
     #[serde(borrow, default)]
     pub skipped_reasons: Option<&'a RawValue>,
-    /// What has to be known to read the rows rightly.
-    #[serde(borrow, default)]
-    pub notes: Vec<&'a RawValue>,
     #[serde(borrow, default)]
     pub total: Option<&'a RawValue>,
     /// Ids of `read` that gave no row.
@@ -34,7 +31,7 @@ pub(super) struct Rows<'a> {
     pub model: Option<String>,
     #[serde(borrow, default)]
     pub trail: Option<&'a RawValue>,
-    /// Of writes: how what was done differs from what the caller may expect.
+    /// What has to be known to read the rows rightly; of writes: how what was done differs from what may be expected.
     #[serde(default)]
     pub notes: Vec<String>,
 }
@@ -133,9 +130,8 @@ impl Rows<'_> {
         if let Some(reasons) = self.skipped_reasons {
             body.raw("skipped_reasons", reasons);
         }
-        if !self.notes.is_empty() {
-            body.rows("notes", &self.notes);
-        }
+        // Changes join those of several steps themselves.
+        body.put_if(page.is_some() && !self.notes.is_empty(), "notes", &self.notes);
         body
     }
 }

@@ -4,6 +4,7 @@ Odoo's ORM takes nearly any value. A condition that it can't use it replaces by 
 by the nearest value of the type, and an id that came as text it looks for among the names.
 """
 
+import contextlib
 import math
 from datetime import datetime
 
@@ -145,12 +146,10 @@ class _Asked:
             raise self.refusal(f"{self.path} is one of {', '.join(map(str, options))}, not {self.shown(value)}.")
 
     def number(self, value):
-        try:
+        with contextlib.suppress(ValueError, OverflowError):
             number = float(value) if isinstance(value, str) else value
             if math.isfinite(number):
                 return number
-        except (ValueError, OverflowError):
-            pass
         raise self.refusal(f"{self.path} is a number, and {self.shown(value)} is none.")
 
     def boolean(self, value):

@@ -40,7 +40,7 @@ class Watch:
     def _seen(self):
         try:
             found = reads.visible(self._records.browse(), self._records._ids)
-            rows, _skipped = reads.answered(found, self._names, [])
+            rows = reads.answered(found, self._names, [])["records"]
         except (AccessError, MissingError, UserError):
             # what can't be read can't be compared
             return None

@@ -47,9 +47,9 @@ from . import test_allowed_models_bearers
 from . import test_allowed_models_reads
 from . import test_allowed_models_writes
 from . import test_more_modules
+from . import test_reading_order
+from . import test_conditions
 from . import test_writability
 from . import test_lines
 from . import test_writability_more
 from . import test_presses
-from . import test_reading_order
-from . import test_conditions

@@ -1,6 +1,7 @@
 """Conditions mean what they say: none becomes "no filter", and ids, days and names are what they look like."""
 
 import base64
+import functools
 import unicodedata
 
 from odoo.exceptions import AccessError
@@ -12,6 +13,10 @@ from .gateway_common import GatewayCase, call, search
 from .test_reading_order import named
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def _set_avatar(value, records):
+    records.avatar_128 = value
 
 
 class ConditionsCase(GatewayCase):
@@ -354,11 +359,7 @@ class TestFieldsThatFail(ConditionsCase):
             (base64.b64encode(b"four"), {"size": 4}),
             (False, None),
         ]:
-
-            def compute(records, value=value):
-                records.avatar_128 = value
-
-            self.patch(field, "compute", compute)
+            self.patch(field, "compute", functools.partial(_set_avatar, value))
             self.env.invalidate_all()
             found = self.run_one(search("res.partner", [["id", "=", self.child.id]], ["avatar_128"]))
             self.assertEqual(found["records"][0]["avatar_128"], expected)

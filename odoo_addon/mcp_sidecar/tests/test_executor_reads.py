@@ -435,7 +435,7 @@ class TestExecutorGroups(ReadsCase):
             (group("res.partner", ["color"], having=[["__count", "like", 2]]), "having"),
             (group("res.partner", ["color"], having=["x"]), "having"),
             (group("res.partner", ["color"], having=["&", ["__count", ">", 2]]), "having"),
-            (group("res.partner", ["color"], domain=[["color", "=", 10**12]]), "groupby"),
+            (group("res.partner", ["color"], domain=[["create_date", ">", "never"]]), "groupby"),
         ]:
             with self.subTest(step=step), mute_logger("odoo.sql_db"):
                 self.assert_fault(self.fault(step), "bad_request", at=f"steps.0.{at}")

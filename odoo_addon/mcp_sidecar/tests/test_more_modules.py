@@ -21,7 +21,7 @@ class TestMoreModules(GatewayCase):
                 step = {"op": "search_count", "model": model, "domain": []}
                 self.assertGreater(self.run_one(step, proof=self.boss_proof)["count"], 0)
 
-    def read(self, step, **changes):
+    def read_as_boss(self, step, **changes):
         return self.run_one(step, proof=self.boss_proof, **changes)
 
     # === Orders ===
@@ -49,7 +49,7 @@ class TestMoreModules(GatewayCase):
                 step = search(model, fields=["id"], limit=7, order=order, total=True)
                 found, has_more = [], True
                 while has_more and len(found) < 150:
-                    page = self.read({**step, "offset": len(found)})
+                    page = self.read_as_boss({**step, "offset": len(found)})
                     found += [row["id"] for row in page["records"]]
                     has_more = page["has_more"]
                 self.assertEqual(len(found), len(set(found)))
@@ -67,14 +67,14 @@ class TestMoreModules(GatewayCase):
                 step = grouped(model, groupby, limit=2, order=order)
                 found, has_more = [], True
                 while has_more:
-                    page = self.read({**step, "offset": len(found)})
+                    page = self.read_as_boss({**step, "offset": len(found)})
                     found += page["groups"]
                     has_more = page["has_more"]
                 keys = [str([row[spec] for spec in groupby]) for row in found]
                 self.assertEqual(len(keys), len(set(keys)))
 
     def test_messages_are_counted_as_this_user_sees_them(self):
-        page = self.read(search("mail.message", fields=["id"], limit=50, total=True))
+        page = self.read_as_boss(search("mail.message", fields=["id"], limit=50, total=True))
         self.assertTrue(page["has_more"])
         messages = self.env["mail.message"].with_user(self.boss)
         self.assertEqual(page["total"], len(messages.search([])))
@@ -83,10 +83,14 @@ class TestMoreModules(GatewayCase):
 
     def test_totals_of_an_invoice_are_data(self):
         move = self.env["account.move"].search([("move_type", "=", "out_invoice")], limit=1)
-        [row] = self.read(search("account.move", [["id", "=", move.id]], ["tax_totals", "amount_total"]))["records"]
+        [row] = self.read_as_boss(search("account.move", [["id", "=", move.id]], ["tax_totals", "amount_total"]))[
+            "records"
+        ]
         self.assertEqual(row["tax_totals"]["total_amount_currency"], row["amount_total"])
         order = self.env["sale.order"].search([("order_line", "!=", False)], limit=1)
-        [row] = self.read(search("sale.order", [["id", "=", order.id]], ["tax_totals", "amount_total"]))["records"]
+        [row] = self.read_as_boss(search("sale.order", [["id", "=", order.id]], ["tax_totals", "amount_total"]))[
+            "records"
+        ]
         self.assertEqual(row["tax_totals"]["total_amount_currency"], row["amount_total"])
 
     def test_json_is_read_as_it_is(self):
@@ -96,31 +100,31 @@ class TestMoreModules(GatewayCase):
         lines[0].analytic_distribution = {str(account.id): 100}
         lines[1].analytic_distribution = False
         step = {"op": "read", "model": "sale.order.line", "ids": lines.ids, "fields": ["analytic_distribution"]}
-        rows = self.read(step)["records"]
+        rows = self.read_as_boss(step)["records"]
         self.assertEqual([row["analytic_distribution"] for row in rows], [{str(account.id): 100}, None])
 
     @mute_logger("odoo.sql_db", "odoo.addons.mcp_sidecar.gateway.partial")
     def test_fields_that_fail_are_left_out(self):
-        found = self.read(search("project.project", fields=["name", "is_rotting"], limit=2))
+        found = self.read_as_boss(search("project.project", fields=["name", "is_rotting"], limit=2))
         self.assertIn("name", found["records"][0])
         # a view of Odoo's own whose field is no column
-        found = self.read(search("vendor.delay.report", fields=["qty_total", "on_time_rate"], limit=2))
+        found = self.read_as_boss(search("vendor.delay.report", fields=["qty_total", "on_time_rate"], limit=2))
         self.assertIn("qty_total", found["records"][0])
         self.assertEqual(
             (found["skipped_fields"], list(found["skipped_reasons"])), (["on_time_rate"], ["on_time_rate"])
         )
         invoiced = search("account.move", [["move_type", "=", "out_invoice"]], ["name", "matched_payment_ids"], limit=2)
-        self.assertIn("name", self.read(invoiced)["records"][0])
+        self.assertIn("name", self.read_as_boss(invoiced)["records"][0])
         # computing this one changes other lines of the invoice
-        lines = self.read(search("account.move.line", fields=["name", "parent_id"], limit=2))
+        lines = self.read_as_boss(search("account.move.line", fields=["name", "parent_id"], limit=2))
         self.assertIn("name", lines["records"][0])
         self.assertEqual(lines["skipped_fields"], ["parent_id"])
 
     def test_rows_of_views_may_have_negative_ids(self):
-        rows = self.read(search("purchase.bill.union", fields=["name"], limit=50))["records"]
+        rows = self.read_as_boss(search("purchase.bill.union", fields=["name"], limit=50))["records"]
         [negative] = [row for row in rows if row["id"] < 0][:1]
         step = {"op": "read", "model": "purchase.bill.union", "ids": [negative["id"]], "fields": ["name"]}
-        self.assertEqual(self.read(step)["records"], [negative])
+        self.assertEqual(self.read_as_boss(step)["records"], [negative])
         self.assertEqual(self.fault({**step, "ids": [0]}, proof=self.boss_proof).code, "bad_request")
 
     # === Conditions ===
@@ -140,10 +144,10 @@ class TestMoreModules(GatewayCase):
                 fault = self.fault(search(model, [condition], ["id"]), proof=self.boss_proof)
                 self.assertEqual(fault.code, "invalid_domain", fault.message)
         step = {"op": "search_count", "model": "res.partner"}
-        some = self.read({**step, "domain": [["credit", ">", 0]]})["count"]
-        every = self.read({**step, "domain": []})["count"]
+        some = self.read_as_boss({**step, "domain": [["credit", ">", 0]]})["count"]
+        every = self.read_as_boss({**step, "domain": []})["count"]
         self.assertTrue(0 < some < every)
-        self.assertGreater(self.read({**step, "domain": [["image_1920", "!=", False]]})["count"], 0)
+        self.assertGreater(self.read_as_boss({**step, "domain": [["image_1920", "!=", False]]})["count"], 0)
 
     # === Groups ===
 
@@ -160,16 +164,18 @@ class TestMoreModules(GatewayCase):
             )
         )
         step = grouped("calendar.event", ["start:hour"], domain=[["id", "in", events.ids]])
-        labels = [row["start:hour"]["label"] for row in self.read(step)["groups"]]
+        labels = [row["start:hour"]["label"] for row in self.read_as_boss(step)["groups"]]
         self.assertEqual(labels, ["11:00 28 Nov", "23:00 28 Nov"])
-        labels = [row["start:hour"]["label"] for row in self.read(step, context={"tz": "Asia/Kolkata"})["groups"]]
+        labels = [
+            row["start:hour"]["label"] for row in self.read_as_boss(step, context={"tz": "Asia/Kolkata"})["groups"]
+        ]
         self.assertTrue(labels[1].startswith("04:"), labels)
 
     def test_what_has_no_date_has_none(self):
         lead = self.env["crm.lead"].create({"name": "mcp-undated", "type": "opportunity"})
         for spec in ("date_deadline:month", "date_deadline:day_of_week", "date_closed:hour", "date_closed:hour_number"):
             step = grouped("crm.lead", [spec], domain=[["id", "=", lead.id]])
-            self.assertEqual(self.read(step)["groups"], [{spec: None, "__count": 1}])
+            self.assertEqual(self.read_as_boss(step)["groups"], [{spec: None, "__count": 1}])
 
     def test_sums_of_several_currencies_say_so(self):
         euro = self.env.ref("base.EUR")
@@ -181,21 +187,21 @@ class TestMoreModules(GatewayCase):
         )
         mine = [["id", "in", orders.ids]]
         for function in ("sum", "avg", "max"):
-            [note] = self.read(grouped("sale.order", [], [f"amount_total:{function}"], mine))["notes"]
+            [note] = self.read_as_boss(grouped("sale.order", [], [f"amount_total:{function}"], mine))["notes"]
             self.assertIn("EUR, USD", note)
-        self.assertIn("notes", self.read(grouped("sale.order", ["partner_id"], ["amount_total:sum"], mine)))
+        self.assertIn("notes", self.read_as_boss(grouped("sale.order", ["partner_id"], ["amount_total:sum"], mine)))
         for quiet in (
             grouped("sale.order", ["currency_id"], ["amount_total:sum"], mine),
             grouped("sale.order", [], ["amount_total:sum"], [["id", "=", orders[0].id]]),
             grouped("sale.order", [], ["id:count"], mine),
             grouped("sale.order", [], [], mine),
         ):
-            self.assertNotIn("notes", self.read(quiet))
-        rows = self.read(grouped("sale.order", [], ["amount_total:sum", "currency_id:array_agg_distinct"], mine))[
-            "groups"
-        ]
+            self.assertNotIn("notes", self.read_as_boss(quiet))
+        rows = self.read_as_boss(
+            grouped("sale.order", [], ["amount_total:sum", "currency_id:array_agg_distinct"], mine)
+        )["groups"]
         self.assertEqual(set(rows[0]), {"__count", "amount_total:sum", "currency_id:array_agg_distinct"})
-        rows = self.read(grouped("sale.order", [], ["amount_total:sum"], mine))["groups"]
+        rows = self.read_as_boss(grouped("sale.order", [], ["amount_total:sum"], mine))["groups"]
         self.assertEqual(set(rows[0]), {"__count", "amount_total:sum"})
 
 
