@@ -207,7 +207,12 @@ async fn names_of_a_message_are_bounded() {
 /// A large message is read off the workers: one worker goes on answering others while several are read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_large_message_does_not_hold_back_others() {
-    let server = Server::start().await;
+    // Room for all of them: it is their reading that is looked at.
+    let server = Server::with(|config| {
+        config.limits.memory_per_connection = 1 << 30;
+        config.limits.memory = 1 << 30;
+    })
+    .await;
     server.odoo.on("execute", |_| Reply::fault("not_found", json!({"model": "res.partner", "ids": [1]})));
     let items = vec![json!({"a": [1, 2, 3]}); 150_000];
     let arguments = json!({"model": "x", "method": "m", "args": [items]});

@@ -25,6 +25,7 @@ MATRIX = {
     "mcp.session other": {"read": ADMIN},
     "mcp.event": {},
     "mcp.call": {},
+    "mcp.handle": {},
 }
 # What is written where the table says who may.
 DEEDS = {
@@ -65,6 +66,7 @@ class TestAccess(McpCase):
             "mcp.session other": cls._at_work(other),
             "mcp.event": cls.env["mcp.event"],
             "mcp.call": cls.env["mcp.call"],
+            "mcp.handle": cls.env["mcp.handle"],
         }
 
     @classmethod

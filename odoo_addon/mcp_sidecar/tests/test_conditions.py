@@ -1,7 +1,6 @@
 """Conditions mean what they say: none becomes "no filter", and ids, days and names are what they look like."""
 
 import base64
-import functools
 import unicodedata
 
 from odoo.exceptions import AccessError
@@ -15,8 +14,11 @@ from .test_reading_order import named
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
-def _set_avatar(value, records):
-    records.avatar_128 = value
+def setting_avatar(value):
+    def compute(records):
+        records.avatar_128 = value
+
+    return compute
 
 
 class ConditionsCase(GatewayCase):
@@ -359,7 +361,7 @@ class TestFieldsThatFail(ConditionsCase):
             (base64.b64encode(b"four"), {"size": 4}),
             (False, None),
         ]:
-            self.patch(field, "compute", functools.partial(_set_avatar, value))
+            self.patch(field, "compute", setting_avatar(value))
             self.env.invalidate_all()
             found = self.run_one(search("res.partner", [["id", "=", self.child.id]], ["avatar_128"]))
             self.assertEqual(found["records"][0]["avatar_128"], expected)

@@ -277,9 +277,8 @@ class TestExecutorWrites(WritesCase):
 @tagged("-at_install", "post_install")
 class TestExecutorCalls(WritesCase):
     def test_methods_run_as_the_person(self):
-        self.assertEqual(
-            self.run_one(call("res.partner", "action_archive", self.partner.ids), mode="run"), {"result": None}
-        )
+        answer = self.run_one(call("res.partner", "action_archive", self.partner.ids), mode="run")
+        self.assertEqual(answer, {"result": None, "changed": [{"id": self.partner.id, "active": False}]})
         self.assertFalse(self.partner.active)
         self.assertEqual(self.partner.write_uid, self.settings_admin)
 

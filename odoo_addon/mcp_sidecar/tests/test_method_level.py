@@ -198,15 +198,18 @@ class TestMethodLevelCalls(GatewayCase):
             self.assertEqual(self.run_one({"op": "session"}, proof=proof)["method_level"], level)
 
     def test_the_level_is_that_of_the_call_that_runs(self):
-        seen = []
+        seen, levels_seen = [], []
         partners = self.env.registry["res.partner"]
         address_get = partners.address_get
         watched = lambda records, adr_pref=None: seen.append(levels.level(records.env.cr)) or address_get(records)  # noqa: E731
         self.patch(partners, "address_get", watched)
         for proof in (self.proof, self.buttons, self.proof):
             self.run_one(call("res.partner", "address_get", self.partner.ids), mode="run", proof=proof)
+            # Odoo may call it as well, to compute what the answer compares
+            levels_seen.append(set(seen))
+            seen.clear()
         self.fault(call("res.partner", "no_such", self.partner.ids), mode="run")
-        self.assertEqual((seen, levels.level(self.env.cr)), (["any", "buttons", "any"], None))
+        self.assertEqual((levels_seen, levels.level(self.env.cr)), ([{"any"}, {"buttons"}, {"any"}], None))
 
     def test_a_change_counts_with_the_next_call(self):
         step = call("res.partner", "name_create", [], "mcp-new")

@@ -80,8 +80,16 @@ class TestPresses(Pressing, SalesCase):
         self.assert_fault(self.fault(step, mode="write", context=context), "invalid_context", key="handle")
 
     def test_a_hidden_action_is_refused_with_the_buttons_that_there_are(self):
+        action = self.env["ir.actions.act_window"].create({"name": "mcp", "res_model": "res.partner.category"})
+        button = f"""<xpath expr="//header" position="inside">
+            <button name="{action.id}" type="action" string="Mcp" invisible="state != 'draft'"/>
+        </xpath>"""
+        form = self.env.ref("sale.view_order_form").id
+        self.env["ir.ui.view"].create({"name": "mcp", "model": "sale.order", "inherit_id": form, "arch": button})
+        step = call("sale.order", str(action.id), self.order.ids)
+        self.assertNotIn("opened", self.run_one(step, mode="run"))
         self.press(self.order, "action_cancel")
-        fault = self.fault(call("sale.order", "sale.action_view_sale_advance_payment_inv", self.order.ids), mode="run")
+        fault = self.fault(step, mode="run")
         self.assert_fault(fault, "method_denied", model="sale.order")
         self.assertIn("action_draft", fault.message)
         for name in ("base.action_res_users", "999999999", "nothing.there"):

@@ -204,7 +204,7 @@ fn every_fault_teaches() {
             "invalid_context",
             json!({"key": "lang"}),
             "The language xx is not active.",
-            "The language xx is not active. `context` takes lang, tz, allowed_company_ids, active_test; get_session tells their values.",
+            "The language xx is not active. `context` takes lang, tz, allowed_company_ids, active_test, handle; get_session tells their values.",
         ),
         (
             "internal",
