@@ -78,6 +78,17 @@ fn the_example_shows_the_defaults() {
 }
 
 #[test]
+fn full_caps_of_sessions_and_streams_fit_in_memory() {
+    // Upper bounds of what tests/bench/run measures as "a live legacy session" and "an idle stream".
+    const SESSION: usize = 128_000;
+    const STREAM: usize = 32_000;
+    let limits = super::Limits::default();
+    assert!(limits.sessions * SESSION <= 128_000_000);
+    assert!(limits.streams * STREAM <= 10_000 * 64_000);
+    assert!(limits.sessions_per_connection < limits.sessions);
+}
+
+#[test]
 fn flags_win_over_variables_and_variables_over_the_file() {
     let text = format!("listen = '127.0.0.1:1'\nadmin_listen = '127.0.0.1:2'\ndata_dir = 'a'\n{SOUND}");
     let environment = [

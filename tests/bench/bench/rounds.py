@@ -23,6 +23,9 @@ class Effort:
     # Two figures that are nearly the same are told apart by many short rounds, not by few long ones.
     fine_rounds: int
     clients: tuple[int, ...] = (1, 4, 16)
+    # Of the storm: legacy sessions, and how long the sidecar rests afterwards.
+    sessions: int = 2000
+    idle: float = 120
 
     def fine(self) -> Effort:
         """The same, in many short rounds."""
@@ -31,7 +34,7 @@ class Effort:
 
 FINE_SECONDS = 1.0
 FULL = Effort(rounds=5, seconds=2.0, flips=100, fine_rounds=30)
-QUICK = Effort(rounds=1, seconds=0.7, flips=5, fine_rounds=2)
+QUICK = Effort(rounds=1, seconds=0.7, flips=5, fine_rounds=2, sessions=200, idle=5)
 # Bounds a runaway: no target answers so many in the time.
 MAX_CALLS = 400_000
 

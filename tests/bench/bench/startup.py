@@ -18,7 +18,7 @@ from bench.process import free_port, memory_mb, server
 
 def measure(pid: int, times: int) -> dict[str, Any]:
     """Start one several times, on other ports and with a data directory of its own."""
-    program, config = _running(pid)
+    program, config = running(pid)
     seconds, memory = [], []
     for _time in range(times):
         with tempfile.TemporaryDirectory() as folder:
@@ -31,26 +31,26 @@ def measure(pid: int, times: int) -> dict[str, Any]:
 @contextmanager
 def unbatched(pid: int) -> Iterator[str]:
     """One that sends each read alone; yields the URL of its endpoint."""
-    program, config = _running(pid)
+    program, config = running(pid)
     config = re.sub(r"(?m)^\[odoo\]\n", "[odoo]\nbatch_size = 1\n", config)
-    with tempfile.TemporaryDirectory() as folder, _started(program, config, Path(folder)) as (listen, _pid, _seconds):
+    with tempfile.TemporaryDirectory() as folder, started(program, config, Path(folder)) as (listen, _pid, _seconds):
         yield f"http://{listen}/odoo/mcp"
 
 
-def _running(pid: int) -> tuple[str, str]:
+def running(pid: int) -> tuple[str, str]:
     """The program of a sidecar and the text of its configuration."""
     words = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").rstrip("\0").split("\0")
     return words[0], Path(words[words.index("--config") + 1]).read_text(encoding="utf-8")
 
 
 def _once(program: str, config: str, folder: Path) -> tuple[float, float]:
-    with _started(program, config, folder) as (_listen, pid, seconds):
+    with started(program, config, folder) as (_listen, pid, seconds):
         time.sleep(2)
         return seconds, memory_mb(pid)
 
 
 @contextmanager
-def _started(program: str, config: str, folder: Path) -> Iterator[tuple[str, int, float]]:
+def started(program: str, config: str, folder: Path) -> Iterator[tuple[str, int, float]]:
     listen, admin = (f"127.0.0.1:{free_port()}" for _ in range(2))
     changed = {"listen": listen, "admin_listen": admin, "data_dir": str(folder / "data")}
     for name in changed:

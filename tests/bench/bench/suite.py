@@ -6,7 +6,7 @@ import statistics
 import sys
 from typing import Any
 
-from bench import connections, mcp, pages, startup, switch, targets
+from bench import connections, mcp, pages, startup, storm, switch, targets
 from bench.credentials import mistyped_key, unknown_key
 from bench.dataset import LARGE, SMALL, Question
 from bench.generator import bare_server
@@ -20,6 +20,8 @@ from bench.table import Line
 TOOL_LIST_LIMIT = 16_000
 BAD_KEYS = 500
 USERS = 16
+# With it the sessions of a full cap (limits.sessions) take 128 MB.
+SESSION_KB = 128
 
 
 class Suite:
@@ -38,6 +40,7 @@ class Suite:
         self._memory("idle")
         if self._stack.sidecar_pid:
             self._startup()
+            self._storm(api_key, key)
         self._questions(api_key, key)
         self._pages(api_key, key)
         size = self._tool_list(key)
@@ -185,6 +188,19 @@ class Suite:
         self.figures["start"] = found
         self.lines.append(Line("start to ready", "ms", found["ready_ms"], at_most=200))
         self.lines.append(Line("memory of a fresh one, idle", "MB", found["idle_mb"], at_most=20))
+
+    def _storm(self, api_key: str, key: str) -> None:
+        print("- memory after a storm", file=sys.stderr)
+        _, rows = targets.raw(self._odoo, api_key, LARGE)
+        found = storm.measure(self._stack.sidecar_pid, key, rows, self._effort.sessions, self._effort.idle)
+        self.figures["memory after a storm"] = found
+        after = f"memory, {self._effort.idle:g} idle seconds after a storm"
+        self.lines += [
+            Line("memory, most in a storm", "MB", found["peak_mb"]),
+            Line(after, "MB", found["idle_mb"], found["fresh_mb"], "fresh", at_most=1.5),
+            Line("a live legacy session", "kB", found["session_kb"], at_most=SESSION_KB),
+            Line("an idle stream", "kB", found["stream_kb"], at_most=64),
+        ]
 
     def _memory(self, when: str) -> None:
         pid = self._stack.sidecar_pid
