@@ -53,7 +53,7 @@ fn too_large() -> Vec<((&'static str, Value), &'static str)> {
         (search("fields", json!("name,".repeat(MB / 5))), "`fields` takes at most 500 names"),
         (search("order", json!("name, ".repeat(MB / 6))), "`order` takes at most 1000 characters"),
         (search(&long(), json!(1)), "The name of an argument has more than 200 characters"),
-        (("search_read", Value::Object(keys.clone())), "The call has 100000 arguments"),
+        (("search_read", Value::Object(keys)), "The call has 100000 arguments"),
         (search("context", json!({long(): 1})), "`context` takes no key \"xxx"),
         (search("context", json!({"allowed_company_ids": long()})), "`context` takes a list of company ids"),
         (domain(json!([long(), "=", 1])), "`domain` holds a name that has more than 200 characters"),
@@ -90,6 +90,13 @@ fn too_large() -> Vec<((&'static str, Value), &'static str)> {
             "`ids` takes at most 1000 ids, not",
         ),
         (("get_record", with("ids", json!(many(MB / 4)))), "`ids` takes at most 1000 ids, not"),
+    ]
+}
+
+/// The same for what is looked up by words, called and written.
+fn too_large_to_write() -> Vec<((&'static str, Value), &'static str)> {
+    let keys: serde_json::Map<String, Value> = (0..100_000).map(|n| (format!("k{n}"), json!(1))).collect();
+    vec![
         (("search_records", with("query", json!(long()))), "`query` takes at most 1000 characters"),
         (("list_models", json!({"query": "a ".repeat(MB / 2)})), "`query` takes at most 200 characters"),
         (("list_models", json!({"lang": long()})), "`lang` takes at most 200 characters"),
@@ -131,7 +138,7 @@ fn too_large() -> Vec<((&'static str, Value), &'static str)> {
 #[tokio::test]
 async fn what_is_too_large_is_refused_where_it_enters() {
     let bench = Bench::new().await;
-    for ((tool, arguments), sentence) in too_large() {
+    for ((tool, arguments), sentence) in too_large().into_iter().chain(too_large_to_write()) {
         let told = bench.refusal(tool, arguments.clone()).await;
         assert!(told.contains(sentence), "{tool}: {told}");
         assert!(told.chars().count() <= 400, "{tool}: {told}");
