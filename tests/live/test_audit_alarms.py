@@ -59,12 +59,18 @@ class Alarms:
 
 
 @pytest.fixture
-def alarms(stack: Stack, odoo: Odoo) -> Iterator[Alarms]:
+def alarms(stack: Stack, odoo: Odoo, full: Wire) -> Iterator[Alarms]:
     """No alarm before the test, and none left behind."""
     found = Alarms(odoo, stack.admin_url)
     assert (found.open(), found.told()) == ([], 0), "nothing was done to this log so far"
     yield found
-    found.acknowledge()
+    # The end that is missing is a gap as soon as entries follow it, which is found anew.
+    for _turn in range(4):
+        found.acknowledge()
+        full.call("search_read", **READ)
+        time.sleep(8)
+        if not found.open():
+            break
 
 
 @pytest.fixture

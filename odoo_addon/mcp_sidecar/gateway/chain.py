@@ -58,7 +58,7 @@ class State(NamedTuple):
     seen: str | None  # the hash at the number that the sidecar asked for
 
     def document(self):
-        """As the contract tells it."""
+        """As the contract has it."""
         links = {name: getattr(self, name)._asdict() for name in ("start", "tip", "newest")}
         return {**links, "seen": self.seen}
 

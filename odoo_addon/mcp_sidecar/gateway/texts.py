@@ -12,7 +12,7 @@ def literal(text):
 
 
 def forms(text):
-    """The text composed (NFC) and, where that differs, decomposed (NFD): PostgreSQL takes them for different texts."""
+    """The text as it is and, where these differ, composed (NFC) and decomposed (NFD): PostgreSQL tells them apart."""
     if text.isascii():
         return [text]
-    return list(dict.fromkeys((unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))
+    return list(dict.fromkeys((text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))
