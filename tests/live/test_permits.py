@@ -76,7 +76,7 @@ def long_rows(odoo: Odoo, tag: str) -> Iterator[list[int]]:
 def test_unread_answers_are_bounded_and_a_reader_gets_all(
     stack: Stack, connect: Callable, long_rows: list[int]
 ) -> None:
-    pid = stack.pids["sidecar"]
+    pid = stack.sidecar_pid()
     connection = connect()
     arguments = {"model": "res.partner", "ids": long_rows, "fields": ["function"]}
     assert len(connection.wire.call("get_record", **arguments).data["records"]) == ROWS

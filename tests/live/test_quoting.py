@@ -133,7 +133,7 @@ def test_what_is_stored_as_help_is_cut_and_visible(full: Wire, odoo: Odoo, clean
 
 
 def test_a_secret_that_server_code_raises_is_hidden_from_tool_and_log(connect, odoo: Odoo, clean: Cleaner) -> None:
-    connection = connect()
+    connection = connect(level="any")
     model = odoo.ref("base.model_res_partner")
     for count, secret in enumerate(SECRETS, start=1):
         code = f"raise UserError('Not for res.partner,7: {secret} indeed')"
