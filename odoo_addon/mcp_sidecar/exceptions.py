@@ -20,7 +20,7 @@ class GatewayError(UserError):
 
     def __init__(self, code, message, **data):
         self.code = code
-        # whatever it was made of: a secret that code raised, or text of many lines
+        # the text may hold a secret that code raised, or many lines
         self.message = quoting.line(masking.hide(message))
         self.data = data
         # ASCII only: some of what JSON may hold, XML may not

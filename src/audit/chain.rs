@@ -116,7 +116,7 @@ struct Finding {
     kind: IncidentKind,
     sequence: u64,
     missing: u64,
-    /// Tells apart what was found at the same number at another time.
+    /// Distinguishes findings at the same number at different times.
     hash: String,
 }
 

@@ -45,7 +45,7 @@ pub(super) fn response(text: &str) -> String {
     payload(text, MOST_RESPONSE)
 }
 
-/// What a client is told: it may quote what it sent, or what code in Odoo raised.
+/// The message for the client: it may quote the request, or an error of code in Odoo.
 pub(super) fn sentence(text: &str) -> String {
     document::sentence(&without_secrets(text))
 }

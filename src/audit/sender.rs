@@ -33,7 +33,7 @@ const MOST_FAILURES: usize = 3;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taken {
     pub pending: Vec<Uuid>,
-    /// Where the chain stands now, if the other side tells.
+    /// The tip of the chain now, if the addon answers it.
     pub chain: Option<ChainState>,
 }
 

@@ -101,7 +101,7 @@ impl ChainWatch {
         self.turn.lock().await
     }
 
-    /// The newest number that is kept; none: Odoo has told none yet.
+    /// The newest number that is kept; none: Odoo has answered none yet.
     pub(super) fn seen(&self) -> Option<u64> {
         self.memory().as_ref()?.chain.as_ref().map(|kept| kept.seen.sequence)
     }

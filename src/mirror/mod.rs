@@ -198,7 +198,7 @@ impl Mirror {
         principal
     }
 
-    /// Whether Odoo refused this credential a short while ago; asks nobody.
+    /// Whether Odoo refused this credential a short while ago; from the cache alone.
     pub async fn has_refused(&self, credential: &Credential) -> bool {
         self.principals.has_refused(&credential.proof).await
     }

@@ -12,7 +12,7 @@ use super::{Error, encode};
 pub struct AppendAuditRequest {
     pub replica: Uuid,
     pub entries: Vec<Box<RawValue>>,
-    /// The newest number of the chain that is kept; left out until the addon has told one.
+    /// The newest number of the chain that is kept; left out until the addon has answered one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<u64>,
 }

@@ -49,7 +49,7 @@ pub struct HelloAnswer {
     pub settings: SettingsDocument,
     /// `accepted`, or the reason why this replica gets no wake-ups.
     pub wake: String,
-    /// Whether AI tools are given the announced public URL: `confirmed`, `pending`, `refused`; empty: not told.
+    /// Whether AI tools are given the announced public URL: `confirmed`, `pending`, `refused`; empty: unknown.
     #[serde(default)]
     pub public_url_state: String,
 }

@@ -58,7 +58,7 @@ impl Error {
     }
 }
 
-/// Whether the volume had no room, as far as SQLite tells.
+/// Whether the volume had no room, by SQLite's error code.
 pub(super) fn is_no_room(error: &rusqlite::Error) -> bool {
     if let rusqlite::Error::ToSqlConversionFailure(inner) = error {
         let io = inner.downcast_ref::<std::io::Error>();

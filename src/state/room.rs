@@ -48,7 +48,7 @@ impl Room {
         self.held
     }
 
-    /// Whether so little is free that only deleting may go on. Unknown counts as enough: the write itself tells.
+    /// Whether so little is free that only deleting may go on. Unknown counts as enough: the write itself fails then.
     pub(super) fn is_scarce(&self) -> bool {
         statvfs(&self.directory)
             .is_ok_and(|volume| volume.f_bavail.saturating_mul(volume.f_frsize) < self.bytes * 3 / 4)

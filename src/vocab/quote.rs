@@ -160,7 +160,7 @@ fn ends_inside_a_text(json: &str) -> bool {
     inside
 }
 
-/// The first bytes of what is written; then the writer is told to stop.
+/// The first bytes of what is written; then the writer stops.
 struct Head {
     text: String,
     room: usize,

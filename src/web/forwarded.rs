@@ -1,4 +1,4 @@
-//! Detects a reverse proxy that nobody has named in `trusted_proxies`.
+//! Detects a reverse proxy that is not listed in `trusted_proxies`.
 //!
 //! Behind such a proxy all clients share its address: address rules, the gate for failed credentials and the
 //! audit log see the proxy only. It shows by one peer that forwards for several clients; a client could make that

@@ -109,7 +109,7 @@ fn named<'a>(target: &'a Target, headers: &'a HeaderMap) -> Result<Option<Author
     let mut values = headers.get_all(HOST).iter();
     let header = match (values.next(), values.next()) {
         (_, Some(_)) => return Err(Fault::HostForm),
-        // RFC 9112, section 3.2: needed, whatever the target says.
+        // RFC 9112, section 3.2: needed with each form of the target.
         (None, None) if target.version == Version::HTTP_11 => return Err(Fault::HostForm),
         (None, None) => None,
         (Some(value), None) => Some(read(value.to_str().map_err(|_| Fault::HostForm)?)?),

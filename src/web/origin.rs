@@ -1,4 +1,4 @@
-//! `Origin`: a page of a foreign site gets nothing. Also CORS, which is the same list told to the browser.
+//! `Origin`: a page of a foreign site gets nothing. Also CORS, which is the same list sent to the browser.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,

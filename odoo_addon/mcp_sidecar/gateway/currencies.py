@@ -7,7 +7,7 @@ _OF_COMPANY = ("company_currency_id", "company_currency")
 
 
 def to_watch(model, groupby, aggregates):
-    """By aggregate of an amount, the aggregate that tells whether it is of one currency."""
+    """By aggregate of an amount, the aggregate that lists its currencies (or companies)."""
     watched = {}
     for spec in aggregates:
         name, _colon, function = spec.partition(":")

@@ -1,4 +1,4 @@
-"""HTML on its way in and out: text that is no HTML is escaped, and what the sanitizer changed can be told apart."""
+"""HTML on its way in and out: text that is no HTML is escaped, and changes by the sanitizer are detected."""
 
 import re
 

@@ -214,7 +214,7 @@ def _listed(records, method):
     return None
 
 
-# === Naming buttons: their labels are what somebody has written ===
+# === Naming buttons: their labels are free text ===
 
 
 def _has_now(record, all_buttons):

@@ -35,7 +35,7 @@ def announced(env, replica, url):
     if not settings:
         return "pending"
     if not settings.public_url:
-        # SQL, as the service account writes no settings, and this is not one that sidecars have to be told of
+        # SQL, as the service account may not write settings, and sidecars need no notice of this one
         env.cr.execute(
             "UPDATE mcp_server_settings SET public_url = %s WHERE id = %s AND public_url IS NULL", [url, settings.id]
         )

@@ -12,7 +12,7 @@ def literal(text):
 
 
 def forms(text):
-    """The text as it is and, where these differ, composed (NFC) and decomposed (NFD): PostgreSQL tells them apart."""
+    """The text as it is and, where these differ, composed (NFC) and decomposed (NFD), which differ in PostgreSQL."""
     if text.isascii():
         return [text]
     return list(dict.fromkeys((text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))

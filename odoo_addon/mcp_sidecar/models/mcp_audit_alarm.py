@@ -140,7 +140,7 @@ class McpAuditAlarm(models.Model):
 
     @api.model
     def _open_count(self):
-        # sudo: whoever may read the settings or verify the log gets to know of alarms
+        # sudo: users who may read the settings or verify the log may read the count of alarms
         return self.sudo().search_count([("acknowledged_on", "=", False)])
 
     @api.model

@@ -37,7 +37,7 @@ class McpServerSettingsUrl(models.AbstractModel):
 
     def _pending_urls(self):
         """What living sidecars announce beside the confirmed address, the newest first."""
-        # sudo: whoever sees the settings sees what is announced
+        # sudo: users who may read the settings may read the announced URLs
         replicas = self.env["mcp.replica"].sudo().search([("public_url", "!=", False)], order="id desc")
         known = {public_urls.normal(self.public_url), None, *self._refused_urls()}
         announced = (public_urls.normal(replica.public_url) for replica in replicas if replica.alive)

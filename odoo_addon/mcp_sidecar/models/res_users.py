@@ -64,7 +64,7 @@ class ResUsers(models.Model):
     def _mcp_renew_service_key(self):
         """Replaces all keys of this service user by a new one without expiry, and answers its text."""
         self.ensure_one()
-        # sudo: whoever asks was checked; keys belong to the account, which may own none that expires
+        # sudo: the caller was checked; keys belong to the account, which may own none that expires
         keys = self.env["res.users.apikeys"].sudo()
         keys.search([("user_id", "=", self.id)]).unlink()
         # Odoo remembers each accepted pair of user and key: forget the old one now
