@@ -148,7 +148,9 @@ class _Asked:
 
     def check_called(self, comodel, value):
         """Refuses a name that is no record's name, where it is clear enough which records are meant."""
-        if not isinstance(value, str) or not value.strip() or self._is_name(comodel, value):
+        if not isinstance(value, str) or not value.strip() or not comodel.has_access("read"):
+            return
+        if self._is_name(comodel, value):
             return
         found = called.find(comodel, value.strip())
         if not found.ids:
@@ -156,9 +158,16 @@ class _Asked:
                 raise self.refusal(f"Ids are numbers, and {self.shown(value)} is none.")
             return
         meaning = called.sentence(comodel, value.strip(), found)
-        wanted = json.dumps([found.only] if isinstance(self.value, list) else found.only or found.ids)
-        operator = self.operator if found.only or isinstance(self.value, list) else "in"
-        raise self.refusal(f'Records are compared by id: {meaning}. Write ["{self.path}", "{operator}", {wanted}].')
+        raise self.refusal(f"Records are compared by id: {meaning}. Write {self._with(value, found.ids)}.")
+
+    def _with(self, value, meant):
+        """The condition with what was meant instead of this value."""
+        operator, wanted = self.operator, meant[0]
+        if isinstance(self.value, list):
+            wanted = [other for part in self.value for other in (meant if part == value else [part])]
+        elif len(meant) > 1:
+            operator, wanted = {"=": "in", "!=": "not in"}.get(operator, operator), meant
+        return f'["{self.path}", "{operator}", {json.dumps(wanted, ensure_ascii=False)}]'
 
     @property
     def _is_of_id(self):
@@ -176,11 +185,7 @@ class _Asked:
         if not isinstance(value, str) or value in field.get_values(self.model.env):
             return
         if meant := labels.values_called(self.model.env[field.model_name], field, value):
-            wanted = json.dumps(meant if len(meant) > 1 or isinstance(self.value, list) else meant[0])
-            operator = (
-                {"=": "in", "!=": "not in"}.get(self.operator, self.operator) if len(meant) > 1 else self.operator
-            )
-            form = f'["{self.path}", "{operator}", {wanted}]'
+            form = self._with(value, meant)
             raise self.refusal(f"{labels.sentence(value, meant)}, which is what {self.path} holds: write {form}.")
 
     def time(self, kind, value):

@@ -146,8 +146,14 @@ def _boolean(model, field, value):
 
 def _text(model, field, value):
     if not isinstance(value, str):
-        raise instead.of_translations(model, field, value) or _refuse(model, field, value, "a text")
+        raise instead.of_translations(model, field, value) or _refuse(model, field, value, f"a text{_as_text(value)}")
     return value
+
+
+def _as_text(value):
+    """The end of a sentence: a number as the text that it would be."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f", in quotes: {quoted(value)}" if is_number else ""
 
 
 def _html(model, field, value):

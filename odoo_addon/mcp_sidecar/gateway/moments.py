@@ -96,9 +96,14 @@ def advice(env, kind, value):
     return f": for {_shown(value)} send {' or '.join(quoted(form) for form in forms)}" if forms else ""
 
 
-def _to_send(env, kind, value):
+def _to_send(env, kind, value, days_alone=False):
+    """:param days_alone: leaves a day as it is, which is compared with instants as a whole"""
     try:
-        return list(dict.fromkeys(_form(env, kind, moment) for moment in _meant(env, value)))
+        kinds = [
+            (moment, "date" if days_alone and not isinstance(moment, datetime) else kind)
+            for moment in _meant(env, value)
+        ]
+        return list(dict.fromkeys(_form(env, kind, moment) for moment, kind in kinds))
     except (ValueError, OverflowError):
         # at the end of all time
         return []
@@ -115,7 +120,7 @@ def advice_for_condition(env, kind, path, operator, value):
         if span:
             return f'{general}. A month is two conditions: ["{path}", ">=", "{span[0]}"], ["{path}", "<", "{span[1]}"].'
     relative = _relative(text) if text else None
-    forms = [relative] if relative else _to_send(env, kind, value)
+    forms = [relative] if relative else _to_send(env, kind, value, days_alone=True)
     wanted = " or ".join(f'["{path}", "{operator}", {quoted(form)}]' for form in forms if form)
     return f"{general}. For {_shown(value)} write {wanted}." if wanted else f"{general}."
 

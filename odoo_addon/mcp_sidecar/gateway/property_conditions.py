@@ -98,6 +98,8 @@ def _records(asked, definition, value, operator):
     ids = comodel.search(["|"] * (len(named) - 1) + named, limit=_MOST_RECORDS + 1).ids
     if len(ids) > _MOST_RECORDS:
         raise asked.refusal(f"More than {_MOST_RECORDS} records of {comodel._name} are called so: write their ids.")
+    if not ids and operator == "=":
+        asked.check_called(comodel, value)
     # one by one, as several at once are compared as a whole
     return any_of([(asked.name, "=", record_id)] for record_id in ids)
 

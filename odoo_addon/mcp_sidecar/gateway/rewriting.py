@@ -11,8 +11,10 @@ from . import called, faults
 from .lines import CLEAR, CREATE, DELETE, LINK, SET, UNLINK, UPDATE
 
 # A sidecar shows the first thousand characters of a refusal.
-_MAX_SHOWN = 700
+_MAX_SHOWN = 600
 _MAX_ITEMS = 100
+_MAX_LINKS = 10
+_MAX_NAMED = 5
 _VERBS = {
     CREATE: ("create", "add_new", "new", "insert"),
     UPDATE: ("update", "write", "edit", "change", "modify"),
@@ -45,10 +47,10 @@ def refusal(records, field, value):
     if not meant:
         return faults.invalid_command(records._name, field.name)
     message = f"{field.name} takes a list of commands: for what was sent send {_shown(meant)}"
-    if len(meant) == 1 and meant[0][0] == SET and records:
+    if len(meant) == 1 and meant[0][0] == SET and records and len(meant[0][2]) <= _MAX_LINKS:
         more = [[LINK, record_id, 0] for record_id in meant[0][2]]
         message += f" to have exactly these, or {_shown(more)} to keep the others"
-    named = "".join(f" {sentence}." for sentence in reader.named)
+    named = "".join(f" {sentence}." for sentence in dict.fromkeys(reader.named[:_MAX_NAMED]))
     return faults.invalid_command(records._name, field.name, f"{message}.{named}", meant=meant)
 
 
