@@ -75,9 +75,10 @@ async fn labels_are_looked_up_in_the_language_of_the_call() {
             {"name": "type", "type": "selection", "label": "Type", "selection": [["invoice", label]]},
         ]}})
     });
-    bench.odoo.on("execute", |request| {
-        json!({"call_id": request["call_id"], "results": [{"count": 0}], "replayed": false})
-    });
+    bench.odoo.on(
+        "execute",
+        |request| json!({"call_id": request["call_id"], "results": [{"count": 0}], "replayed": false}),
+    );
     let near = json!({
         "model": "res.partner", "domain": [["type", "=", "adresses de facturation"]],
         "context": {"lang": "fr_FR"},
