@@ -28,9 +28,16 @@ STAGES = re.compile(r"tests/run((?: +[a-z0-9][a-z0-9-]*)+)")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
+# One fault of each kind: a check that finds none of them would pass on everything.
+PLANTED = "`src/no_such_file.rs`, `src/lib.rs` (`no_such_word`), [a page](no-such-page.md), `tests/run no-such-stage`"
+
+
 def main() -> int:
     """Check everything; one line for each name that leads nowhere."""
     complaints = sorted({*_of_documents(), *_of_sources(), *_of_callers()})
+    found = len(list(_of_document(CHECKOUT / "PLANTED.md", PLANTED)))
+    if found != 4:
+        complaints.append(f"tests/style/documents.py finds {found} of 4 planted faults")
     for complaint in complaints:
         print(complaint)
     return int(bool(complaints))
@@ -38,18 +45,21 @@ def main() -> int:
 
 def _of_documents() -> Iterator[str]:
     for path in _files():
-        if path.suffix != ".md":
-            continue
-        name, text = path.relative_to(CHECKOUT), path.read_text(encoding="utf-8")
-        for target in LINK.findall(text):
-            if "://" not in target and not (path.parent / target).exists():
-                yield f"{name}: the link {target} leads nowhere"
-        for code in CODE.findall(text):
-            if _is_path(code) and not _is_there(code):
-                yield f"{name}: {_first(code)} is not there"
-        for code, identifiers in IDENTIFIERS.findall(text):
-            yield from _missing(name, _first(code), CODE.findall(identifiers))
-        yield from _unknown_stages(name, "\n".join([*CODE.findall(text), *_blocks(text)]))
+        if path.suffix == ".md":
+            yield from _of_document(path, path.read_text(encoding="utf-8"))
+
+
+def _of_document(path: Path, text: str) -> Iterator[str]:
+    name = path.relative_to(CHECKOUT)
+    for target in LINK.findall(text):
+        if "://" not in target and not (path.parent / target).exists():
+            yield f"{name}: the link {target} leads nowhere"
+    for code in CODE.findall(text):
+        if _is_path(code) and not _is_there(code):
+            yield f"{name}: {_first(code)} is not there"
+    for code, identifiers in IDENTIFIERS.findall(text):
+        yield from _missing(name, _first(code), CODE.findall(identifiers))
+    yield from _unknown_stages(name, "\n".join([*CODE.findall(text), *_blocks(text)]))
 
 
 def _of_sources() -> Iterator[str]:
