@@ -24,14 +24,18 @@ def headers(method: str, name: str | None = None, key: str | None = None) -> dic
     return {**found, "Mcp-Method": method, **({"Mcp-Name": name} if name else {}), **credential(key)}
 
 
-def message(method: str, params: dict[str, Any] | None = None, client: str = "tests") -> dict[str, Any]:
-    """A request."""
-    meta = {
+def meta(client: str = "tests") -> dict[str, Any]:
+    """What a request of the newer protocol says of its sender."""
+    return {
         "io.modelcontextprotocol/protocolVersion": MODERN,
         "io.modelcontextprotocol/clientCapabilities": {},
         "io.modelcontextprotocol/clientInfo": {"name": client, "version": "1"},
     }
-    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**(params or {}), "_meta": meta}}
+
+
+def message(method: str, params: dict[str, Any] | None = None, client: str = "tests") -> dict[str, Any]:
+    """A request."""
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**(params or {}), "_meta": meta(client)}}
 
 
 def initialize(client: str = "tests", protocol: str = LEGACY) -> dict[str, Any]:

@@ -8,8 +8,12 @@ from typing import Any
 
 import httpx
 from testkit import mcp
+from testkit.mcp import ACCEPT, LEGACY, MODERN
+
+__all__ = ["ACCEPT", "LEGACY", "META", "MODERN", "Reply", "Session", "Wire", "message_of"]
 
 CLIENT = "live tests"
+META = mcp.meta(CLIENT)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Session:
         return mcp.in_session(self.id)
 
     def _post(self, message: dict[str, Any], own: dict[str, str]) -> httpx.Response:
-        headers = {"Accept": mcp.ACCEPT, "Content-Type": "application/json", **self._wire.credential, **own}
+        headers = {"Accept": ACCEPT, "Content-Type": "application/json", **self._wire.credential, **own}
         return self._wire.http.post(self._wire.url, headers=headers, json=message)
 
     def request(self, method: str, params: dict[str, Any] | None = None) -> Reply:
