@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Id,
     Ids,
     Names,
+    /// Fields with functions, `amount_total:sum`; also as an object.
+    Aggregates,
     /// Names that may also come joined by dots.
     Path,
     Domain,
@@ -103,7 +105,7 @@ fn shape_of(kind: Kind) -> Value {
         Kind::Flag => json!({"type": "boolean"}),
         Kind::Id => json!({"type": "integer"}),
         Kind::Ids => json!({"type": "array", "items": {"type": "integer"}}),
-        Kind::Names | Kind::Path => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::Names | Kind::Aggregates | Kind::Path => json!({"type": "array", "items": {"type": "string"}}),
         // Conditions and calls hold values of any type, so their items stay open.
         Kind::Domain | Kind::List => json!({"type": "array", "items": {}}),
         Kind::Objects => json!({"type": "array", "items": {"type": "object"}}),
@@ -131,6 +133,7 @@ pub(super) fn takes(kind: Kind) -> &'static str {
         Kind::Id => "the id of one record, a whole number (batch_delete takes many)",
         Kind::Ids => "a list of record ids, whole numbers",
         Kind::Names => "a list of field names",
+        Kind::Aggregates => "a list such as [\"amount_total:sum\"]",
         Kind::Path => "a list of field names, as in [\"order_line\", \"product_id\"]",
         Kind::Domain => "a list of conditions, as in [[\"state\", \"=\", \"sale\"]]",
         Kind::Object => "an object of field names and values",

@@ -41,7 +41,7 @@ pub(super) fn of_one(arg: &Arg, value: &Value) -> Result<(), String> {
     match (arg.kind, value) {
         (Kind::Name, Value::String(name)) => short(name, MAX_NAME_CHARS),
         (Kind::Text | Kind::Order, Value::String(text)) => short(text, MAX_TEXT_CHARS),
-        (Kind::Names | Kind::Path, Value::Array(names)) => {
+        (Kind::Names | Kind::Aggregates | Kind::Path, Value::Array(names)) => {
             few(names.len(), MAX_NAMES, "names")?;
             names
                 .iter()

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::args::{Arg, CONTEXT_KEYS, Kind};
-use super::{bounds, domain, literal};
+use super::{aggregate, bounds, domain, literal, order};
 use crate::vocab::{quoted, quoted_json};
 
 /// Names that other servers and Odoo's own methods use for the same thing.
@@ -70,7 +70,9 @@ fn is_nothing(arg: &Arg, value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty() && (arg.kind == Kind::Names || arg.required),
+        Value::Array(items) => {
+            items.is_empty() && (matches!(arg.kind, Kind::Names | Kind::Aggregates) || arg.required)
+        }
         _ => false,
     }
 }
@@ -78,12 +80,13 @@ fn is_nothing(arg: &Arg, value: &Value) -> bool {
 fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
     Ok(match kind {
         Kind::Text | Kind::Name => text(value),
-        Kind::Order => order(value),
+        Kind::Order => order::read(value, text),
         Kind::Number | Kind::Offset => integer(value),
         Kind::Flag => flag(value),
         Kind::Id => one_id(value),
         Kind::Ids => ids(value),
         Kind::Names => names(value, &[',']),
+        Kind::Aggregates => aggregate::listed(names(aggregates(value), &[','])),
         Kind::Path => names(value, &[',', '.']),
         Kind::Domain => domain::tidy(from_text(value)?)?,
         Kind::Object => from_text(value)?,
@@ -112,47 +115,6 @@ fn text(value: Value) -> Value {
             Value::String(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
         }
         other => other,
-    }
-}
-
-/// An order as text: `{"date": "desc"}`, `[["date", "desc"], "id"]` and lists of these say the same.
-fn order(value: Value) -> Value {
-    let value = match value {
-        Value::String(text) if text.trim_start().starts_with(['[', '(', '{']) => {
-            literal::parse(&text).unwrap_or(Value::String(text))
-        }
-        other => other,
-    };
-    match order_terms(&value) {
-        Some(terms) if !terms.is_empty() => Value::String(terms.join(", ")),
-        _ => text(value),
-    }
-}
-
-fn order_terms(value: &Value) -> Option<Vec<String>> {
-    let term = |name: &str, direction: &Value| {
-        let direction = direction.as_str()?.trim();
-        let known = ["asc", "desc"].iter().any(|known| known.eq_ignore_ascii_case(direction));
-        known.then(|| format!("{} {direction}", name.trim()))
-    };
-    match value {
-        Value::Object(fields) => fields.iter().map(|(name, direction)| term(name, direction)).collect(),
-        Value::Array(items) => match items.as_slice() {
-            [Value::String(name), direction @ Value::String(_)] if term(name, direction).is_some() => {
-                Some(vec![term(name, direction)?])
-            }
-            _ => Some(
-                items
-                    .iter()
-                    .map(|item| match item {
-                        Value::String(name) => Some(vec![name.trim().to_owned()]),
-                        other => order_terms(other),
-                    })
-                    .collect::<Option<Vec<_>>>()?
-                    .concat(),
-            ),
-        },
-        _ => None,
     }
 }
 
@@ -214,6 +176,16 @@ fn ids(value: Value) -> Value {
     let mut seen = std::collections::HashSet::new();
     let items = items.into_iter().map(id).filter(|item| item.as_i64().is_none_or(|id| seen.insert(id)));
     Value::Array(items.collect())
+}
+
+/// An object that came as text.
+fn aggregates(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.trim_start().starts_with('{') => {
+            literal::parse(&text).unwrap_or(Value::String(text))
+        }
+        other => other,
+    }
 }
 
 fn names(value: Value, separators: &[char]) -> Value {
@@ -360,24 +332,6 @@ mod tests {
         assert_eq!(read(Kind::Flag, json!("maybe")), json!("maybe"));
         assert_eq!(read(Kind::Text, json!(42)), json!("42"));
         assert_eq!(read(Kind::Text, json!(["name desc", "id"])), json!("name desc, id"));
-    }
-
-    #[test]
-    fn an_order_comes_in_many_forms() {
-        for value in [
-            json!("name desc, id"),
-            json!(["name desc", "id"]),
-            json!([["name", "desc"], "id"]),
-            json!([{"name": "desc"}, "id"]),
-            json!("[('name', 'desc'), 'id']"),
-        ] {
-            assert_eq!(read(Kind::Order, value), json!("name desc, id"));
-        }
-        assert_eq!(read(Kind::Order, json!({"name": "desc"})), json!("name desc"));
-        assert_eq!(read(Kind::Order, json!(["name", "DESC"])), json!("name DESC"));
-        // Odoo has the last word on what stays as it is; an object that says something else is refused.
-        assert_eq!(read(Kind::Order, json!("name:desc")), json!("name:desc"));
-        assert_eq!(read(Kind::Order, json!({"name": -1})), json!({"name": -1}));
     }
 
     #[test]

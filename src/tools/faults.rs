@@ -9,7 +9,7 @@ use super::args::CONTEXT_KEYS;
 use super::bounds::MAX_NAME_CHARS;
 use super::domain::OPERATORS;
 use super::nearest::{either, nearest};
-use super::{group, selection};
+use super::{group, paths, selection};
 use crate::audit;
 use crate::odoo::Error;
 use crate::odoo::gateway::{Fault, FaultCode, FieldDocument, ModelDocument, Step};
@@ -105,9 +105,11 @@ fn explain_fault(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>) -> String {
     let said = plain(&fault.message);
     match fault.code {
         FaultCode::UnknownModel => unknown_model(fault, seen),
-        FaultCode::UnknownField => unknown_field(fault, seen, &said),
+        FaultCode::UnknownField => unknown_field(fault, doing, seen, &said),
         FaultCode::InvalidValue => invalid_value(fault, seen, &said),
         FaultCode::InvalidDomain => invalid_domain(fault, &said),
+        // Where the gateway says what to send, general advice would only hide it.
+        FaultCode::InvalidCommand if fault.data.get("meant").is_some() => said,
         FaultCode::InvalidCommand => format!("{said} In general {COMMANDS}."),
         FaultCode::InvalidContext => {
             format!("{} `context` takes {}; get_session tells their values.", said, CONTEXT_KEYS.join(", "))
@@ -123,9 +125,7 @@ fn explain_fault(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>) -> String {
             "The administrator has not allowed the tool {} for this connection.",
             quoted(text(fault, "tool"))
         ),
-        FaultCode::MethodDenied => {
-            format!("{said} Only public methods that the mode of the call allows can be called.")
-        }
+        FaultCode::MethodDenied => said,
         FaultCode::Deadline => "Odoo did not finish in time and undid what it had begun; ask for less at once.".to_owned(),
         FaultCode::IdempotencyConflict => {
             "This idempotency_key was used with other arguments; take a new key for a new change.".to_owned()
@@ -199,21 +199,22 @@ fn unknown_model(fault: &Fault, seen: Seen<'_>) -> String {
     format!("There is no model {} that you may use.{then} list_models finds them.", quoted(model))
 }
 
-fn unknown_field(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
+fn unknown_field(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>, said: &str) -> String {
     let field = text(fault, "field");
     let known = |name: &str| seen.fields.iter().find(|known| known.name == name);
     if known(field).is_some() {
         // It exists, and is used as what it is not: the gateway says how.
         return said.to_owned();
     }
-    if let Some(head) = field.split_once('.').and_then(|(head, _)| known(head)) {
-        if head.kind == "properties" {
-            // No path, but one of the record's own properties: the gateway knows these.
-            return said.to_owned();
-        }
-        let to =
-            head.relation.as_deref().map(|to| format!(" `{}` leads to {to}.", head.name)).unwrap_or_default();
-        return format!("{said}{to} Paths are for domains; traverse_relationships reads along them.");
+    // A path, as callers write it: with dots, or with slashes as in files of an import.
+    if let Some((head, rest)) = field.split_once(['.', '/'])
+        && let Some(head) = known(head)
+    {
+        return match paths::instead(head, rest, doing.steps) {
+            Some(instead) => format!("{said} {instead}"),
+            // A property, a part of a date, a value to write: the gateway says which there are.
+            None => said.to_owned(),
+        };
     }
     let guess = nearest(field, seen.fields.iter().map(|known| (known.name.as_str(), known.label.as_str())));
     let then = if guess.is_empty() { String::new() } else { format!(" Did you mean {}?", either(&guess)) };
@@ -225,6 +226,9 @@ fn invalid_value(fault: &Fault, seen: Seen<'_>, said: &str) -> String {
     let name = text(fault, "field");
     let field = seen.fields.iter().find(|field| field.name == name && !field.readonly);
     let given = fault.data.get("value").and_then(Value::as_str);
+    if fault.data.get("meant").is_some() {
+        return said.to_owned();
+    }
     match field.and_then(|field| takes(field, given)) {
         Some(takes) => format!("{said} `{name}` takes {takes}."),
         None => said.to_owned(),

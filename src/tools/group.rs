@@ -1,18 +1,21 @@
 //! Aggregation in the database instead of rows in the model's context.
 
+use serde_json::Value;
+
 use super::answer::{Page, Rows, read};
 use super::args::{Arg, CONTEXT, DOMAIN, Kind, MODEL, OFFSET, ORDER};
+use super::bounds::MAX_NAME_CHARS;
 use super::nearest::{either, nearest};
 use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
 use super::read::{may_ask_wrongly, wrong_value};
-use super::{Category, Reply, Risk};
+use super::{Category, Reply, Risk, aggregate};
 use crate::odoo::Error;
 use crate::odoo::gateway::{FieldDocument, Step};
 use crate::vocab::quoted;
 
 /// Groups are short and seldom many; Odoo's own lists show 80.
 const DEFAULT_LIMIT: u32 = 80;
-const FUNCTIONS: [&str; 11] = [
+pub(super) const FUNCTIONS: [&str; 11] = [
     "sum",
     "sum_currency",
     "avg",
@@ -25,7 +28,7 @@ const FUNCTIONS: [&str; 11] = [
     "array_agg",
     "array_agg_distinct",
 ];
-const GRANULARITIES: [&str; 16] = [
+pub(super) const GRANULARITIES: [&str; 16] = [
     "hour",
     "day",
     "week",
@@ -53,7 +56,7 @@ static SPEC: Spec = Spec {
     args: &[
         MODEL,
         Arg::may("groupby", Kind::Names, "E.g. state, date:month; none: one total"),
-        Arg::may("aggregates", Kind::Names, "E.g. amount_total:sum (avg, min, max, count_distinct)"),
+        Arg::may("aggregates", Kind::Aggregates, "E.g. amount_total:sum (avg, min, max, count_distinct)"),
         DOMAIN,
         Arg::may("having", Kind::Domain, "On aggregates, e.g. [[\"amount_total:sum\",\">\",9]]"),
         Arg::may("limit", Kind::Number, "Default 80, at most 1000"),
@@ -73,20 +76,22 @@ impl Tool for ReadGroup {
 
     fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
         let groupby = arguments.names("groupby").unwrap_or_default();
-        let mut aggregates = arguments.names("aggregates").unwrap_or_default();
-        // Odoo's answer holds it always.
-        aggregates.retain(|name| name != "__count");
+        let groupby: Vec<_> = groupby.iter().map(|given| aggregate::group(given)).collect();
+        let aggregates = arguments.names("aggregates").unwrap_or_default();
+        let mut aggregates: Vec<_> = aggregates.iter().map(|given| aggregate::read(given)).collect();
+        aggregates.retain(|name| name != aggregate::COUNT);
         aggregates.iter().try_for_each(|aggregate| known_function(aggregate))?;
         groupby.iter().try_for_each(|field| known_granularity(field))?;
+        let order = arguments.text("order").map(|order| aggregate::in_order(order, &groupby, &aggregates));
         let step = Step::ReadGroup {
             model: arguments.model(),
             domain: arguments.domain("domain"),
             groupby,
             aggregates,
-            having: arguments.domain("having"),
+            having: on_aggregates(arguments.domain("having")),
             limit: arguments.limit(DEFAULT_LIMIT).rows,
             offset: arguments.offset(),
-            order: arguments.owned("order"),
+            order,
         };
         Ok(Plan::read(vec![step], arguments))
     }
@@ -107,15 +112,33 @@ impl Tool for ReadGroup {
     }
 }
 
+/// Conditions on groups name aggregates in the same forms.
+fn on_aggregates(mut having: Value) -> Value {
+    for condition in having.as_array_mut().into_iter().flatten() {
+        if let Some([Value::String(name), ..]) = condition.as_array_mut().map(Vec::as_mut_slice) {
+            *name = aggregate::read(name);
+        }
+    }
+    having
+}
+
 fn known_function(aggregate: &str) -> Result<(), Refusal> {
     match aggregate.split_once(':') {
         Some((_, function)) => known("function", aggregate, function, &FUNCTIONS),
         None => Err(Refusal::new(format!(
-            "Write the aggregate {} as field:function, e.g. amount_total:sum; functions are {}.",
+            "Write the aggregate {} as field:function, e.g. {}; functions are {}.",
             quoted(aggregate),
+            example(aggregate),
             FUNCTIONS.join(", ")
         ))),
     }
+}
+
+/// With the field's own name, where it is one.
+fn example(aggregate: &str) -> String {
+    let is_name =
+        aggregate.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && aggregate.len() < MAX_NAME_CHARS;
+    format!("{}:sum", if is_name { aggregate } else { "amount_total" })
 }
 
 /// The first aggregate whose function cannot be computed of its field, in words.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+mod aggregate;
 mod answer;
 mod args;
 mod batch;
@@ -28,6 +29,8 @@ mod group;
 mod literal;
 mod models;
 mod nearest;
+mod order;
+mod paths;
 mod plan;
 mod read;
 mod registry;

@@ -268,6 +268,11 @@ impl Arguments {
         self.0.get("context").and_then(Value::as_object).cloned().unwrap_or_default()
     }
 
+    /// The language that the caller reads, where it names one.
+    pub fn lang(&self) -> Option<&str> {
+        self.0.get("context")?.get("lang")?.as_str()
+    }
+
     /// A limit beyond the maximum becomes the maximum, never the default.
     pub fn limit(&self, default: u32) -> Limit {
         // A whole number that is none here is larger than 64 bits hold.

@@ -246,7 +246,8 @@ impl Running<'_> {
         if !self.entry.tool.needs_fields(self.arguments, got) {
             return Arc::new([]);
         }
-        let fields = self.toolbox.mirror.fields(self.principal, &self.arguments.model(), None).await;
+        let lang = self.arguments.lang();
+        let fields = self.toolbox.mirror.fields(self.principal, &self.arguments.model(), lang).await;
         fields.unwrap_or_else(|_| Arc::new([]))
     }
 
@@ -307,7 +308,8 @@ impl Running<'_> {
             Wanted::Nothing => {}
             Wanted::Models => models = mirror.models(self.principal, None).await.unwrap_or(models),
             Wanted::Fields(model) => {
-                fields = mirror.fields(self.principal, &model, None).await.unwrap_or(fields)
+                let lang = self.arguments.lang();
+                fields = mirror.fields(self.principal, &model, lang).await.unwrap_or(fields);
             }
         }
         let sentence = explain(error, doing, Seen { models: &models, fields: &fields });

@@ -18,6 +18,7 @@ mod odoo_writes;
 mod support;
 mod tools_bounds;
 mod tools_calls;
+mod tools_forms;
 mod tools_quoting;
 mod tools_refusals;
 mod web_activity;

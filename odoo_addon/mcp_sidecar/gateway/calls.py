@@ -3,7 +3,7 @@
 import functools
 import inspect
 
-from . import actions, arguments, faults, methods, mistakes, outcomes, policy, reads, secret_fields, values
+from . import actions, arguments, faults, html, methods, mistakes, outcomes, policy, reads, secret_fields, values
 from .notes import Notes
 from .quoting import foreign
 
@@ -23,6 +23,7 @@ def call(env, step):
     admitted = methods.admitted(records, step, bound)
     notes = Notes()
     arguments.check(records, step["method"], bound.arguments, notes)
+    html.note_posted(step["method"], bound, notes)
     secret_fields.refuse_in(model, {**bound.arguments, **bound.kwargs})
     if step["method"] in policy.READING_METHODS:
         return _answer(_result(admitted, method, bound, step))

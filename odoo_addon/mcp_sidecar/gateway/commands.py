@@ -2,21 +2,11 @@
 
 import json
 
-from . import faults, lines
+from . import faults, lines, rewriting
 from .lines import CLEAR, CREATE, DELETE, LINK, SET, UNLINK, UPDATE
 
 # How many members each command has at least; missing trailing ones are meaningless to it.
 _SHORTEST = {CREATE: 3, UPDATE: 3, DELETE: 2, UNLINK: 2, LINK: 2, CLEAR: 1, SET: 3}
-_MAX_SHOWN = 200
-
-_FORMS = {
-    CREATE: "[0, 0, {values}] to create a line",
-    UPDATE: "[1, id, {values}] to change a line",
-    DELETE: "[2, id, 0] to delete a line",
-    UNLINK: "[3, id, 0] to unlink a record",
-    LINK: "[4, id, 0] to link a record",
-    SET: "[6, 0, [ids]] to set the records",
-}
 # What a list of two ids would do if it was meant as one command, and what one id would.
 _FLAT = {DELETE: "deletes the record {id}", UNLINK: "takes the record {id} out", LINK: "adds the record {id}"}
 
@@ -27,12 +17,12 @@ def checked_commands(records, field, value, notes, check_values):
     :param records: whose field it is; none for a new record
     :param check_values: checks the values of lines, as ``(lines, values, notes)``
     """
-    if not isinstance(value, list):
-        raise faults.invalid_command(records._name, field.name, _other_form(field, value))
-    if all(_is_id(item) for item in value):
+    if isinstance(value, list) and all(_is_id(item) for item in value):
         found = [_set(records, field, value)]
     else:
-        found = [_checked_form(records, field, command, value) for command in value]
+        found = [_form(command) for command in value] if isinstance(value, list) else [None]
+    if None in found:
+        raise rewriting.refusal(records, field, value)
     lines.require(records, field, found, notes)
     return [_with_checked_values(records, field, command, notes, check_values) for command in found]
 
@@ -70,21 +60,19 @@ def _readings(ids, changing):
     return None
 
 
-def _checked_form(records, field, command, value):
+def _form(command):
+    """The command with all of its members, or None if it is none."""
     if not _is_command(command):
-        raise faults.invalid_command(records._name, field.name, _other_form(field, value))
+        return None
     kind, *rest = command
     if kind in (CREATE, UPDATE):
-        if not isinstance(rest[1], dict) or (kind == UPDATE and not _is_id(rest[0])):
-            raise faults.invalid_command(records._name, field.name, _form(field, kind))
-        return (kind, 0 if kind == CREATE else rest[0], rest[1])
+        fits = isinstance(rest[1], dict) and (kind == CREATE or _is_id(rest[0]))
+        return (kind, 0 if kind == CREATE else rest[0], rest[1]) if fits else None
     if kind == SET:
-        if not isinstance(rest[1], list) or not all(_is_id(item) for item in rest[1]):
-            raise faults.invalid_command(records._name, field.name, _form(field, kind))
-        return (SET, 0, rest[1])
-    if kind != CLEAR and not _is_id(rest[0]):
-        raise faults.invalid_command(records._name, field.name, _form(field, kind))
-    return (kind, 0 if kind == CLEAR else rest[0], 0)
+        return (SET, 0, rest[1]) if isinstance(rest[1], list) and all(_is_id(item) for item in rest[1]) else None
+    if kind == CLEAR:
+        return (CLEAR, 0, 0)
+    return (kind, rest[0], 0) if _is_id(rest[0]) else None
 
 
 def _with_checked_values(records, field, command, notes, check_values):
@@ -95,24 +83,6 @@ def _with_checked_values(records, field, command, notes, check_values):
     return (kind, target, check_values(comodel.browse(target) if kind == UPDATE else comodel, given, notes))
 
 
-def _other_form(field, value):
-    """The right form of what was meant, where that can be seen; None for the general sentence."""
-    if _is_command(value):
-        meant = [value]
-    elif isinstance(value, dict) and value and "id" not in value:
-        meant = [[CREATE, 0, value]]
-    elif isinstance(value, list) and value and all(isinstance(item, dict) and "id" not in item for item in value):
-        meant = [[CREATE, 0, item] for item in value]
-    elif _is_id(value):
-        meant = [[LINK, value, 0]]
-    else:
-        return None
-    text = json.dumps(meant, ensure_ascii=False)
-    if len(text) > _MAX_SHOWN:
-        return None
-    return f"{field.name} takes a list of commands: what was sent may stand for {text}."
-
-
 def _is_command(command):
     if not isinstance(command, list) or not command or type(command[0]) is not int:
         return False
@@ -121,7 +91,3 @@ def _is_command(command):
 
 def _is_id(value):
     return type(value) is int and value > 0
-
-
-def _form(field, kind):
-    return f"A command {kind} on {field.name} has the form {_FORMS[kind]}."

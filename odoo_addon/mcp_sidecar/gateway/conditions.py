@@ -5,6 +5,7 @@ by the nearest value of the type, and an id that came as text it looks for among
 """
 
 import contextlib
+import json
 import math
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from odoo.models import BaseModel
 from odoo.orm.domains import Domain
 from odoo.tools.date_utils import parse_date
 
-from . import faults, property_conditions, texts
+from . import called, faults, labels, moments, property_conditions, texts
 from .quoting import MAX_QUOTED, line, quoted
 
 # How Odoo's ORM and PostgreSQL fail on a value that doesn't fit its field.
@@ -36,6 +37,9 @@ _HIERARCHY = ("child_of", "parent_of")
 _RELATIONS = ("many2one", "one2many", "many2many")
 _TEXTS = ("char", "text", "html")
 _NUMBERS = ("integer", "float", "monetary")
+_TIMES = ("date", "datetime")
+# Of the names in one condition these many are looked up.
+_MAX_NAMES = 20
 # What Odoo's own `str2bool` knows.
 _TRUE = frozenset({"y", "yes", "1", "true", "t", "on"})
 _FALSE = frozenset({"n", "no", "0", "false", "f", "off"})
@@ -73,7 +77,9 @@ def _fitted(asked, field, kind, value):
     elif operator == "=?" and not value:
         raise asked.refusal(f"=? with nothing to compare filters nothing: leave it out, or write {asked.unset_form}.")
     if operator.endswith("like"):
-        return _matching(asked, kind, value)
+        return _matching(asked, field, kind, value)
+    if kind in _TIMES:
+        value = [asked.time(kind, part) for part in value] if isinstance(value, list) else asked.time(kind, value)
     if operator in _EQUALITY:
         value = _equal(asked, field, kind, value)
         return _with_days(asked, value) if kind == "datetime" else [(asked.name, operator, value)]
@@ -140,6 +146,59 @@ class _Asked:
             message += f' A record that is called so is found by ["{self.path}.display_name", "=", {quoted(value)}].'
         raise self.refusal(message)
 
+    def check_called(self, comodel, value):
+        """Refuses a name that is no record's name, where it is clear enough which records are meant."""
+        if not isinstance(value, str) or not value.strip() or not comodel.has_access("read"):
+            return
+        if self._is_name(comodel, value):
+            return
+        found = called.find(comodel, value.strip())
+        if not found.ids:
+            if self._is_of_id:
+                raise self.refusal(f"Ids are numbers, and {self.shown(value)} is none.")
+            return
+        meaning = called.sentence(comodel, value.strip(), found)
+        raise self.refusal(f"Records are compared by id: {meaning}. Write {self._with(value, found.ids)}.")
+
+    def _with(self, value, meant):
+        """The condition with what was meant instead of this value."""
+        operator, wanted = self.operator, meant[0]
+        if isinstance(self.value, list):
+            wanted = [other for part in self.value for other in (meant if part == value else [part])]
+        elif len(meant) > 1:
+            operator, wanted = {"=": "in", "!=": "not in"}.get(operator, operator), meant
+        return f'["{self.path}", "{operator}", {json.dumps(wanted, ensure_ascii=False)}]'
+
+    @property
+    def _is_of_id(self):
+        return self.name.rpartition(".")[2] == "id"
+
+    def _is_name(self, comodel, value):
+        """Whether Odoo finds records that are called so; it looks for no others."""
+        if self._is_of_id or is_nameless(comodel):
+            return False
+        named = [("display_name", "in", texts.forms(value))]
+        return bool(comodel.with_context(active_test=False).search(named, limit=1))
+
+    def check_label(self, field, value):
+        """Refuses a label where Odoo compares values: it would find nothing, or everything where it is denied."""
+        if not isinstance(value, str) or value in field.get_values(self.model.env):
+            return
+        if meant := labels.values_called(self.model.env[field.model_name], field, value):
+            form = self._with(value, meant)
+            raise self.refusal(f"{labels.sentence(value, meant)}, which is what {self.path} holds: write {form}.")
+
+    def time(self, kind, value):
+        """A value as Odoo compares a date or an instant with it."""
+        if isinstance(value, bool) or value is None or value == "":
+            return value
+        env = self.model.env
+        try:
+            return moments.for_condition(env, kind, value)
+        except (ValueError, OverflowError, TypeError) as exc:
+            advice = moments.advice_for_condition(env, kind, self.path, self.operator, value)
+            raise self.refusal(f"{self.shown(value)} is no {kind} that exists. {advice}") from exc
+
     def check_option(self, field, value):
         options = field.get_values(self.model.env)
         if value not in options:
@@ -161,13 +220,25 @@ class _Asked:
         raise self.refusal(f"{self.shown(value)} is neither true nor false.")
 
 
-def _matching(asked, kind, value):
+def _matching(asked, field, kind, value):
     asked.check_pattern(value)
+    if kind == "selection":
+        _check_pattern_of_values(asked, field, value)
     if kind == "datetime":
         message = f'A time is compared with >= and <, or with a day: ["{asked.path}", "=", "2026-11-28"].'
         raise asked.refusal(message)
     found = [(asked.name, asked.operator, form) for form in texts.forms(str(value))]
     return ["&" if asked.negative else "|", *found] if len(found) > 1 else found
+
+
+def _check_pattern_of_values(asked, field, value):
+    """Refuses a pattern that fits no value but labels: Odoo matches what is stored."""
+    text = str(value).strip("%").casefold()
+    if not text or any(text in known.casefold() for known in field.get_values(asked.model.env)):
+        return
+    if meant := labels.values_matching(asked.model.env[field.model_name], field, text):
+        wanted = f'["{asked.path}", "{"not in" if asked.negative else "in"}", {json.dumps(meant)}]'
+        raise asked.refusal(f"{asked.shown(value)} is in labels only, and {asked.path} holds values: write {wanted}.")
 
 
 # === Equality ===
@@ -179,9 +250,20 @@ def _equal(asked, field, kind, value):
         span = f'["{asked.path}", ">=", {first}], ["{asked.path}", "<=", {last}]'
         raise asked.refusal(f"{asked.operator} takes one value; a span is two conditions: {span}.")
     if isinstance(value, list):
+        if kind in (*_RELATIONS, "id"):
+            _check_names(asked, field, value)
         return [form for part in value for form in _forms(kind, _one(asked, field, kind, part))]
+    if kind in (*_RELATIONS, "id"):
+        _check_names(asked, field, [value])
     forms = _forms(kind, _one(asked, field, kind, value))
     return forms if len(forms) > 1 else forms[0]
+
+
+def _check_names(asked, field, parts):
+    for part in parts[:_MAX_NAMES]:
+        asked.check_id(part)
+        if field.relational or field.name == "id":
+            asked.check_called(asked.model.env[field.comodel_name if field.relational else field.model_name], part)
 
 
 def _forms(kind, value):
@@ -201,6 +283,8 @@ def _one(asked, field, kind, value):
         return False
     if kind in (*_RELATIONS, "id"):
         asked.check_id(value)
+    if kind == "selection":
+        asked.check_label(field, value)
     if kind in _TEXTS:
         return str(value)
     if kind in _NUMBERS:

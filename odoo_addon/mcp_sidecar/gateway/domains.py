@@ -1,12 +1,11 @@
 """Search domains, order and grouping: each field path is followed, so that a mistake is named where it is."""
 
 import re
-from datetime import UTC, datetime
 
 from odoo.orm.domains import CONDITION_OPERATORS, INTERNAL_CONDITION_OPERATORS
 from odoo.orm.utils import READ_GROUP_NUMBER_GRANULARITY
 
-from . import conditions, confinement, exits, faults, secret_fields
+from . import conditions, confinement, exits, faults, instead, secret_fields
 from .quoting import quoted
 
 _SYNONYMS = {"<>": "!=", "==": "="}
@@ -22,7 +21,6 @@ _MOST = 1000
 # No path that leads somewhere is longer; each of its steps nests the search once more.
 _LONGEST_PATH = 200
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)", re.IGNORECASE)
 _ORDER = re.compile(
     r"(?P<sign>[-+]?)(?P<path>[\w.]+?(:(?!asc$|asc\s|desc$|desc\s)\w+)*)"
     r"([\s:]+(?P<direction>asc|desc))?(?P<nulls>\s+nulls\s+(first|last))?",
@@ -113,10 +111,7 @@ def _checked_value(model, item, operator, value, field, rest, depth):
         raise faults.invalid_domain(model._name, item, message, operator=operator)
     if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value)):
         raise faults.invalid_domain(model._name, item, "The value of a condition is plain, or a list of plain values.")
-    try:
-        return _without_zone(field, value)
-    except (ValueError, OverflowError) as exc:
-        raise faults.invalid_domain(model._name, item, "The value is no instant that exists.") from exc
+    return value
 
 
 def _checked_subdomain(model, item, value, field, rest, depth):
@@ -127,17 +122,6 @@ def _checked_subdomain(model, item, value, field, rest, depth):
         message = f"The operator {item[1]} takes a field that leads to records, and a domain."
         raise faults.invalid_domain(model._name, item, message, operator=item[1])
     return checked_domain(comodel, value, depth + 1)
-
-
-def _without_zone(field, value):
-    """Odoo keeps instants in UTC without saying so, and refuses a zone."""
-    if field.type != "datetime":
-        return value
-    if isinstance(value, list):
-        return [_without_zone(field, item) for item in value]
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
-        return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return value
 
 
 def check_arity(model, domain):
@@ -179,7 +163,22 @@ def _check_rest(env, field, rest):
     is_date_part = field.type in ("date", "datetime") and rest[0] in READ_GROUP_NUMBER_GRANULARITY
     if not is_date_part or len(rest) > 1:
         message = f"The field {field.name} of {field.model_name} has no part {quoted('.'.join(rest))}."
+        message += _parts_of(field)
         raise faults.unknown_field(field.model_name, ".".join([field.name, *rest]), message)
+
+
+def _parts_of(field):
+    """The parts that a date has in a path, shown where what was asked is none of them."""
+    if field.type not in ("date", "datetime"):
+        return ""
+    parts = ", ".join(_parts(field))
+    form = f'["{field.name}.month_number", "=", 11]'
+    return f" Its parts are numbers: {parts}, as in {form}. Groups take them behind a colon."
+
+
+def _parts(field):
+    times = () if field.type == "datetime" else ("hour_number", "minute_number", "second_number")
+    return [part for part in READ_GROUP_NUMBER_GRANULARITY if part not in times]
 
 
 def check_property(model, path):
@@ -227,7 +226,7 @@ def readable_field(model, name):
     """The field, provided that it exists and the user may read it."""
     field = model._fields.get(name)
     if field is None:
-        raise faults.unknown_field(model._name, name)
+        raise unknown(model, name)
     if not model._has_field_access(field, "read"):
         raise faults.field_denied(model._name, name, "read")
     if name in secret_fields.of(model):
@@ -236,11 +235,25 @@ def readable_field(model, name):
     return field
 
 
+def unknown(model, name):
+    """The refusal of a name that is no field, with the way where it is known what was meant."""
+    known, _colon, part = name.partition(":")
+    field = model._fields.get(known) if part else None
+    message = f"The model {model._name} has no field {quoted(name)}."
+    if field is not None and field.type in ("date", "datetime"):
+        return faults.unknown_field(model._name, f"{known}.{part}", message + _parts_of(field))
+    stock = instead.of_stock(model, name)
+    return faults.unknown_field(model._name, name, message + stock)
+
+
 def comodel_of(env, field):
     """The model that a relation leads to, provided that the user may read it."""
     comodel = env[field.comodel_name]
     if not comodel.has_access("read"):
-        raise faults.access_denied(comodel._name, "read")
+        other = instead.of_model(env, comodel._name)
+        raise faults.access_denied(
+            comodel._name, "read", f"You may not read records of {comodel._name}.{other}" if other else None
+        )
     return comodel
 
 

@@ -108,8 +108,10 @@ def invalid_domain(model, at, message, **data):
     return GatewayError("invalid_domain", message, model=model, at=_short(at, _LONGEST_PLACE), **data)
 
 
-def invalid_value(model, field, value, message):
-    return GatewayError("invalid_value", message, model=model, field=_short(field), value=_short(value))
+def invalid_value(model, field, value, message, meant=None):
+    """:param meant: what the message says to send instead, if it does: a sidecar then adds no general advice"""
+    data = {"meant": _short(meant)} if meant else {}
+    return GatewayError("invalid_value", message, model=model, field=_short(field), value=_short(value), **data)
 
 
 def _short(value, longest=_LONGEST_VALUE):
@@ -118,9 +120,11 @@ def _short(value, longest=_LONGEST_VALUE):
     return value if len(text) <= longest else text[:longest] + "…"
 
 
-def invalid_command(model, field, message=None):
+def invalid_command(model, field, message=None, meant=None):
+    """:param meant: as of ``invalid_value``"""
     message = message or f"{field} takes a list of commands such as [6, 0, [ids]] or a list of ids."
-    return GatewayError("invalid_command", message, model=model, field=field)
+    data = {"meant": _short(meant)} if meant else {}
+    return GatewayError("invalid_command", message, model=model, field=field, **data)
 
 
 def invalid_context(key, message=None):

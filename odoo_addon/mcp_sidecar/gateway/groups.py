@@ -11,7 +11,7 @@ from odoo.orm.utils import READ_GROUP_ALL_TIME_GRANULARITY, READ_GROUP_TIME_GRAN
 from odoo.tools import DEFAULT_SERVER_DATE_FORMAT, DEFAULT_SERVER_DATETIME_FORMAT
 from odoo.tools.misc import babel_locale_parse
 
-from . import confinement, currencies, domains, faults, policy, values
+from . import confinement, currencies, domains, faults, instead, policy, values
 from .quoting import foreign, quoted
 
 _COUNT = "__count"
@@ -61,12 +61,11 @@ def _reason(exc):
 def _checked_group(model, spec):
     """What a group is made of: the field, and its type, which for a property is its own."""
     path, _colon, granularity = spec.partition(":")
+    _check_dotted(model, path)
     field, rest = domains.follow(model, path)
     if rest and field.type == "properties":
         return field, _checked_property(model, field, rest, spec, granularity)
     dated = field.type in ("date", "datetime")
-    if rest:
-        raise faults.bad_request("groupby", f"Write {path.rpartition('.')[0]}:{rest} to group by a part of a date.")
     if (dated and not granularity) or (granularity and granularity not in READ_GROUP_ALL_TIME_GRANULARITY):
         known = ", ".join(READ_GROUP_ALL_TIME_GRANULARITY)
         raise faults.bad_request("groupby", f"A date is grouped by one of {known}, such as {path}:month.")
@@ -75,6 +74,16 @@ def _checked_group(model, spec):
     if not field._description_groupable(model.env):
         raise faults.bad_request("groupby", f"Records of {model._name} can't be grouped by {path}.")
     return field, field.type
+
+
+def _check_dotted(model, path):
+    """Refuses a span of a date behind a dot: groups take it behind a colon."""
+    before, _dot, part = path.rpartition(".")
+    if not before or part not in READ_GROUP_ALL_TIME_GRANULARITY:
+        return
+    field, rest = domains.follow(model, before)
+    if not rest and field.type in ("date", "datetime"):
+        raise faults.bad_request("groupby", f"Write {before}:{part} to group by a part of a date.")
 
 
 def _checked_property(model, field, name, spec, granularity):
@@ -100,7 +109,8 @@ def _checked_aggregate(model, spec):
             "aggregates", f"{quoted(spec)} needs one of {known} behind the colon, such as {name}:count."
         )
     if not (field.store or field._description_sortable(model.env)):
-        raise faults.bad_request("aggregates", f"{name} of {model._name} is not stored and can't be summed up.")
+        message = f"{name} of {model._name} is not stored and can't be summed up.{instead.of_stock(model, name)}"
+        raise faults.bad_request("aggregates", message)
     return spec
 
 

@@ -23,6 +23,21 @@ def from_text(text):
     return str(plaintext2html(text))
 
 
+# Methods that take a message as text, and whether they take HTML if they are asked to.
+_POSTING = {"message_notify": False, "message_post": True}
+
+
+def note_posted(method, bound, notes):
+    """Notes that a method is going to post markup as text."""
+    given = {**bound.arguments, **bound.kwargs}
+    body = given.get("body")
+    if method not in _POSTING or not isinstance(body, str) or given.get("body_is_html") is not None:
+        return
+    if any(match["tag"] and _is_known(match) for match in _MARKUP.finditer(body)):
+        way = "With body_is_html true it is posted as HTML." if _POSTING[method] else "message_post takes HTML."
+        notes.add(f"body was posted as text, so its tags are shown as they are. {way}")
+
+
 def _is_known(match):
     return match["tag"] is None or match["tag"].lower() in _KNOWN
 

@@ -1,11 +1,27 @@
 """Values on their way in: JSON types are checked against fields and turned into what Odoo writes."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS
 
-from . import analytic, bearers, confinement, exits, faults, files, html, links, properties, secret_fields, writability
+from . import (
+    analytic,
+    bearers,
+    called,
+    confinement,
+    exits,
+    faults,
+    files,
+    html,
+    instead,
+    labels,
+    links,
+    moments,
+    properties,
+    secret_fields,
+    writability,
+)
 from .commands import checked_commands, cleared
 from .quoting import quoted
 
@@ -15,10 +31,6 @@ _MAX_NUMBER = 1e290
 # Odoo's texts of dates have no leading zeros; and each zone's time of an instant has to be one as well.
 _FIRST = date(1000, 1, 1)
 _LAST_OF_INSTANTS = date(9999, 12, 30)
-_INSTANT = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?",
-    re.IGNORECASE,
-)
 _REFERENCE = re.compile(r"([a-z0-9_.]{1,200}),(\d{1,10})", re.ASCII)
 
 
@@ -67,7 +79,7 @@ def _model_of(records, field, checked):
 def writable_field(records, name, value, notes):
     field = records._fields.get(name)
     if field is None:
-        raise faults.unknown_field(records._name, name)
+        raise faults.unknown_field(records._name, name, instead.to_write(records, name, value))
     if name in MAGIC_COLUMNS or name in LOG_ACCESS_COLUMNS:
         raise faults.invalid_value(records._name, name, value, f"Odoo itself sets {name}.")
     if not records._has_field_access(field, "write"):
@@ -116,9 +128,11 @@ def _emptied(records, field):
     return False
 
 
-def _refuse(model, field, value, what):
+def _refuse(model, field, value, what, meant=None):
+    if value is False and field.type != "boolean":
+        what, meant = f"{what}; null clears it", value
     message = f"{model._name}.{field.name} takes {what}."
-    return faults.invalid_value(model._name, field.name, value, message)
+    return faults.invalid_value(model._name, field.name, value, message, meant)
 
 
 # === One kind of field each ===
@@ -132,8 +146,14 @@ def _boolean(model, field, value):
 
 def _text(model, field, value):
     if not isinstance(value, str):
-        raise _refuse(model, field, value, "a text")
+        raise instead.of_translations(model, field, value) or _refuse(model, field, value, f"a text{_as_text(value)}")
     return value
+
+
+def _as_text(value):
+    """The end of a sentence: a number as the text that it would be."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f", in quotes: {quoted(value)}" if is_number else ""
 
 
 def _html(model, field, value):
@@ -144,7 +164,7 @@ def _integer(model, field, value):
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int:
-        raise _refuse(model, field, value, "an integer")
+        raise _refuse(model, field, value, f"an integer{_as_number(value, int)}")
     if not -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
         raise _refuse(model, field, value, "an integer of 32 bits")
     return value
@@ -152,17 +172,26 @@ def _integer(model, field, value):
 
 def _float(model, field, value):
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _refuse(model, field, value, "a number")
+        raise _refuse(model, field, value, f"a number{_as_number(value, float)}")
     if not abs(value) <= _MAX_NUMBER:
         raise _refuse(model, field, value, f"a number between {-_MAX_NUMBER:g} and {_MAX_NUMBER:g}")
     return value
+
+
+def _as_number(value, number):
+    """The end of a sentence: the number that a text holds, to be sent without quotes."""
+    try:
+        found = number(value) if isinstance(value, str) else None
+    except ValueError:
+        return ""
+    return f", without quotes: {found:g}" if found is not None and abs(found) < _MAX_INTEGER else ""
 
 
 def _date(model, field, value):
     try:
         day = date.fromisoformat(value) if len(value) == 10 else _not_a_date()
     except (TypeError, ValueError) as exc:
-        raise _refuse(model, field, value, "a date such as 2026-11-22") from exc
+        raise _refuse_time(model, field, value, "a date such as 2026-11-22") from exc
     if day < _FIRST:
         raise _refuse(model, field, value, f"a date from {_FIRST} on")
     return day.isoformat()
@@ -173,30 +202,36 @@ def _not_a_date():
 
 
 def _datetime(model, field, value):
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise _refuse(model, field, value, "an instant such as 2026-11-22T13:30:00Z")
     try:
-        instant = datetime.fromisoformat(value)
-        # without a zone it is UTC, as everywhere in Odoo
-        instant = instant.astimezone(UTC) if instant.tzinfo else instant
+        instant = moments.instant(value) if isinstance(value, str) else None
+        instant = instant and moments.in_utc(instant)
     except (ValueError, OverflowError) as exc:
         raise _refuse(model, field, value, "an instant that exists") from exc
+    if instant is None:
+        raise _refuse_time(model, field, value, "an instant such as 2026-11-22T13:30:00Z")
     if not _FIRST <= instant.date() <= _LAST_OF_INSTANTS:
         raise _refuse(model, field, value, f"an instant from {_FIRST} to {_LAST_OF_INSTANTS}")
     return instant.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def _refuse_time(model, field, value, what):
+    advice = moments.advice(model.env, field.type, value)
+    return _refuse(model, field, value, f"{what}{advice}", advice)
+
+
 def _selection(model, field, value):
     if value not in field.get_values(model.env) or isinstance(value, bool):
         message = f"{quoted(value)} is not a value of {model._name}.{field.name}."
-        raise faults.invalid_value(model._name, field.name, value, message)
+        if meant := labels.values_called(model, field, value):
+            message += f" {labels.sentence(value, meant)}: send {'that' if len(meant) == 1 else 'one of these'}."
+        raise faults.invalid_value(model._name, field.name, value, message, meant)
     return value
 
 
 def _many2one(model, field, value):
     record_id = value.get("id") if isinstance(value, dict) else value
     if type(record_id) is not int or record_id <= 0:
-        raise _refuse(model, field, value, 'an id, or {"id": id}')
+        raise called.refusal(model, field, value)
     # else PostgreSQL would refuse it with a sentence about deleting records
     if not links.existing(model.env[field.comodel_name], [record_id]):
         message = f"There is no {field.comodel_name} with the id {record_id}."

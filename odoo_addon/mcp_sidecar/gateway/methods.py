@@ -51,7 +51,7 @@ LISTED = {
     ),
     ("mail.thread", "message_post"): Listed(
         "Logs an internal note. It takes no recipients and no kind of message, so that it is mailed to nobody new.",
-        frozenset({"body", "subject"}),
+        frozenset({"body", "body_is_html", "subject"}),
     ),
     ("res.partner", "address_get"): Listed("Reads which contact is for which kind of mail.", frozenset({"adr_pref"})),
 }

@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError
 from odoo.service.model import get_public_method
 
 from ..exceptions import GatewayError
-from . import closed, confinement, faults, levels, nearest, transaction
+from . import closed, confinement, faults, instead, levels, transaction
 from .quoting import quoted
 
 READ_OPS = frozenset({"search_read", "name_search", "search_count", "read", "read_group", "traverse", "session"})
@@ -129,10 +129,17 @@ def model_of(env, name, operation=None):
     """The model with that name, provided that the user may do the operation on it."""
     model = _known(env, name)
     if operation and not model.has_access(operation):
-        raise faults.access_denied(name, operation, closed.message(name) if name in closed.MODELS else None)
+        raise faults.access_denied(name, operation, _denial(env, name, operation))
     if operation not in (None, "read"):
         check_own(model, operation)
     return model
+
+
+def _denial(env, name, operation):
+    if name in closed.MODELS:
+        return closed.message(name)
+    other = instead.of_model(env, name) if operation == "read" else ""
+    return f"You may not read records of {name}.{other}" if other else None
 
 
 def check_own(model, operation):
@@ -182,7 +189,7 @@ def public_method(model, name):
     except AccessError as exc:
         raise faults.method_denied(model._name, name) from exc
     except AttributeError as exc:
-        message = f"The model {model._name} has no method {quoted(name)}." + nearest.hint(name, _public_names(model))
+        message = f"The model {model._name} has no method {quoted(name)}." + instead.of_method(name, _guessed(model))
         raise faults.method_denied(model._name, name, message) from exc
     if not inspect.isfunction(method):
         raise faults.method_denied(model._name, name)
@@ -191,6 +198,15 @@ def public_method(model, name):
         message = f"A connection with allowed models reads and writes with its other tools, not by calling {name}."
         raise faults.method_denied(model._name, name, message)
     return method
+
+
+def _guessed(model):
+    """Methods that a misspelt name may have meant: of Odoo's own ones, which all models have, only those that read or
+    that are in its menus. The others write, and there are tools for that.
+    """
+    base = model.env.registry["base"]
+    names = _public_names(model)
+    return [name for name in names if name in READING_METHODS or name.startswith("action_") or not hasattr(base, name)]
 
 
 def _public_names(model):

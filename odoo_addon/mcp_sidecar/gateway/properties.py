@@ -7,7 +7,7 @@ definition, and those that aren't given stay as they are.
 import json
 from typing import NamedTuple
 
-from . import confinement, domains, faults, nearest
+from . import called, confinement, domains, faults, nearest
 from .quoting import quoted
 
 # They hold nothing: they are headings of Odoo's forms.
@@ -142,14 +142,22 @@ def _refuse(model, checked, value, what):
 
 def _one_option(model, checked, value):
     if not isinstance(value, str) or value not in checked.options:
-        raise _refuse(model, checked, value, f"one of {_options(checked)}")
+        raise _refuse(model, checked, value, f"one of {_options(checked)}{_labelled(checked, [value])}")
     return value
 
 
 def _tags(model, checked, value):
     if not isinstance(value, list) or not all(isinstance(tag, str) and tag in checked.options for tag in value):
-        raise _refuse(model, checked, value, f"a list of {_options(checked)}")
+        asked = value if isinstance(value, list) else [value]
+        raise _refuse(model, checked, value, f"a list of {_options(checked)}{_labelled(checked, asked)}")
     return list(dict.fromkeys(value))
+
+
+def _labelled(checked, asked):
+    """The end of a sentence: the values whose labels were given."""
+    labels = [text.casefold() for text in asked if isinstance(text, str)]
+    meant = [value for value, label in checked.options.items() if str(label).casefold() in labels]
+    return f": send {' and '.join(map(quoted, meant))}" if meant else ""
 
 
 def _options(checked):
@@ -162,17 +170,25 @@ def _options(checked):
 def _one_record(model, checked, value):
     record_id = value.get("id") if isinstance(value, dict) else value
     if not _is_id(record_id):
-        raise _refuse(model, checked, value, 'an id, or {"id": id}')
+        raise _not_an_id(model, checked, value)
     _require_readable(model, checked, [record_id])
     return record_id
 
 
 def _several_records(model, checked, value):
-    if not isinstance(value, list) or not all(_is_id(item) for item in value):
+    if not isinstance(value, list):
         raise _refuse(model, checked, value, "a list of ids")
+    if wrong := [item for item in value if not _is_id(item)]:
+        raise _not_an_id(model, checked, wrong[0])
     found = list(dict.fromkeys(value))
     _require_readable(model, checked, found)
     return found
+
+
+def _not_an_id(model, checked, value):
+    if not checked.comodel_name or checked.comodel_name not in model.env.registry:
+        return _refuse(model, checked, value, 'an id, or {"id": id}')
+    return called.refusal(model, checked, value)
 
 
 def _is_id(value):

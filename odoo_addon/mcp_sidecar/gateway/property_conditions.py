@@ -10,7 +10,7 @@ import pytz
 
 from odoo.tools.date_utils import parse_date
 
-from . import texts
+from . import moments, texts
 from .quoting import line, quoted
 
 _NUMBERS = ("integer", "float", "monetary")
@@ -98,6 +98,8 @@ def _records(asked, definition, value, operator):
     ids = comodel.search(["|"] * (len(named) - 1) + named, limit=_MOST_RECORDS + 1).ids
     if len(ids) > _MOST_RECORDS:
         raise asked.refusal(f"More than {_MOST_RECORDS} records of {comodel._name} are called so: write their ids.")
+    if not ids and operator == "=":
+        asked.check_called(comodel, value)
     # one by one, as several at once are compared as a whole
     return any_of([(asked.name, "=", record_id)] for record_id in ids)
 
@@ -145,12 +147,13 @@ def _at(asked, kind, value):
 
 def _span(asked, kind, value):
     """The first and the last moment that a date or a time stands for, as Odoo stores them."""
+    env = asked.model.env
     try:
-        parsed = _instant(value) or parse_date(value, asked.model.env)
-    except (TypeError, ValueError, AttributeError) as exc:
-        raise asked.refusal(
-            f"{asked.path} is compared with a date, such as 2026-11-28, not {asked.shown(value)}."
-        ) from exc
+        parsed = moments.instant(value) or parse_date(value, env)
+    except (TypeError, ValueError, AttributeError, OverflowError) as exc:
+        advice = moments.advice_for_condition(env, kind, asked.path, asked.operator, value)
+        message = f"{asked.path} is compared with a date, such as 2026-11-28, not {asked.shown(value)}. {advice}"
+        raise asked.refusal(message) from exc
     if kind == "date":
         day = parsed.date() if isinstance(parsed, datetime) else parsed
         return day.isoformat(), day.isoformat()
@@ -160,15 +163,6 @@ def _span(asked, kind, value):
     zone = pytz.timezone(asked.model.env.context.get("tz") or "UTC")
     start, end = (zone.localize(datetime.combine(day, time.min)) for day in (parsed, parsed + timedelta(days=1)))
     return _stored(start), _stored(end - timedelta(seconds=1))
-
-
-def _instant(text):
-    """A time with its zone, which Odoo doesn't read."""
-    try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return at if at.tzinfo else None
 
 
 def _stored(at):

@@ -108,7 +108,7 @@ def chosen_fields(model, asked):
     names, skipped = [], []
     for name in dict.fromkeys(asked):
         if name not in model._fields:
-            raise faults.unknown_field(model._name, name)
+            raise domains.unknown(model, name)
         (names if _readable(model, name, closed) else skipped).append(name)
     return names, skipped
 

@@ -13,7 +13,7 @@ there is a column:
 
 from lxml import etree
 
-from . import confinement, faults, methods
+from . import confinement, faults, instead, methods
 
 _KEPT_BY_CODE = frozenset({"integer", "float", "monetary", "date", "datetime"})
 # Of names in a sentence.
@@ -67,8 +67,10 @@ def _computed(model, field, value):
     source = _declared(field)
     if source.related:
         message = f"{field.name} of {model._name} shows {source.related}, so it can't be set: change that."
+        message += instead.of_related(model, field, source, value)
     else:
         message = f"{field.name} of {model._name} is computed, so it can't be set.{_sources(model, field)}"
+        message += instead.of_stock(model, field.name)
     return faults.invalid_value(model._name, field.name, value, message)
 
 

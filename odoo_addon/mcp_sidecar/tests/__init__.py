@@ -21,6 +21,7 @@ from . import test_gateway_transaction
 from . import test_executor_identity
 from . import test_executor_reads
 from . import test_executor_writes
+from . import test_forms
 from . import test_properties
 from . import test_quoting
 from . import test_gateway_batch

@@ -420,7 +420,7 @@ class TestButtonsClosed(ButtonsCase):
             step = call("res.partner", "message_post", self.partner.ids, body="x", **{name: value})
             fault = self.fault(step, mode="run", proof=self.pressing)
             self.assert_fault(fault, "method_denied", method="message_post", level="buttons")
-            self.assertIn(f"takes body, subject beside the records then: leave out {name}", fault.message)
+            self.assertIn(f"takes body, body_is_html, subject beside the records then: leave out {name}", fault.message)
 
     def test_an_activity_is_planned_and_done(self):
         if "mail.activity" not in self.env:

@@ -82,7 +82,7 @@ fn every_fault_teaches() {
             "unknown_field",
             partner(json!({"field": "country_id.nmae"})),
             "The model res.partner has no field country_id.nmae.",
-            "The model res.partner has no field country_id.nmae. `country_id` leads to res.country. Paths are for domains; traverse_relationships reads along them.",
+            "The model res.partner has no field country_id.nmae. `country_id` leads to res.country: describe_model of res.country shows its fields.",
         ),
         (
             "unknown_field",
@@ -101,6 +101,24 @@ fn every_fault_teaches() {
             partner(json!({"field": "country_id", "value": 5})),
             "There is no res.country with the id 5.",
             "There is no res.country with the id 5. `country_id` takes the id of a res.country (search_records finds it), or null.",
+        ),
+        (
+            "invalid_value",
+            partner(json!({"field": "country_id", "value": "BE", "meant": [20]})),
+            "res.partner.country_id takes an id: \"BE\" is \"Belgium\" (id 20), so send 20.",
+            "res.partner.country_id takes an id: \"BE\" is \"Belgium\" (id 20), so send 20.",
+        ),
+        (
+            "invalid_command",
+            partner(json!({"field": "category_id", "meant": [[6, 0, [7]]]})),
+            "category_id takes a list of commands: for what was sent send [[6, 0, [7]]].",
+            "category_id takes a list of commands: for what was sent send [[6, 0, [7]]].",
+        ),
+        (
+            "unknown_field",
+            partner(json!({"field": "date.month"})),
+            "The field date of res.partner has no part \"month\". Its parts are numbers: month_number.",
+            "The field date of res.partner has no part \"month\". Its parts are numbers: month_number.",
         ),
         (
             "invalid_value",
@@ -160,7 +178,7 @@ fn every_fault_teaches() {
             "method_denied",
             partner(json!({"method": "_write"})),
             "The method _write of res.partner is private.",
-            "The method _write of res.partner is private. Only public methods that the mode of the call allows can be called.",
+            "The method _write of res.partner is private.",
         ),
         (
             "method_denied",
