@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 mod answer;
 mod args;
 mod batch;
+mod bounded;
 mod bounds;
 mod check;
 mod coerce;

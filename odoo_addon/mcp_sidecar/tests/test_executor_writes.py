@@ -40,7 +40,7 @@ class TestExecutorWrites(WritesCase):
         result = self.put(write("res.partner", ids, phone="+32 2 290 34 90", ref=None))
         self.assertEqual([row["id"] for row in result["records"]], ids)
         self.assertEqual(set(self.env["res.partner"].browse(ids).mapped("phone")), {"+32 2 290 34 90"})
-        self.assertEqual(self.put(unlink("res.partner", ids)), {"deleted": ids})
+        self.assertEqual(self.put(unlink("res.partner", ids))["deleted"], ids)
         self.assertFalse(self.env["res.partner"].browse(ids).exists())
 
     def test_several_steps_are_one_transaction(self):
