@@ -81,11 +81,11 @@ def _noted(answer, notes):
 
 
 def _page(step, around, key, rows, room):
-    length, shown = next(
-        ((length, cut) for length in _LENGTHS if size(cut := _cut_rows(rows, length)) <= room), (None, None)
-    )
+    length, shown = _LENGTHS[-1], None
+    # many short rows have nothing to cut
+    if any(size(row) > length for row in rows):
+        length, shown = _with_short_values(rows, room)
     if shown is None:
-        length = _LENGTHS[-1]
         shown = _leading(_cut_rows(rows, length), room)
     if not shown and rows:
         length, shown = _first(rows, room)
@@ -94,6 +94,15 @@ def _page(step, around, key, rows, room):
     if len(shown) < len(rows):
         _leave_for_later(step, answer, notes, rows, len(shown))
     return _noted(answer, notes)
+
+
+def _with_short_values(rows, room):
+    """All of the rows, and the longest length of their values at which they fit; else none of them, and the least."""
+    for length in _LENGTHS:
+        shown = _cut_rows(rows, length)
+        if size(shown) <= room:
+            return length, shown
+    return _LENGTHS[-1], None
 
 
 def _cut_rows(rows, length):

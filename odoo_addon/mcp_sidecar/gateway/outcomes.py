@@ -9,8 +9,9 @@ _WATCHED = frozenset(
     {"boolean", "char", "date", "datetime", "float", "integer", "many2one", "monetary", "reference", "selection"}
 )
 _TECHNICAL = ("activity_", "message_", "access_", "has_message", "rating_")
-# More records are not looked at, as it would take long; more fields are nothing to read.
+# More records are not looked at, as it would take long, or not named; more fields are nothing to read.
 _MAX_RECORDS = 10
+_MAX_NAMED = 100
 _MAX_FIELDS = 20
 _MAX_SHOWN = 200
 _STATES = ("state", "stage_id", "status")
@@ -28,7 +29,7 @@ def _name(record):
         return None
     try:
         return record.display_name or None
-    except AccessError:
+    except (AccessError, MissingError):
         # who may create or change a record need not be able to see it afterwards
         return None
 
@@ -37,6 +38,7 @@ class Watch:
     """The stored fields of some records, before and after a method."""
 
     def __init__(self, records):
+        self._named = records[:_MAX_NAMED]
         self._records = records if len(records) <= _MAX_RECORDS else records.browse()
         names = [name for name, field in records._fields.items() if _is_watched(name, field)]
         self._names, _skipped = reads.chosen_fields(records, names) if self._records else ([], [])
@@ -45,7 +47,7 @@ class Watch:
 
     def now(self):
         """What each of the records that are still there is called, and what state it is in."""
-        there = self._records.exists()
+        there = self._named.exists()
         names, _skipped = reads.chosen_fields(there, [name for name in _STATES if name in there._fields][:1])
         rows = named(there)
         found = reads.visible(there.browse(), there._ids, names) if names else there.browse()
@@ -80,13 +82,11 @@ class Watch:
         if after is None:
             return None
         names = [name for name in before if before[name] != after.get(name)]
+        if not names:
+            return None
         shown = {name: _cut(after.get(name)) for name in names[:_MAX_FIELDS]}
         more = {"more_fields": len(names) - _MAX_FIELDS} if len(names) > _MAX_FIELDS else {}
-        return (
-            {"id": record_id, "display_name": _name(self._records.browse(record_id)), **shown, **more}
-            if names
-            else None
-        )
+        return {"id": record_id, "display_name": _name(self._records.browse(record_id)), **shown, **more}
 
 
 def _is_watched(name, field):
