@@ -278,7 +278,7 @@ async fn an_answer_that_odoo_did_not_cut_is_refused_in_words() {
     for (name, chars, refused) in [("short", 149_000, false), ("long", 150_000, true)] {
         server.odoo.on("execute", move |request| {
             let row = json!({"id": 1, "name": "😀".repeat(chars)});
-            json!({"call_id": request["call_id"], "results": [{"records": [row]}], "replayed": false}).into()
+            json!({"call_id": request["call_id"], "results": [{"records": [row]}], "replayed": false})
         });
         let result = server.ask(server.modern(1, "tools/call", read_of(1))).await.json()["result"].clone();
         let text = result["content"][0]["text"].as_str().unwrap();
