@@ -19,7 +19,8 @@ def mark_rows(records, rows, names):
     called = defaultdict(list)
     own = next((name for name in ("display_name", records._rec_name, *_NAME_FIELDS) if name in names), None)
     if own and "company_id" not in names:
-        called[records._name] += [(row["id"], row[own], row) for row in rows if row.get(own)]
+        # some are called like another record, which is a link then
+        called[records._name] += [(row["id"], row[own], row) for row in rows if isinstance(row.get(own), str)]
     for name in names:
         field = records._fields[name]
         if field.type in ("many2one", "reference"):

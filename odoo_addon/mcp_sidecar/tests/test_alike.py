@@ -92,6 +92,11 @@ class TestAlike(AlikeCase):
         rows = self.run_one(made, mode="write")["records"]
         self.assertEqual([row["company"] for row in rows], ["Alike One", "Alike Two"])
 
+    def test_records_that_are_called_like_another(self):
+        settings = self.env["res.users.settings"]._find_or_create_for_user(self.settings_admin)
+        rows = self.run_one(search("res.users.settings", [("id", "=", settings.id)], ["user_id"]))["records"]
+        self.assertEqual(rows[0]["user_id"]["id"], self.settings_admin.id)
+
     def test_names_that_differ_are_left_alone(self):
         self.twins[1].name = "Azure other"
         rows = self.run_one(search("res.partner", [("id", "in", self.twins.ids)], ["display_name"]))["records"]
