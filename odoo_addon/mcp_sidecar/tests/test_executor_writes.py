@@ -278,7 +278,8 @@ class TestExecutorWrites(WritesCase):
 class TestExecutorCalls(WritesCase):
     def test_methods_run_as_the_person(self):
         answer = self.run_one(call("res.partner", "action_archive", self.partner.ids), mode="run")
-        self.assertEqual(answer, {"result": None, "changed": [{"id": self.partner.id, "active": False}]})
+        named = {"id": self.partner.id, "display_name": self.partner.name}
+        self.assertEqual(answer, {"result": None, "changed": [{**named, "active": False}], "records": [named]})
         self.assertFalse(self.partner.active)
         self.assertEqual(self.partner.write_uid, self.settings_admin)
 
