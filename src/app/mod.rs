@@ -64,11 +64,11 @@ impl App {
     {
         let client = Client::new(config.odoo.clone()).map_err(Error::Client)?;
         let mirror = Mirror::new(Arc::clone(&client), config.mirror.clone());
-        let toolbox = Arc::new(Toolbox::new(Arc::clone(&client), Arc::clone(&mirror)));
         let limits = &config.limits;
+        let toolbox = Toolbox::new(Arc::clone(&client), Arc::clone(&mirror), limits.max_answer_chars);
         let slots = Slots::new(limits.sessions_per_connection, limits.sessions);
         let sessions = Arc::new(Sessions::new(slots, Ledger::new(Clock::system(), limits.session_idle)));
-        let handler = wrap(Handler::new(toolbox));
+        let handler = wrap(Handler::new(Arc::new(toolbox)));
         let endpoint = Endpoint::new(handler, sessions, limits.max_body_bytes);
         let switch = Arc::new(Switch::new(Arc::clone(&mirror)));
         let addresses = Arc::new(Addresses::new(limits.failed_attempts));

@@ -48,6 +48,8 @@ pub struct Limits {
     pub memory_per_connection: usize,
     /// The same of all connections.
     pub memory: usize,
+    /// Characters of a tool's answer. Odoo cuts what is longer, with a way to the rest; this refuses what is longer still.
+    pub max_answer_chars: usize,
     /// Open streams of one connection.
     pub streams_per_connection: usize,
     /// Open streams in all.
@@ -73,6 +75,7 @@ impl Default for Limits {
             in_flight: 1024,
             memory_per_connection: 64 * 1024 * 1024,
             memory: 128 * 1024 * 1024,
+            max_answer_chars: 150_000,
             streams_per_connection: 32,
             streams: 12_288,
             failed_attempts: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
@@ -95,6 +98,7 @@ impl Limits {
             ("in_flight", self.in_flight),
             ("memory_per_connection", self.memory_per_connection),
             ("memory", self.memory),
+            ("max_answer_chars", self.max_answer_chars),
             ("streams_per_connection", self.streams_per_connection),
             ("streams", self.streams),
         ];

@@ -250,6 +250,8 @@ pub enum Step {
         fields: Option<Vec<String>>,
         domain: Value,
         limit: u32,
+        #[serde(default)]
+        offset: u32,
     },
     Create {
         model: String,

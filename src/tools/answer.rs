@@ -26,6 +26,9 @@ pub(super) struct Rows<'a> {
     /// Ids of `read` that gave no row.
     #[serde(default)]
     pub missing: Vec<i64>,
+    /// Ids of `read` whose rows did not fit into the answer.
+    #[serde(default)]
+    pub rest: Vec<i64>,
     /// Of `traverse`: the model of the rows, and the way to them.
     #[serde(default)]
     pub model: Option<String>,
@@ -105,8 +108,6 @@ impl Body {
 pub(super) struct Page {
     pub offset: u32,
     pub limit: Limit,
-    /// Whether the next rows can be asked for by `offset`.
-    pub can_skip: bool,
 }
 
 impl Rows<'_> {
@@ -118,7 +119,7 @@ impl Rows<'_> {
         if let Some(page) = page {
             body.put("has_more", self.has_more);
             let next = page.offset as usize + self.records.len();
-            body.put_if(self.has_more && page.can_skip, "next_offset", next);
+            body.put_if(self.has_more, "next_offset", next);
             body.put_if(page.limit.clamped, "limit_applied", page.limit.rows);
         }
         if let Some(total) = self.total {
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     fn page(offset: u32) -> Option<Page> {
-        Some(Page { offset, limit: Limit { rows: 20, clamped: false }, can_skip: true })
+        Some(Page { offset, limit: Limit { rows: 20, clamped: false } })
     }
 
     #[test]

@@ -61,12 +61,12 @@ pub(super) const LIMIT: Arg = Arg::may("limit", Kind::Number, "Default 20, at mo
 pub(super) const OFFSET: Arg = Arg::may("offset", Kind::Offset, "Rows to skip");
 pub(super) const ORDER: Arg = Arg::may("order", Kind::Order, "E.g. date desc, id");
 pub(super) const CONTEXT: Arg =
-    Arg::may("context", Kind::Context, "Keys: lang, tz, allowed_company_ids, active_test");
+    Arg::may("context", Kind::Context, "Keys: lang, tz, allowed_company_ids (default: all), active_test");
 /// For what creates and uses the record of a wizard.
 pub(super) const WIZARD_CONTEXT: Arg = Arg::may(
     "context",
     Kind::Context,
-    "Keys: lang, tz, allowed_company_ids, active_test; handle, of a wizard",
+    "Keys: lang, tz, allowed_company_ids (default: all), active_test; handle, of a wizard",
 );
 pub(super) const KEY: Arg =
     Arg::may("idempotency_key", Kind::Text, "Unique text; with it a repeat is not done twice");

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Body;
 use super::args::{Arg, Kind, MODEL, OFFSET};
+use super::bounded::leading;
 use super::bounds::MAX_NAME_CHARS;
 use super::models::LANG;
 use super::nearest::{either, nearest};
@@ -18,6 +19,7 @@ use crate::vocab::visible;
 const DEFAULT_LIMIT: u32 = 60;
 /// Selections such as time zones have hundreds of values.
 const MAX_SELECTION: usize = 20;
+const MAX_SELECTION_IN_FULL: usize = 1000;
 /// Help beyond this is for people; who asks for a field by name gets more of it.
 const MAX_HELP: usize = 160;
 const MAX_HELP_IN_FULL: usize = 1000;
@@ -62,7 +64,7 @@ impl Tool for DescribeModel {
         let found = wanted(fields, named.as_deref(), pattern);
         let (limit, offset) = (arguments.limit(DEFAULT_LIMIT), arguments.offset() as usize);
         let shown = found.iter().skip(offset).take(limit.rows as usize);
-        let shown: Vec<Value> = shown.map(|field| line(field, named.is_some())).collect();
+        let shown = leading(shown.map(|field| line(field, named.is_some())).collect());
         let mut body = Body::with_room(shown.len() * 120 + 256);
         body.put("model", arguments.model());
         if let Some(about) = about {
@@ -145,10 +147,11 @@ fn line(field: &FieldDocument, in_full: bool) -> Value {
         let most = if in_full { MAX_HELP_IN_FULL } else { MAX_HELP };
         line.insert("help".into(), json!(visible(help, most)));
     }
-    if !in_full && field.selection.len() > MAX_SELECTION {
-        let few: Vec<_> = field.selection.iter().take(MAX_SELECTION).collect();
+    let most = if in_full { MAX_SELECTION_IN_FULL } else { MAX_SELECTION };
+    if field.selection.len() > most {
+        let few: Vec<_> = field.selection.iter().take(most).collect();
         line.insert("selection".into(), json!(few));
-        line.insert("selection_omitted".into(), json!(field.selection.len() - MAX_SELECTION));
+        line.insert("selection_omitted".into(), json!(field.selection.len() - most));
     }
     Value::Object(line)
 }

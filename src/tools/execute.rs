@@ -78,11 +78,14 @@ impl Tool for ExecuteMethod {
 
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
         let Got::Results { replayed, .. } = got else { return Err(Error::BadAnswer) };
-        let Returned { result, notes, changed, opened } = read(got.first()?)?;
+        let Returned { result, notes, records, changed, opened } = read(got.first()?)?;
         let mut body = Body::with_room(result.get().len() + 512);
         body.put("model", arguments.model()).put("method", arguments.text("method"));
         body.put_if(*replayed, "replayed", true);
         body.put_if(!notes.is_empty(), "notes", &notes);
+        if !records.is_empty() {
+            body.rows("records", &records);
+        }
         if !changed.is_empty() {
             body.rows("changed", &changed);
         }
@@ -102,7 +105,10 @@ struct Returned<'a> {
     result: &'a RawValue,
     #[serde(default)]
     notes: Vec<String>,
-    /// Records that the method changed: id and changed fields.
+    /// The records that the method was called on: id, name and state now.
+    #[serde(borrow, default)]
+    records: Vec<&'a RawValue>,
+    /// Records that the method changed: id, name and changed fields.
     #[serde(borrow, default)]
     changed: Vec<&'a RawValue>,
     #[serde(default)]

@@ -98,7 +98,7 @@ impl Tool for ReadGroup {
 
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
         let groups: Rows<'_> = read(got.first()?)?;
-        let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT), can_skip: true };
+        let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT) };
         let mut body = groups.body(&arguments.model(), Some(page));
         if let Some(hint) = wrong_value(arguments, got) {
             body.put("hint", hint);

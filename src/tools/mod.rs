@@ -18,6 +18,7 @@ mod aggregate;
 mod answer;
 mod args;
 mod batch;
+mod bounded;
 mod bounds;
 mod check;
 mod coerce;

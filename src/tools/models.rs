@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Body;
 use super::args::{Arg, Kind, OFFSET};
+use super::bounded::leading;
 use super::nearest::{either, surely_nearest};
 use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
 use super::{Category, Reply, Risk};
@@ -48,6 +49,7 @@ impl Tool for ListModels {
         let (limit, offset) = (arguments.limit(DEFAULT_LIMIT), arguments.offset() as usize);
         let shown: Vec<Value> =
             found.iter().skip(offset).take(limit.rows as usize).map(|m| line(m)).collect();
+        let shown = leading(shown);
         let next = offset + shown.len();
         let mut body = Body::with_room(shown.len() * 100 + 256);
         body.put("count", shown.len()).put("total", found.len());

@@ -50,7 +50,7 @@ pub(super) fn found_nothing(arguments: &Arguments, rows: &Rows<'_>) -> bool {
 /// The rows of a search with what belongs to them.
 pub(super) fn page_of(arguments: &Arguments, rows: &Rows<'_>, site: &Site<'_>, hint: Option<&str>) -> Reply {
     let model = arguments.model();
-    let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT), can_skip: true };
+    let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT) };
     let mut body = rows.body(&model, Some(page));
     if let Some(hint) = hint {
         body.put("hint", hint);
@@ -138,6 +138,8 @@ static SEARCH_COUNT: Spec = Spec {
 #[derive(serde::Deserialize)]
 pub(super) struct Count {
     pub count: i64,
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 impl Tool for SearchCount {
@@ -151,11 +153,12 @@ impl Tool for SearchCount {
     }
 
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
-        let Count { count } = read(got.first()?)?;
+        let Count { count, notes } = read(got.first()?)?;
         let mut body = Body::new();
         let hint = wrong_value(arguments, got);
         let hint = hint.as_deref().unwrap_or(nothing(arguments));
         body.put("model", arguments.model()).put("count", count).put_if(count == 0, "hint", hint);
+        body.put_if(!notes.is_empty(), "notes", notes);
         Ok(Reply::json(body))
     }
 
@@ -200,6 +203,10 @@ impl Tool for GetRecord {
         }
         let mut body = rows.body(&model, None);
         body.put_if(!rows.missing.is_empty(), "missing", &rows.missing);
+        // What did not fit into the answer.
+        body.put_if(!rows.rest.is_empty(), "has_more", true);
+        body.put_if(!rows.rest.is_empty(), "next_ids", &rows.rest);
+        body.put_if(!rows.notes.is_empty(), "notes", &rows.notes);
         link(&mut body, &rows, site, &model);
         body.rows("records", &rows.records);
         Ok(Reply::json(body))

@@ -10,6 +10,8 @@ use crate::odoo::gateway::Step;
 
 const TIMES: &str = "All datetimes, in answers and arguments, are UTC (Z): convert to and from tz for the user. \
                      Dates have no time zone.";
+const NO_ZONE: &str = "All datetimes, in answers and arguments, are UTC (Z). This user has no time zone in Odoo, so days \
+                       and hours are those of UTC, unless context.tz names another. Dates have no time zone.";
 
 pub(super) struct GetSession;
 
@@ -39,7 +41,8 @@ impl Tool for GetSession {
             body.raw(name, value);
         }
         body.put_if(!site.web_url.is_empty(), "web_url", site.web_url);
-        body.put("tools", site.tools).put("times", TIMES);
+        let has_zone = members.get("tz").is_some_and(|tz| tz.get() != "null");
+        body.put("tools", site.tools).put("times", if has_zone { TIMES } else { NO_ZONE });
         Ok(Reply::json(body))
     }
 }

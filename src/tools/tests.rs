@@ -163,7 +163,7 @@ fn listed(spec: &ToolSpec) -> Value {
 fn the_list_of_tools_is_small() {
     let tools: Vec<Value> = entries().iter().map(|entry| listed(&entry.spec)).collect();
     let bytes = json!({"tools": tools}).to_string().len();
-    assert!(bytes <= 13_000, "{bytes} bytes");
+    assert!(bytes <= 13_300, "{bytes} bytes");
 }
 
 #[test]

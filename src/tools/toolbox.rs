@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Body;
 use super::args::schema;
+use super::bounded::bounded;
 use super::bounds::weight_of_all;
 use super::check::Check;
 use super::coerce::coerce;
@@ -25,6 +26,7 @@ use crate::vocab::{CallId, LARGE_BYTES, MethodLevel, Principal, Scope, aside, as
 pub struct Toolbox {
     client: Arc<Client>,
     mirror: Arc<Mirror>,
+    max_answer_chars: usize,
     entries: Vec<Entry>,
 }
 
@@ -44,8 +46,8 @@ impl std::fmt::Debug for Toolbox {
 }
 
 impl Toolbox {
-    pub fn new(client: Arc<Client>, mirror: Arc<Mirror>) -> Self {
-        Self { client, mirror, entries: entries() }
+    pub fn new(client: Arc<Client>, mirror: Arc<Mirror>, max_answer_chars: usize) -> Self {
+        Self { client, mirror, max_answer_chars, entries: entries() }
     }
 
     /// The tools that this principal may see, in a fixed order.
@@ -108,11 +110,13 @@ impl Toolbox {
             Running { toolbox: self, principal, peer, entry, arguments: &arguments, call_id, account };
         match running.run(&plan).await {
             Ok(Done { reply, made }) => {
+                let reply = bounded(reply, self.max_answer_chars, arguments.text("model"), plan.changes());
                 row.close(Outcome { made: &made, text: &reply.text, ..Outcome::default() });
                 Ok(reply)
             }
             Err(error) => {
                 let reply = running.explain(&plan, &error).await;
+                let reply = bounded(reply, self.max_answer_chars, None, false);
                 row.close(Outcome {
                     reason: Some(&error.reason()),
                     refused: error.is_refusal(),

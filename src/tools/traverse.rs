@@ -1,7 +1,7 @@
 //! Following relations over several models in one call.
 
 use super::answer::{Page, Rows, read};
-use super::args::{Arg, CONTEXT, FIELDS, Kind, MODEL};
+use super::args::{Arg, CONTEXT, FIELDS, Kind, MODEL, OFFSET};
 use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
 use super::read::link;
 use super::{Category, Reply, Risk};
@@ -24,6 +24,7 @@ static SPEC: Spec = Spec {
         Arg::may("fields", Kind::Names, FIELDS.about),
         Arg::may("domain", Kind::Domain, "Filters the records at the end"),
         Arg::may("limit", Kind::Number, "Default 50, at most 1000"),
+        OFFSET,
         CONTEXT,
     ],
     category: Category::Read,
@@ -44,6 +45,7 @@ impl Tool for Traverse {
             fields: arguments.fields()?,
             domain: arguments.domain("domain"),
             limit: arguments.limit(DEFAULT_LIMIT).rows,
+            offset: arguments.offset(),
         };
         Ok(Plan::read(vec![step], arguments))
     }
@@ -51,7 +53,7 @@ impl Tool for Traverse {
     fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
         let rows: Rows<'_> = read(got.first()?)?;
         let model = rows.model.clone().ok_or(Error::BadAnswer)?;
-        let page = Page { offset: 0, limit: arguments.limit(DEFAULT_LIMIT), can_skip: false };
+        let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT) };
         let mut body = rows.body(&model, Some(page));
         if let Some(trail) = rows.trail {
             body.raw("trail", trail);

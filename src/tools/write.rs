@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::answer::{Body, Rows, read, record_url};
 use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL, WIZARD_CONTEXT};
@@ -39,16 +40,25 @@ pub(super) fn changed(
 }
 
 #[derive(serde::Deserialize)]
-struct Deleted {
+struct Deleted<'a> {
     deleted: Vec<i64>,
+    /// The same with their names; an addon of before sends none.
+    #[serde(borrow, default)]
+    records: Vec<&'a RawValue>,
+    #[serde(default)]
+    notes: Vec<String>,
 }
 
-/// The ids that are gone.
+/// The records that are gone: their ids, and what they were called.
 pub(super) fn deleted(arguments: &Arguments, got: &Got<'_>) -> Result<Reply, Error> {
     let Got::Results { replayed, .. } = got else { return Err(Error::BadAnswer) };
-    let Deleted { deleted } = read(got.first()?)?;
+    let Deleted { deleted, records, notes } = read(got.first()?)?;
     let mut body = begin(&arguments.model(), deleted.len(), *replayed);
+    body.put_if(!notes.is_empty(), "notes", notes);
     body.put("deleted", deleted);
+    if !records.is_empty() {
+        body.rows("records", &records);
+    }
     Ok(Reply::json(body))
 }
 

@@ -17,7 +17,12 @@ const LONG: usize = 8_000_000;
 
 /// An Odoo that answers small reads with a row, ids above 100 with `LONG` bytes, and methods when the gate opens.
 async fn scene(change: impl FnOnce(&mut odoo_mcp_sidecar::config::Config)) -> (Server, Arc<Semaphore>) {
-    let server = Server::with(change).await;
+    let server = Server::with(|config| {
+        // More than a real answer has: what fits into the buffers of sockets would show nothing.
+        config.limits.max_answer_chars = 2 * LONG;
+        change(config);
+    })
+    .await;
     let gate = Arc::new(Semaphore::new(0));
     server.odoo.on_async("execute", {
         let gate = gate.clone();
@@ -265,4 +270,20 @@ async fn who_asks_and_leaves_gets_no_more_workers() {
     assert_eq!(methods(&server, 1), 1, "Odoo is still at the first");
     gate.add_permits(2);
     assert_eq!(next.await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn an_answer_that_odoo_did_not_cut_is_refused_in_words() {
+    let server = Server::with(|_| {}).await;
+    for (name, chars, refused) in [("short", 149_000, false), ("long", 150_000, true)] {
+        server.odoo.on("execute", move |request| {
+            let row = json!({"id": 1, "name": "😀".repeat(chars)});
+            json!({"call_id": request["call_id"], "results": [{"records": [row]}], "replayed": false})
+        });
+        let result = server.ask(server.modern(1, "tools/call", read_of(1))).await.json()["result"].clone();
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert!(text.chars().count() <= 150_000, "{name}");
+        assert_eq!(result["isError"], refused, "{name}: {text:.200}");
+        assert_eq!(text.contains("fewer fields"), refused, "{name}");
+    }
 }

@@ -17,10 +17,10 @@ from support.wire import Reply, Wire
 
 # More than the 32 of one connection that there were places for once.
 PARALLEL = 40
-# Answers that are not read, of 12 rows of a million bytes each.
-UNREAD = 40
+# Answers that are not read, each as long as an answer may be: half a million bytes in 132,000 characters.
+UNREAD = 120
 ROWS = 12
-ROW_BYTES = 1_000_000
+ROW_CHARS = 11_000
 # limits.memory, and what the process takes besides.
 MOST_MB = 128 + 64
 # Long enough for every one of them to have been answered or refused.
@@ -68,8 +68,8 @@ def test_parallel_long_calls_wait_and_others_go_on(
 
 @pytest.fixture
 def long_rows(odoo: Odoo, tag: str) -> Iterator[list[int]]:
-    """Records whose text makes an answer of twelve million bytes."""
-    text = "y" * ROW_BYTES
+    """Records whose text makes an answer of more than half a million bytes."""
+    text = "\N{GRINNING FACE}" * ROW_CHARS
     yield [odoo.call("res.partner", "create", {"name": f"{tag} {row}", "function": text}) for row in range(ROWS)]
 
 

@@ -51,6 +51,8 @@ def _followed(records, pressed_in, notes, run):
     answer = notes.added_to(_answer(result))
     if changes := watch.changes():
         answer["changed"] = changes
+    if now := watch.now():
+        answer["records"] = now
     if opened := actions.following(records, pressed_in, result):
         answer["opened"] = opened
     return answer

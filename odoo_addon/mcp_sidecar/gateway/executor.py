@@ -1,6 +1,6 @@
 """Runs the steps of a compiled call as the person it is made for."""
 
-from . import calls, confinement, faults, groups, handles, levels, policy, reads, session, traverse, writes
+from . import bounded, calls, confinement, faults, groups, handles, levels, policy, reads, session, traverse, writes
 
 _OPERATIONS = {
     "search_read": reads.search_read,
@@ -22,7 +22,7 @@ def run(env, who, request, deadline):
     for step in request["steps"]:
         policy.check_step(step, request["mode"])
     with levels.kept(env.cr, who), handles.owned(env.cr, who), confinement.confined(env.cr, who.allowed_models):
-        return list(_results(env, who, request, deadline))
+        return bounded.results(request["steps"], list(_results(env, who, request, deadline)))
 
 
 def _results(env, who, request, deadline):

@@ -11,7 +11,7 @@ from odoo.orm.utils import READ_GROUP_ALL_TIME_GRANULARITY, READ_GROUP_TIME_GRAN
 from odoo.tools import DEFAULT_SERVER_DATE_FORMAT, DEFAULT_SERVER_DATETIME_FORMAT
 from odoo.tools.misc import babel_locale_parse
 
-from . import confinement, currencies, domains, faults, instead, policy, values
+from . import alike, confinement, currencies, domains, faults, instead, policy, values, zones
 from .quoting import foreign, quoted
 
 _COUNT = "__count"
@@ -31,8 +31,11 @@ def read_group(env, step):
     rows = [_row(model, grouped, aggregates, group) for group in groups[:limit]]
     if confinement.active(env.cr):
         _rename(model, grouped, rows)
+    for spec, (field, _kind) in grouped.items():
+        if field.relational:
+            alike.mark_named(model.env[field.comodel_name], [row[spec] for row in rows if isinstance(row[spec], dict)])
     answer = {"groups": rows, "has_more": len(groups) > limit}
-    notes = currencies.notes(model, mixing, groups[:limit])
+    notes = currencies.notes(model, mixing, groups[:limit]) + zones.notes(model, step["domain"], step["groupby"])
     return {**answer, "notes": notes} if notes else answer
 
 

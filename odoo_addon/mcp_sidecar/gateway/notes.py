@@ -7,8 +7,8 @@ _MAX_NOTES = 20
 class Notes:
     """Sentences, each once."""
 
-    def __init__(self):
-        self._sentences = {}
+    def __init__(self, sentences=()):
+        self._sentences = dict.fromkeys(sentences)
 
     def add(self, sentence):
         self._sentences.setdefault(sentence)

@@ -1,5 +1,7 @@
 """Which fields of a model matter most: the order of `schema`, and the choice where none are named."""
 
+from . import columns
+
 # Where no fields are named, these many of the most relevant ones are read.
 DEFAULT_FIELDS = 16
 
@@ -27,6 +29,8 @@ _TELLING = (
     "priority",
     "description",
 )
+# What a list shows no column of where its menu has filtered by it already.
+_LOOKED_FOR = ("state", "stage_id", "partner_id", "product_id", "date")
 _TECHNICAL_NAMES = {"create_uid", "create_date", "write_uid", "write_date", "parent_path", "has_message"}
 _TECHNICAL_STARTS = ("message_", "activity_", "my_activity_", "website_message_", "access_", "rating_", "__")
 _TECHNICAL_ENDS = ("_token", "_properties_definition", "_count")
@@ -51,10 +55,26 @@ def ranked(model):
     return sorted(names, key=lambda name: _rank(model, model._fields[name]))
 
 
-def defaults(model, readable):
-    """What to read where no fields are named: relevant and cheap ones."""
-    chosen = [name for name in readable if _is_cheap(model, model._fields[name])]
-    return chosen[:DEFAULT_FIELDS] or [name for name in readable if name == "display_name"]
+def defaults(model, is_readable):
+    """What to read where no fields are named: what Odoo's own list shows, else relevant and cheap ones."""
+
+    def is_open(name):
+        return is_readable(name) and not columns.is_private(model, model._fields[name])
+
+    shown = [name for name in columns.of(model) if is_open(name)]
+    if shown:
+        return _completed(model, shown, is_open)
+    chosen = [name for name in ranked(model) if _is_cheap(model, model._fields[name]) and is_open(name)]
+    return chosen[:DEFAULT_FIELDS] or [name for name in ("display_name",) if is_readable(name)]
+
+
+def _completed(model, shown, is_open):
+    """With what the records are called, and what else each list is looked through for, where the model has it."""
+    name = next((name for name in (model._rec_name, "display_name") if name and is_open(name)), None)
+    named = {model._rec_name, *_NAMES} & set(shown) or not name
+    first = shown if named else [name, *shown]
+    wanted = [name for name in _LOOKED_FOR if name in model._fields and model._fields[name].store and is_open(name)]
+    return list(dict.fromkeys([*first[: DEFAULT_FIELDS - len(wanted)], *wanted]))
 
 
 def _is_cheap(model, field):

@@ -4,6 +4,7 @@ import psycopg2
 from psycopg2 import errors
 
 from . import (
+    alike,
     conditions,
     confinement,
     domains,
@@ -14,8 +15,10 @@ from . import (
     policy,
     ranking,
     secret_fields,
+    slices,
     texts,
     values,
+    zones,
 )
 from .quoting import foreign
 
@@ -34,7 +37,12 @@ def search_read(env, step):
     answer = {**answered(records, names, skipped), "has_more": has_more}
     if step["total"]:
         answer["total"] = _total(model, domain, step, len(records), has_more)
-    return answer
+    return _noted(model, step, answer)
+
+
+def _noted(model, step, answer):
+    notes = zones.notes(model, step["domain"])
+    return {**answer, "notes": notes} if notes else answer
 
 
 def _total(model, domain, step, found, has_more):
@@ -59,6 +67,7 @@ def name_search(env, step):
     if confinement.active(env.cr):
         names = values.names(model, list(names))
     records = [{"id": record_id, "display_name": name or None} for record_id, name in names.items()]
+    alike.mark_named(model, records)
     return {"records": records, "has_more": len(found) > last}
 
 
@@ -83,14 +92,16 @@ def _named(model, name, domain, limit):
 def search_count(env, step):
     model = policy.model_of(env, step["model"], "read")
     domain = domains.checked_domain(model, step["domain"])
-    return {"count": _searched(model, domain, lambda: model.search_count(domain))}
+    return _noted(model, step, {"count": _searched(model, domain, lambda: model.search_count(domain))})
 
 
 def read(env, step):
     model = policy.model_of(env, step["model"], "read")
-    names, skipped = chosen_fields(model, step["fields"])
+    asked, parts = slices.parsed(step["fields"])
+    names, skipped = chosen_fields(model, asked)
     found = visible(model, step["ids"], names)
     answer = answered(found, names, skipped)
+    slices.applied(answer["records"], parts)
     present = {row["id"] for row in answer["records"]}
     missing = [record_id for record_id in step["ids"] if record_id not in present]
     return {**answer, "missing": missing}
@@ -103,8 +114,7 @@ def chosen_fields(model, asked):
     """The names to read and those that the user may not: the latter are named, not refused."""
     closed = exits.of(model).keys() | secret_fields.of(model)
     if asked is None:
-        readable = [name for name in ranking.ranked(model) if _readable(model, name, closed)]
-        return ranking.defaults(model, readable), []
+        return ranking.defaults(model, lambda name: _readable(model, name, closed)), []
     names, skipped = [], []
     for name in dict.fromkeys(asked):
         if name not in model._fields:
@@ -175,6 +185,7 @@ def answered(records, names, skipped):
     records = for_reading(records)
     met = exits.met(records, names)
     rows, reasons = partial.rows(records, [name for name in names if name not in met])
+    alike.mark_rows(records, rows, [name for name in names if name not in met and name not in reasons])
     answer = {"records": rows, "skipped_fields": [*skipped, *met, *reasons]}
     if reasons:
         answer["skipped_reasons"] = reasons

@@ -56,6 +56,7 @@ STEPS = {
         fields=_fields,
         domain=_domain,
         limit=_limit,
+        offset=nullable(_offset),
     ),
     "create": record(model=name, values=list_of(_values, shortest=1)),
     "write": record(model=name, ids=ids(shortest=1), values=_values),

@@ -17,9 +17,11 @@ def session(env, who):
             "groups": sorted(user.with_context(env.context).group_ids.mapped("full_name")),
         },
         "company": {"id": env.company.id, "name": _name(env.company)},
-        "companies": [_company(company) for company in _companies(env)],
+        "companies": [_company(company, env.company) for company in _companies(env)],
+        "covers": _covers(env),
         "languages": sorted(code for code, _name in env["res.lang"].get_installed()),
-        "tz": str(env.tz),
+        # none where the user has none: days and hours are those of UTC then
+        "tz": env.context.get("tz"),
         "now": values.instant(fields.Datetime.now()),
         "today": fields.Date.context_today(env["base"]).isoformat(),
         "odoo_version": release.series,
@@ -33,8 +35,24 @@ def _companies(env):
     return env["res.company"].browse(env.user._get_company_ids())
 
 
-def _company(company):
-    return {"id": company.id, "name": _name(company), "currency": company.sudo().currency_id.name}
+def _covers(env):
+    """Which companies a call without `allowed_company_ids` is about, as `env.companies` and `env.company` have it."""
+    companies = _companies(env)
+    which = "this company" if len(companies) == 1 else f"all {len(companies)} companies"
+    return (
+        f"A call without context.allowed_company_ids covers {which}; "
+        f"what it creates belongs to {_name(env.company)} (id {env.company.id})."
+    )
+
+
+def _company(company, current):
+    return {
+        "id": company.id,
+        "name": _name(company),
+        # sudo: as the name
+        "currency": company.sudo().currency_id.name,
+        "current": company == current,
+    }
 
 
 def _name(company):

@@ -2,12 +2,16 @@
 
 from . import domains, faults, policy, reads
 
+# On the way as many records as are quickly read; the last ones come in pages.
+_MOST_ON_THE_WAY = 10_000
+
 
 def traverse(env, step):
     model = policy.model_of(env, step["model"], "read")
     records = reads.require_visible(model, step["ids"])
     trail = []
     for name in step["path"]:
+        _require_few(records, name)
         records = _followed(records, name)
         trail.append({"field": name, "model": records._name, "count": len(records)})
     return {"model": records._name, "trail": trail, **_page(records, step)}
@@ -24,12 +28,25 @@ def _followed(records, name):
     return comodel.browse(reads.visible(comodel, list(reached._ids))._ids)
 
 
+def _require_few(records, name):
+    if len(records) > _MOST_ON_THE_WAY:
+        message = (
+            f"The path leads to {len(records)} records of {records._name}, and {name} is followed from at most "
+            f"{_MOST_ON_THE_WAY}: start from fewer ids, or search_read the last model by a condition on the path back."
+        )
+        raise faults.bad_request("path", message)
+
+
 def _page(records, step):
     model = records.browse()
     asked = domains.checked_domain(model, step["domain"])
     names, skipped = reads.chosen_fields(model, step["fields"])
     # the path has decided which records are meant, archived ones included
     page, has_more = reads.fetch(
-        model.with_context(active_test=False), [("id", "in", records.ids), *asked], names, step["limit"]
+        model.with_context(active_test=False),
+        [("id", "in", records.ids), *asked],
+        names,
+        step["limit"],
+        step["offset"] or 0,
     )
     return {**reads.answered(page.with_env(model.env), names, skipped), "has_more": has_more}

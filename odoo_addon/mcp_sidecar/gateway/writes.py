@@ -1,10 +1,9 @@
 """Creating, changing and deleting records."""
 
-from odoo.exceptions import AccessError
-
-from . import exits, inputs, policy, properties, reads, stored
+from . import inputs, outcomes, policy, properties, reads, stored
 from .notes import Notes
 
+_NAMES = frozenset({"id", "display_name", "company"})
 _DIFFERENT = "`stored` holds the fields whose stored value is not the one that was sent."
 
 
@@ -19,14 +18,14 @@ def write(env, step):
     records = reads.require_visible(model, step["ids"])
     own = _properties(records, step["values"], notes)
     others = {name: value for name, value in step["values"].items() if name not in own}
-    checked = {}
+    checked, watch = {}, outcomes.Watch(records)
     if others or not own:
         checked = inputs.checked_values(records, others, notes)
         records.write(dict(checked))
     # afterwards, as it may be another record now that defines them
     for name, value in own.items():
         properties.write(records, model._fields[name], value, inputs.checked_property)
-    return _answer(records, [checked] * len(records), notes)
+    return _answer(records, [checked] * len(records), notes, watch.changes())
 
 
 def _properties(records, given, notes):
@@ -41,23 +40,17 @@ def _properties(records, given, notes):
 def unlink(env, step):
     model = policy.model_of(env, step["model"], "unlink")
     records = reads.require_visible(model, step["ids"])
+    gone = outcomes.named(records)
     records.unlink()
-    return {"deleted": step["ids"]}
+    return {"deleted": step["ids"], "records": gone}
 
 
-def _answer(records, given, notes):
-    rows = [{"id": record.id, "display_name": _name(record)} for record in records]
+def _answer(records, given, notes, changes=()):
+    """The records with their names, what changed in them, and what was stored differently from what was sent."""
+    changed = {change["id"]: {key: change[key] for key in change if key not in _NAMES} for change in changes}
+    rows = outcomes.named(records)
+    rows = [row | ({"changed": changed[row["id"]]} if changed.get(row["id"]) else {}) for row in rows]
     if different := stored.differences(records, given):
         rows = [row | ({"stored": different[row["id"]]} if row["id"] in different else {}) for row in rows]
         notes.add(_DIFFERENT)
     return notes.added_to({"records": rows})
-
-
-def _name(record):
-    if "display_name" in exits.of(record):
-        return None
-    try:
-        return record.display_name or None
-    except AccessError:
-        # who may create or change a record need not be able to see it afterwards
-        return None

@@ -1,6 +1,6 @@
 from odoo import api, models, tools
 
-from ..gateway import buttons
+from ..gateway import buttons, columns
 
 
 class IrUiView(models.Model):
@@ -11,3 +11,9 @@ class IrUiView(models.Model):
     def _mcp_buttons(self, model_name, groups):
         """See `buttons.of`; forgotten with the views."""
         return buttons.found(self.env, model_name)
+
+    @api.model
+    @tools.ormcache("model_name", "groups", cache="templates")
+    def _mcp_columns(self, model_name, groups):
+        """See `columns.of`; forgotten with the views."""
+        return columns.found(self.env, model_name)

@@ -1,5 +1,8 @@
 from . import test_access
 from . import test_addresses
+from . import test_alike
+from . import test_bounded
+from . import test_columns
 from . import test_connection
 from . import test_connection_statistics
 from . import test_connection_views
@@ -7,6 +10,8 @@ from . import test_credential
 from . import test_credential_text
 from . import test_exceptions
 from . import test_limits
+from . import test_named_changes
+from . import test_session_answer
 from . import test_method_level
 from . import test_service_user
 from . import test_settings

@@ -40,7 +40,7 @@ class TestExecutorWrites(WritesCase):
         result = self.put(write("res.partner", ids, phone="+32 2 290 34 90", ref=None))
         self.assertEqual([row["id"] for row in result["records"]], ids)
         self.assertEqual(set(self.env["res.partner"].browse(ids).mapped("phone")), {"+32 2 290 34 90"})
-        self.assertEqual(self.put(unlink("res.partner", ids)), {"deleted": ids})
+        self.assertEqual(self.put(unlink("res.partner", ids))["deleted"], ids)
         self.assertFalse(self.env["res.partner"].browse(ids).exists())
 
     def test_several_steps_are_one_transaction(self):
@@ -278,7 +278,8 @@ class TestExecutorWrites(WritesCase):
 class TestExecutorCalls(WritesCase):
     def test_methods_run_as_the_person(self):
         answer = self.run_one(call("res.partner", "action_archive", self.partner.ids), mode="run")
-        self.assertEqual(answer, {"result": None, "changed": [{"id": self.partner.id, "active": False}]})
+        named = {"id": self.partner.id, "display_name": self.partner.name}
+        self.assertEqual(answer, {"result": None, "changed": [{**named, "active": False}], "records": [named]})
         self.assertFalse(self.partner.active)
         self.assertEqual(self.partner.write_uid, self.settings_admin)
 

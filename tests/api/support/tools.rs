@@ -68,7 +68,7 @@ impl Bench {
         tokio::spawn(Arc::clone(&mirror).follow(cancel.clone(), identity));
         until("the gate is open", || async { mirror.gate() == Gate::Open }).await;
         let principal = mirror.principal(&credential, peer()).await.unwrap();
-        let tools = Toolbox::new(client, Arc::clone(&mirror));
+        let tools = Toolbox::new(client, Arc::clone(&mirror), 150_000);
         let data = tempfile::tempdir().unwrap();
         let spool = Arc::new(Embedded::open(data.path()).unwrap());
         let audit = Audit::new(spool, u64::MAX, Clock::system(), Box::new(|| false));
