@@ -473,6 +473,7 @@ pub enum FaultCode {
     InvalidContext,
     Invalid,
     Deadline,
+    Unavailable,
     IdempotencyConflict,
     DryRun,
     #[serde(other)]

@@ -2,7 +2,7 @@
 
 from odoo.exceptions import AccessError
 
-from . import exits, inputs, policy, properties, reads, stored
+from . import attempts, exits, inputs, places, policy, properties, reads, stored
 from .notes import Notes
 
 _DIFFERENT = "`stored` holds the fields whose stored value is not the one that was sent."
@@ -10,8 +10,15 @@ _DIFFERENT = "`stored` holds the fields whose stored value is not the one that w
 
 def create(env, step):
     model, notes = policy.model_of(env, step["model"], "create"), Notes()
-    given = [inputs.checked_values(model, values, notes) for values in step["values"]]
-    return _answer(model.create([dict(values) for values in given]), given, notes)
+    given = [_checked(model, step["values"], index, notes) for index in range(len(step["values"]))]
+    return _answer(attempts.created(model, given), given, notes)
+
+
+def _checked(model, rows, index, notes):
+    if len(rows) == 1:
+        return inputs.checked_values(model, rows[index], notes)
+    with places.within(f"records[{index}]"):
+        return inputs.checked_values(model, rows[index], notes)
 
 
 def write(env, step):
@@ -22,7 +29,7 @@ def write(env, step):
     checked = {}
     if others or not own:
         checked = inputs.checked_values(records, others, notes)
-        records.write(dict(checked))
+        attempts.written(records, checked)
     # afterwards, as it may be another record now that defines them
     for name, value in own.items():
         properties.write(records, model._fields[name], value, inputs.checked_property)
@@ -41,7 +48,7 @@ def _properties(records, given, notes):
 def unlink(env, step):
     model = policy.model_of(env, step["model"], "unlink")
     records = reads.require_visible(model, step["ids"])
-    records.unlink()
+    attempts.deleted(records)
     return {"deleted": step["ids"]}
 
 
