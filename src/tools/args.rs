@@ -1,6 +1,6 @@
 //! The arguments of tools: one declaration gives the JSON Schema that clients see and says what is tolerated.
 //!
-//! Schemas keep to what every client takes (`reference/mcp.md`, section 5): no `$ref`, no combinators, one
+//! Schemas keep to what every client takes: no `$ref`, no combinators, one
 //! type each, `items` in every array. Every byte here is paid in each conversation.
 
 use serde_json::{Map, Value, json};
