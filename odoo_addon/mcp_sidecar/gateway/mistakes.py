@@ -16,7 +16,7 @@ import traceback
 
 import psycopg2
 
-from .quoting import foreign, quoted
+from .quoting import MAX_QUOTED, foreign, quoted
 
 # Beside Odoo's `orm` package: what other addons put into every model, and what of it they do with their own hands.
 _ORM_TOO = ("odoo.addons.web.models.models", "odoo.addons.mcp_sidecar.models.base")
@@ -74,8 +74,8 @@ class _Taint:
     def __init__(self, sent):
         self._places, self._shared, self._keys, self._texts = {}, {}, {}, {}
         for name, value in sent.items():
-            self._keys[name] = name
-            self._add(value, name, name)
+            self._keys[name] = _shown(name)
+            self._add(value, _shown(name), name)
 
     def _add(self, value, place, key):
         if _is_shared(value):
@@ -86,8 +86,8 @@ class _Taint:
             self._texts[value] = place
         if isinstance(value, dict):
             for name, item in value.items():
-                self._keys[name] = f"{place}.{name}"
-                self._add(item, f"{place}.{name}", name)
+                self._keys[name] = f"{place}.{_shown(name)}"
+                self._add(item, f"{place}.{_shown(name)}", name)
         elif isinstance(value, (list, tuple)):
             for index, item in enumerate(value):
                 self._add(item, f"{place}[{index}]", key)
@@ -105,7 +105,11 @@ class _Taint:
         return None
 
     def _first(self, frame, operands, shared, exc):
-        """The place of the first operand that was sent; where the error was raised, each is looked into as well."""
+        """The place of the first operand that was sent, of those where the error was raised; each is looked into there.
+
+        Of a call further out any of its arguments may be meant, so all of them are named.
+        """
+        found = {}
         for name in [*operands, *(_conditions(frame) if exc is not None else ())]:
             value = frame.f_locals.get(name)
             if not _may_be_about(exc, value):
@@ -113,9 +117,10 @@ class _Taint:
             place = shared.get(name) or self._places.get(id(value))
             if place is None and exc is not None:
                 place = self._inside(value, exc)
-            if place is not None:
+            if place is not None and exc is not None:
                 return place
-        return None
+            found[place] = None
+        return ", ".join(filter(None, found)) or None
 
     def _inside(self, value, exc):
         """A value within what a function was given that isn't written in Python, such as the parameters of a query."""
@@ -171,6 +176,11 @@ class _Taint:
                 items = value.values() if isinstance(value, dict) else value
                 passed |= {id(item): before[id(item)] for item in items if id(item) in before}
         return passed
+
+
+def _shown(name):
+    """A key may be any text."""
+    return name if name.isidentifier() and len(name) <= MAX_QUOTED else quoted(name)
 
 
 def _may_be_about(exc, value):
