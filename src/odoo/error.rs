@@ -86,6 +86,7 @@ impl Error {
                     | Code::Invalid
                     | Code::BadRequest
                     | Code::Deadline
+                    | Code::Unavailable
                     | Code::IdempotencyConflict
                     | Code::DryRun
                     | Code::Contract
@@ -115,6 +116,7 @@ mod tests {
         assert_eq!(fault(FaultCode::AccessDenied).reason(), "access_denied");
         assert_eq!(fault(FaultCode::Internal).reason(), "internal");
         assert!(fault(FaultCode::ReadOnly).is_refusal() && fault(FaultCode::Disabled).is_refusal());
+        assert!(!fault(FaultCode::Unavailable).is_refusal());
         assert!(!fault(FaultCode::NotFound).is_refusal() && !Error::Unreachable.is_refusal());
     }
 }

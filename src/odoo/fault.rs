@@ -10,16 +10,33 @@ const USER_ERROR: i64 = 2;
 /// XML-RPC fault code of an `AccessDenied`: the login, not the rights, was refused.
 const ACCESS_DENIED: i64 = 3;
 
-/// What a traceback holds when Odoo rolled back only because something else was in the way.
-const TRANSIENT: [&str; 7] = [
+/// What a traceback holds when Odoo rolled back only because something else was in the way, or its database was:
+/// shutting down, restarting, out of connections, memory or disk.
+const TRANSIENT: [&str; 20] = [
     "could not serialize access",
     "deadlock detected",
     "could not obtain lock",
-    "canceling statement due to lock timeout",
+    "canceling statement due to",
+    "terminating connection due to",
     "psycopg2.OperationalError",
+    "psycopg2.InterfaceError",
+    "psycopg2.DatabaseError",
     "psycopg2.pool.PoolError",
+    "psycopg2.errors.AdminShutdown",
+    "psycopg2.errors.CrashShutdown",
+    "psycopg2.errors.CannotConnectNow",
+    "psycopg2.errors.Connection",
+    "psycopg2.errors.TooManyConnections",
+    "psycopg2.errors.InsufficientResources",
+    "psycopg2.errors.DiskFull",
+    "psycopg2.errors.OutOfMemory",
+    "psycopg2.errors.IoError",
+    "psycopg2.errors.Idle",
     "ConcurrencyError",
 ];
+
+/// The frame of a traceback in which a transaction was to be committed.
+const COMMITTING: &str = ", in commit\n";
 
 /// What Odoo says where the addon is not installed.
 const NO_GATEWAY: &str = "Object mcp.gateway doesn't exist";
@@ -29,7 +46,12 @@ pub(super) fn failure(code: i64, text: &str) -> Failure {
     if code == USER_ERROR
         && let Ok(fault) = serde_json::from_str::<Fault>(text)
     {
-        return Failure::Refused(fault);
+        // Raised before anything could be committed.
+        return if fault.code == FaultCode::Unavailable {
+            Failure::Contended
+        } else {
+            Failure::Refused(fault)
+        };
     }
     // The length alone is logged: a traceback can hold rows, arguments and secrets.
     tracing::debug!(code, length = text.len(), "Odoo raised outside the contract");
@@ -37,9 +59,15 @@ pub(super) fn failure(code: i64, text: &str) -> Failure {
         USER_ERROR if text == NO_GATEWAY => Failure::Refused(no_addon()),
         USER_ERROR => Failure::Refused(internal()),
         ACCESS_DENIED => Failure::LoginDenied,
-        _ if TRANSIENT.iter().any(|sign| text.contains(sign)) => Failure::Contended,
+        // A commit whose connection broke may have been carried out.
+        _ if is_transient(text) && text.contains(COMMITTING) => Failure::Overloaded,
+        _ if is_transient(text) => Failure::Contended,
         _ => Failure::Refused(internal()),
     }
+}
+
+fn is_transient(text: &str) -> bool {
+    TRANSIENT.iter().any(|sign| text.contains(sign))
 }
 
 /// Maps a fault of the login: Odoo's own trouble apart, the account or the database is not there.
@@ -104,6 +132,32 @@ mod tests {
         assert_eq!(failure(1, text), Failure::Contended);
         // A user's own words must not look like it.
         assert_eq!(refused(2, "could not serialize access").code, FaultCode::Internal);
+    }
+
+    #[test]
+    fn a_database_that_is_away_may_come_back() {
+        for raised in [
+            "psycopg2.OperationalError: connection to server failed: FATAL:  the database system is shutting down",
+            "psycopg2.errors.AdminShutdown: terminating connection due to administrator command",
+            "psycopg2.errors.CannotConnectNow: the database system is starting up",
+            "psycopg2.errors.TooManyConnections: sorry, too many clients already",
+            "psycopg2.errors.DiskFull: could not extend file",
+            "psycopg2.errors.QueryCanceled: canceling statement due to user request",
+            "psycopg2.InterfaceError: connection already closed",
+            "psycopg2.DatabaseError: server closed the connection unexpectedly",
+        ] {
+            assert_eq!(failure(1, &format!("Traceback ...\n{raised}")), Failure::Contended, "{raised}");
+            let commit = format!("Traceback ...\n  File \"sql_db.py\", line 1, in commit\n    x\n{raised}");
+            assert!(failure(1, &commit).of_write().is_none(), "{raised}");
+        }
+        let fault = r#"{"code":"unavailable","message":"Odoo's database is not available now.","data":{}}"#;
+        assert_eq!(failure(2, fault), Failure::Contended);
+        // A mistake in a query does not pass by itself.
+        for raised in
+            ["psycopg2.errors.UndefinedColumn: no", "psycopg2.ProgrammingError: no", "KeyError: 'x'"]
+        {
+            assert_eq!(refused(1, &format!("Traceback ...\n{raised}")).code, FaultCode::Internal);
+        }
     }
 
     #[test]

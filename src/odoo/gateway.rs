@@ -475,6 +475,7 @@ pub enum FaultCode {
     InvalidContext,
     Invalid,
     Deadline,
+    Unavailable,
     IdempotencyConflict,
     DryRun,
     #[serde(other)]

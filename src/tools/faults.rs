@@ -127,6 +127,9 @@ fn explain_fault(fault: &Fault, doing: Doing<'_>, seen: Seen<'_>) -> String {
         ),
         FaultCode::MethodDenied => said,
         FaultCode::Deadline => "Odoo did not finish in time and undid what it had begun; ask for less at once.".to_owned(),
+        FaultCode::Unavailable => {
+            format!("Odoo's database is busy or not available, so nothing was done. {TEMPORARY}")
+        }
         FaultCode::IdempotencyConflict => {
             "This idempotency_key was used with other arguments; take a new key for a new change.".to_owned()
         }

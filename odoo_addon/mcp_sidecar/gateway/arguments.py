@@ -1,11 +1,13 @@
 """Arguments of the ORM's own methods: judged as those of the operations that search and write."""
 
-from . import domains, inputs, writability
+from . import domains, faults, inputs, places, writability
 
 # What the ORM's own methods call a domain of the model; a search panel takes several.
 _DOMAINS = frozenset({"domain", "search_domain", "category_domain", "filter_domain"})
 # Methods whose first argument is the values of records, and whether these are new ones.
 _TAKE_VALUES = {"copy": True, "create": True, "web_save": False, "write": False}
+# What other methods call the values of their records.
+_VALUES = frozenset({"vals", "values"})
 
 
 def check(records, method, bound, notes):
@@ -30,20 +32,41 @@ def _check_search(model, method, bound):
 
 
 def _check_values(records, method, bound, notes):
-    """Judges the values that a method of the ORM is given as those of the operations that create and write."""
+    """Judges the values that a method is given as those of the operations that create and write."""
     if method == "load" and isinstance(bound.get("fields"), list):
         for path in bound["fields"]:
             _check_column(records, path, notes)
     # the first is `self`
     parameter = list(bound)[1] if method in _TAKE_VALUES and len(bound) > 1 else None
-    given = bound.get(parameter)
-    if not given:
-        return
-    target = records.browse() if _TAKE_VALUES[method] else records
+    if parameter:
+        target = records.browse() if _TAKE_VALUES[method] else records
+        bound[parameter] = _checked(target, method, parameter, bound[parameter], notes)
+    elif not hasattr(records.env.registry["base"], method):
+        for parameter in _VALUES & bound.keys():
+            if _are_values(records, bound[parameter]):
+                bound[parameter] = inputs.checked_values(records, bound[parameter], notes)
+
+
+def _checked(target, method, parameter, given, notes):
     if isinstance(given, dict):
-        bound[parameter] = inputs.checked_values(target, given, notes)
-    elif method == "create" and isinstance(given, list) and all(isinstance(item, dict) for item in given):
-        bound[parameter] = [inputs.checked_values(target, item, notes) for item in given]
+        return inputs.checked_values(target, given, notes)
+    if method == "create" and isinstance(given, list) and all(isinstance(item, dict) for item in given):
+        checked = []
+        for index, item in enumerate(given):
+            with places.within(f"{parameter}[{index}]"):
+                checked.append(inputs.checked_values(target, item, notes))
+        return checked
+    if method == "copy" and not given:
+        return given
+    several = ", or a list of them" if method == "create" else ""
+    message = (
+        f"{method} of {target._name} takes values by field name for {parameter}, such as {{field: value}}{several}."
+    )
+    raise faults.bad_request("args", message)
+
+
+def _are_values(records, given):
+    return isinstance(given, dict) and bool(given) and given.keys() <= records._fields.keys()
 
 
 def _check_column(model, path, notes):

@@ -3,6 +3,8 @@
 import functools
 import inspect
 
+from odoo.exceptions import UserError
+
 from . import actions, arguments, faults, html, methods, mistakes, outcomes, policy, reads, secret_fields, values
 from .notes import Notes
 from .quoting import foreign
@@ -83,21 +85,37 @@ def _records(model, method, step):
 
 def _result(records, method, bound, step):
     try:
-        return method(records, *bound.args[1:], **bound.kwargs)
-    except mistakes.KINDS as exc:
-        sentence = mistakes.sentence(records, step, exc)
+        result = method(records, *bound.args[1:], **bound.kwargs)
+        # pending changes may be of values that don't fit
+        records.env.cr.flush()
+    except (*faults.RETRIED, UserError, faults.CommitRefused):
+        raise
+    except Exception as exc:
+        sentence = mistakes.sentence(exc, _sent(bound)) or mistakes.singleton(exc, records)
         if sentence is None:
             raise
         raise faults.bad_request("args", f"{step['method']} of {step['model']}: {sentence}") from exc
+    return result
+
+
+def _sent(bound):
+    """The arguments by the names that the caller knows."""
+    _records, *given = bound.arguments.items()
+    sent = dict(given)
+    for name, parameter in bound.signature.parameters.items():
+        if parameter.kind == parameter.VAR_KEYWORD:
+            sent |= sent.pop(name, {})
+    return sent
 
 
 def _bound(records, method, step):
     """The arguments, matched with the method's signature, so that a mismatch can be told from a fault inside."""
     if "context" in step["kwargs"]:
         raise faults.invalid_context("context", "The context goes beside the steps, not into kwargs.")
+    signature = inspect.signature(method)
     try:
-        return inspect.signature(method).bind(records, *step["args"], **step["kwargs"])
+        return signature.bind(records, *step["args"], **step["kwargs"])
     except TypeError as exc:
-        raise faults.bad_request(
-            "args", f"{step['method']} of {step['model']}: {foreign(exc, step['kwargs'])}."
-        ) from exc
+        takes = mistakes.takes(records, step["method"], signature)
+        message = f"{step['method']} of {step['model']}: {foreign(exc, step['kwargs'])}. {takes}"
+        raise faults.bad_request("args", message) from exc

@@ -2,7 +2,7 @@
 
 import json
 
-from . import faults, lines, rewriting
+from . import faults, lines, places, rewriting
 from .lines import CLEAR, CREATE, DELETE, LINK, SET, UNLINK, UPDATE
 
 # How many members each command has at least; missing trailing ones are meaningless to it.
@@ -24,7 +24,9 @@ def checked_commands(records, field, value, notes, check_values):
     if None in found:
         raise rewriting.refusal(records, field, value)
     lines.require(records, field, found, notes)
-    return [_with_checked_values(records, field, command, notes, check_values) for command in found]
+    return [
+        _with_checked_values(records, field, index, command, notes, check_values) for index, command in enumerate(found)
+    ]
 
 
 def cleared(records, field):
@@ -75,12 +77,13 @@ def _form(command):
     return (kind, rest[0], 0) if _is_id(rest[0]) else None
 
 
-def _with_checked_values(records, field, command, notes, check_values):
+def _with_checked_values(records, field, index, command, notes, check_values):
     kind, target, given = command
     if kind not in (CREATE, UPDATE):
         return command
     comodel = records.env[field.comodel_name]
-    return (kind, target, check_values(comodel.browse(target) if kind == UPDATE else comodel, given, notes))
+    with places.within(f"{field.name}[{index}]"):
+        return (kind, target, check_values(comodel.browse(target) if kind == UPDATE else comodel, given, notes))
 
 
 def _is_command(command):

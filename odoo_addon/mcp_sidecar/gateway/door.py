@@ -9,7 +9,7 @@ import json
 
 from odoo import api
 
-from . import faults, shapes
+from . import faults, shapes, translation
 from .service_account import SERVICE_GROUP
 
 # JSON may hold these two, XML may not.
@@ -44,7 +44,7 @@ def _enter(gateway, method, shape, args, kwargs):
     except faults.RETRIED:
         raise
     except Exception as exc:
-        raise faults.translate(exc, gateway.env) from exc
+        raise translation.translate(exc, gateway.env) from exc
     return answer
 
 

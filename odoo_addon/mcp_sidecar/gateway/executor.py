@@ -1,6 +1,21 @@
 """Runs the steps of a compiled call as the person it is made for."""
 
-from . import bounded, calls, confinement, faults, groups, handles, levels, policy, reads, session, traverse, writes
+from . import (
+    bounded,
+    calls,
+    confinement,
+    faults,
+    groups,
+    handles,
+    levels,
+    places,
+    policy,
+    reads,
+    session,
+    translation,
+    traverse,
+    writes,
+)
 
 _OPERATIONS = {
     "search_read": reads.search_read,
@@ -41,22 +56,28 @@ def _step(env, who, request, step, index, deadline):
     except faults.RETRIED:
         raise
     except Exception as exc:
-        raise StepFailed(step, index, deadline) from exc
+        raise StepFailed(step, index, deadline, alone=len(request["steps"]) == 1) from exc
     return result
 
 
 class StepFailed(Exception):
     """A step raised; the cause waits to be translated until the cursor works again."""
 
-    def __init__(self, step, index, deadline):
+    def __init__(self, step, index, deadline, alone):
         super().__init__()
         self._index = index
         operation = step["op"] if step["op"] in _RIGHTS else "read"
         method = step.get("method") or step["op"]
-        self._place = faults.Place(step.get("model"), operation, method, deadline.deadline_ms)
+        # one that is canceled before its time was canceled by somebody
+        deadline_ms = deadline.deadline_ms if deadline.has_passed else None
+        self._place = translation.Place(step.get("model"), operation, method, deadline_ms)
+        # of several steps, the one that changes this record
+        self._record = step["ids"][0] if not alone and operation == "write" and len(step["ids"]) == 1 else None
 
     def translated(self, env):
-        fault = faults.translate(self.__cause__, env, self._place)
+        fault = translation.translate(self.__cause__, env, self._place)
+        if self._record is not None:
+            fault = fault.within(places.of_record(self._record))
         if fault.code == "bad_request":
             # an operation knows its own members only
             return faults.bad_request(f"steps.{self._index}.{fault.data['at']}", fault.message)

@@ -1,22 +1,18 @@
 """What goes wrong, said in the words of the contract.
 
-Each fault has one constructor here, so that its data are the same wherever it is raised. ``translate`` turns what Odoo
-or PostgreSQL raised into one of them; whatever it doesn't know becomes ``internal``, whose details stay in Odoo's log.
+Each fault has one constructor here, so that its data are the same wherever it is raised. ``translation`` turns what
+Odoo or PostgreSQL raised into one of them.
 """
 
 import json
 import logging
 import secrets
-from typing import NamedTuple
 
-import psycopg2
-from psycopg2 import errors
-
-from odoo.exceptions import AccessDenied, AccessError, ConcurrencyError, RedirectWarning, UserError
+from odoo.exceptions import ConcurrencyError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
-from ..exceptions import GatewayError, ModelDenied
-from .quoting import foreign, quoted
+from ..exceptions import GatewayError
+from .quoting import quoted
 
 _logger = logging.getLogger(__name__)
 
@@ -141,81 +137,12 @@ def deadline(deadline_ms):
     return GatewayError("deadline", f"The call did not finish within {deadline_ms} ms.", deadline_ms=deadline_ms)
 
 
-# === Translation ===
-
-
-class Place(NamedTuple):
-    """Where something went wrong, as far as it is known."""
-
-    model: str | None = None
-    operation: str | None = None  # the access right that it took
-    method: str | None = None
-    deadline_ms: int | None = None
-
-
-def translate(exc, env, place=Place()):  # noqa: B008, it is immutable
-    """The fault to answer for an exception; the cursor has to be usable again."""
-    if isinstance(exc, GatewayError):
-        return exc
-    if isinstance(exc, psycopg2.Error):
-        return _translate_database(exc, env, place)
-    if isinstance(exc, CommitRefused):
-        message = f"{place.method} of {place.model} ends the transaction by itself, which a call may not do."
-        return method_denied(place.model, place.method, message)
-    if isinstance(exc, AccessError) and (denied := _denied_model(exc)):
-        return model_denied(denied)
-    if isinstance(exc, UserError) and (refusal := _refusal(exc)):
-        return refusal
-    if isinstance(exc, (AccessError, AccessDenied)):
-        return access_denied(place.model, place.operation, _text(exc))
-    if isinstance(exc, (UserError, RedirectWarning)):
-        return invalid(_text(exc))
-    return internal(exc)
-
-
-def _denied_model(exc):
-    """The model that was not allowed; Odoo words some refusals anew."""
-    while exc is not None and not isinstance(exc, ModelDenied):
-        exc = exc.__cause__ or exc.__context__
-    return exc and exc.model
-
-
-def _refusal(exc):
-    """The refusal within what Odoo made of it: a template that fails is shown with its traceback."""
-    while exc is not None and not isinstance(exc, GatewayError):
-        exc = exc.__cause__ or exc.__context__
-    return exc
+def unavailable():
+    return GatewayError("unavailable", "Odoo's database is not available now, and nothing was changed.")
 
 
 def internal(exc):
-    """Logs everything and tells the caller nothing but where to look."""
+    """A fault that the caller has no part in: all of it goes to the log, and the answer names the place there."""
     error_id = secrets.token_hex(6)
     _logger.error("MCP gateway error %s", error_id, exc_info=exc)
     return GatewayError("internal", "Odoo failed to carry out the call.", error_id=error_id)
-
-
-def _translate_database(exc, env, place):
-    if isinstance(exc, errors.QueryCanceled) and place.deadline_ms is not None:
-        return deadline(place.deadline_ms)
-    if isinstance(exc, errors.ReadOnlySqlTransaction):
-        message = f"{place.method} of {place.model} would change something, which a reading call may not do."
-        return method_denied(place.model, place.method, message)
-    if isinstance(exc, psycopg2.IntegrityError):
-        return invalid(_integrity_text(exc, env))
-    if isinstance(exc, psycopg2.DataError):
-        return invalid(foreign(exc.diag.message_primary or "") or "The database can't store one of the values.")
-    return internal(exc)
-
-
-def _integrity_text(exc, env):
-    """The sentence that Odoo itself would answer, see ``odoo.service.model.retrying``."""
-    model = env["base"]
-    for model_class in env.registry.values():
-        if model_class._table == exc.diag.table_name and not model_class._abstract:
-            model = env[model_class._name]
-            break
-    return env._("The operation cannot be completed: %s", model._sql_error_to_message(exc))
-
-
-def _text(exc):
-    return str(exc.args[0] if exc.args else exc)

@@ -55,7 +55,7 @@ def _grouped(model, domain, groupby, aggregates, step):
 
 
 def _reason(exc):
-    return exc.diag.message_primary if isinstance(exc, psycopg2.Error) else exc
+    return "a value or an aggregate doesn't fit its field." if isinstance(exc, psycopg2.Error) else exc
 
 
 # === Checks ===

@@ -42,8 +42,12 @@ class Deadline:
     def remaining_ms(self):
         return math.ceil((self._end - time.monotonic()) * 1000)
 
+    @property
+    def has_passed(self):
+        return self.remaining_ms <= 0
+
     def check(self):
-        if self.remaining_ms <= 0:
+        if self.has_passed:
             raise faults.deadline(self.deadline_ms)
 
 
@@ -123,7 +127,7 @@ def guarded(env, deadline, read_only, question=None):
         # a lost connection can't be rolled back, and its error is the one to tell
         with contextlib.suppress(psycopg2.Error):
             guard.undo()
-        if isinstance(exc, errors.QueryCanceled):
+        if isinstance(exc, errors.QueryCanceled) and deadline.has_passed:
             raise faults.deadline(deadline.deadline_ms) from exc
         raise
     guard.close()

@@ -1,6 +1,7 @@
 """Creating, changing and deleting records."""
 
-from . import inputs, outcomes, policy, properties, reads, stored
+
+from . import attempts, inputs, outcomes, places, policy, properties, reads, stored
 from .notes import Notes
 
 _NAMES = frozenset({"id", "display_name", "company"})
@@ -9,8 +10,15 @@ _DIFFERENT = "`stored` holds the fields whose stored value is not the one that w
 
 def create(env, step):
     model, notes = policy.model_of(env, step["model"], "create"), Notes()
-    given = [inputs.checked_values(model, values, notes) for values in step["values"]]
-    return _answer(model.create([dict(values) for values in given]), given, notes)
+    given = [_checked(model, step["values"], index, notes) for index in range(len(step["values"]))]
+    return _answer(attempts.created(model, given), given, notes)
+
+
+def _checked(model, rows, index, notes):
+    if len(rows) == 1:
+        return inputs.checked_values(model, rows[index], notes)
+    with places.within(f"records[{index}]"):
+        return inputs.checked_values(model, rows[index], notes)
 
 
 def write(env, step):
@@ -21,7 +29,7 @@ def write(env, step):
     checked, watch = {}, outcomes.Watch(records)
     if others or not own:
         checked = inputs.checked_values(records, others, notes)
-        records.write(dict(checked))
+        attempts.written(records, checked)
     # afterwards, as it may be another record now that defines them
     for name, value in own.items():
         properties.write(records, model._fields[name], value, inputs.checked_property)
@@ -41,7 +49,7 @@ def unlink(env, step):
     model = policy.model_of(env, step["model"], "unlink")
     records = reads.require_visible(model, step["ids"])
     gone = outcomes.named(records)
-    records.unlink()
+    attempts.deleted(records)
     return {"deleted": step["ids"], "records": gone}
 
 

@@ -2,7 +2,7 @@ from odoo import Command, api, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
-from ..gateway import confinement, exits, sealed_fields, secret_fields, sinks, stored_code, transaction
+from ..gateway import confinement, constraints, exits, sealed_fields, secret_fields, sinks, stored_code, transaction
 
 
 class Base(models.AbstractModel):
@@ -69,6 +69,15 @@ class Base(models.AbstractModel):
     def _update_field_translations(self, field_name, translations, digest=None, source_lang=""):
         stored_code.refuse_translating(self, field_name, translations)
         return super()._update_field_translations(field_name, translations, digest=digest, source_lang=source_lang)
+
+    # === Refusals of the database ===
+
+    @api.model
+    def _sql_error_to_message_generic(self, exc):
+        """Odoo's own words name tables and constraints, and quote PostgreSQL: no use to an AI tool."""
+        if constraints.active(self.env.cr):
+            return constraints.generic(self, exc)
+        return super()._sql_error_to_message_generic(exc)
 
     # === Models out of reach ===
 

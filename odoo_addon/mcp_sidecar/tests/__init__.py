@@ -59,3 +59,6 @@ from . import test_writability
 from . import test_lines
 from . import test_writability_more
 from . import test_presses
+from . import test_mistakes
+from . import test_database_refusals
+from . import test_places

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from unittest.mock import patch
 
+from psycopg2.errors import AdminShutdown
+
 from odoo.tests import BaseCase, tagged
 from odoo.tools import mute_logger
 
@@ -352,6 +354,7 @@ class TestContractAnswers(GatewayCase):
             "not allowed by Odoo",
             "no such record",
             "Odoo refuses the value",
+            "Odoo refuses the value of a line",
         ):
             with self.subTest(name=name):
                 fault = self.refused(
@@ -376,14 +379,21 @@ class TestContractAnswers(GatewayCase):
         def broken(env, step):
             raise ZeroDivisionError
 
+        def away(env, step):
+            raise AdminShutdown
+
         def slow(env, step):
             env.cr.execute("SELECT pg_sleep(5)")
 
-        for name, operation, deadline in [("a fault of Odoo", broken, 30000), ("too slow", slow, 100)]:
+        for name, operation, deadline in [
+            ("a fault of Odoo", broken, 30000),
+            ("the database is away", away, 30000),
+            ("too slow", slow, 100),
+        ]:
             operations = patch.dict(executor._OPERATIONS, {"search_read": operation})
             with operations, mute_logger("odoo.sql_db", "odoo.addons.mcp_sidecar.gateway.faults"):
                 fault = self.refused(lambda: self._asked(name, deadline_ms=deadline, context={}))  # noqa: B023
-            self.assert_agreed_fault(name, fault, message=name == "a fault of Odoo")
+            self.assert_agreed_fault(name, fault, message=name != "too slow")
         self.settings.enabled = False
         self.assert_agreed_fault("the switch is off", self.refused(lambda: self._asked("the switch is off")))
 

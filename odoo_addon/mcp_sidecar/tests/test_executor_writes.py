@@ -348,16 +348,18 @@ class TestExecutorCalls(WritesCase):
 
     def test_mistakes_that_odoo_finds_in_the_arguments(self):
         cases = {
-            "read of res.partner: Invalid field 'nme' on 'res.partner'.": call(
+            "read of res.partner: Invalid field 'nme' on 'res.partner' (sent in fields[0]).": call(
                 "res.partner", "read", self.partner.ids, ["nme"]
             ),
-            "search_read of res.partner: Domain() invalid argument type for domain: \"[('name', '=', 'x')]\".": call(
+            "search_read of res.partner: Domain() invalid argument type for domain: "
+            "\"[('name', '=', 'x')]\" (sent in domain).": call(
                 "res.partner", "search_read", [], "[('name', '=', 'x')]", ["name"]
             ),
-            "formatted_read_group of res.partner: Aggregate method is mandatory for 'color'.": call(
+            "formatted_read_group of res.partner: "
+            "Aggregate method is mandatory for 'color' (sent in aggregates[0]).": call(
                 "res.partner", "formatted_read_group", [], [], ["country_id"], ["color"]
             ),
-            'get_field_translations of res.partner: "nope" is not known.': call(
+            'get_field_translations of res.partner: "nope" is not known (sent in field_name).': call(
                 "res.partner", "get_field_translations", self.partner.ids, "nope"
             ),
         }

@@ -204,6 +204,12 @@ fn every_fault_teaches() {
             "x",
             "This idempotency_key was used with other arguments; take a new key for a new change.",
         ),
+        (
+            "unavailable",
+            json!({}),
+            "x",
+            "Odoo's database is busy or not available, so nothing was done. This is temporary: try again in a minute.",
+        ),
         ("disabled", json!({}), "x", "MCP server is disabled by the administrator."),
         (
             "unauthenticated",
