@@ -7,7 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::answer::Body;
-use super::args::schema;
+use super::args::published;
 use super::bounds::weight_of_all;
 use super::check::Check;
 use super::coerce::coerce;
@@ -138,13 +138,12 @@ pub(super) fn entries() -> Vec<Entry> {
 impl Entry {
     fn new(tool: Box<dyn Tool>) -> Option<Self> {
         let fixed = tool.spec();
-        let input_schema = schema(fixed.args);
-        let check = Check::new(fixed.name, fixed.args, &input_schema)?;
+        let check = Check::new(fixed.name, fixed.args)?;
         let spec = ToolSpec {
             name: fixed.name,
             title: fixed.title,
             description: fixed.description,
-            input_schema: Arc::new(input_schema),
+            input_schema: Arc::new(published(fixed.args)),
             category: fixed.category,
             risk: fixed.risk,
             annotations: fixed.annotations,

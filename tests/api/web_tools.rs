@@ -28,7 +28,7 @@ async fn both_eras_list_the_same_tools_within_the_budget() {
     let session = server.session(1).await;
     let legacy = server.ask(server.in_session(1, &session, &request("tools/list", json!({})))).await;
     assert_eq!(names(&modern.json()["result"]), names(&legacy.json()["result"]));
-    assert!(modern.text.len() <= 16 * 1024, "{} bytes", modern.text.len());
+    assert!(modern.text.len() <= 16_000, "{} bytes", modern.text.len());
     for tool in modern.json()["result"]["tools"].as_array().unwrap() {
         assert!(tool["title"].is_string() && tool["description"].is_string(), "{tool}");
         assert_eq!(tool["inputSchema"]["type"], "object");
