@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
+use super::admission::{NoTool, barred};
 use super::answer::Body;
 use super::args::published;
 use super::bounds::weight_of_all;
@@ -13,13 +14,13 @@ use super::check::Check;
 use super::coerce::coerce;
 use super::faults::{Doing, Seen, Wanted, explain, wanted};
 use super::plan::{Arguments, Draft, Got, Plan, READ_DEADLINE_MS, Refusal, Site, Tool, WRITE_DEADLINE_MS};
-use super::{Annotations, Category, NotCalled, Reply, ToolSpec, UnknownTool, registry, touched};
+use super::{Annotations, NotCalled, Reply, ToolSpec, registry, touched};
 use crate::audit::{self, Deed, Outcome, Verdict};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::memory::Account;
 use crate::odoo::{Client, Error};
-use crate::vocab::{CallId, LARGE_BYTES, MethodLevel, Principal, Scope, aside, aside_for_text};
+use crate::vocab::{CallId, LARGE_BYTES, MethodLevel, Principal, aside, aside_for_text};
 
 /// All tools, with what they need to run.
 pub struct Toolbox {
@@ -57,9 +58,9 @@ impl Toolbox {
             .collect()
     }
 
-    /// Whether the principal may see a tool of this name.
-    pub fn admits(&self, principal: &Principal, name: &str) -> bool {
-        self.find(principal, name).is_some()
+    /// The tool of this name, as this principal is shown it, or why there is none.
+    pub fn find(&self, principal: &Principal, name: &str) -> Result<Arc<ToolSpec>, NoTool> {
+        self.entry(principal, name).map(|entry| entry.spec_for(principal))
     }
 
     /// Runs a tool. All that was understood comes back as a reply that a model can act on, and has a row in
@@ -74,10 +75,12 @@ impl Toolbox {
         audit: &Arc<audit::Entry>,
         account: &Arc<Account>,
     ) -> Result<Reply, NotCalled> {
-        let Some(entry) = self.find(principal, name) else {
-            let unknown = UnknownTool(name.to_owned());
-            audit.end(Verdict::refused("unknown_tool", &unknown.to_string()));
-            return Err(unknown.into());
+        let entry = match self.entry(principal, name) {
+            Ok(entry) => entry,
+            Err(none) => {
+                audit.end(Verdict::refused(none.audited(), &none.to_string()));
+                return Err(none.into());
+            }
         };
         let payload = audit.wants_payloads().then(|| serde_json::to_string(&arguments).unwrap_or_default());
         // In a session a task of its own runs the call, not the one that has read the body.
@@ -125,8 +128,13 @@ impl Toolbox {
         }
     }
 
-    fn find(&self, principal: &Principal, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.spec.name == name && entry.open_to(principal))
+    fn entry(&self, principal: &Principal, name: &str) -> Result<&Entry, NoTool> {
+        let entry = self.entries.iter().find(|entry| entry.spec.name == name);
+        let entry = entry.ok_or_else(|| NoTool::Unknown(name.to_owned()))?;
+        match barred(&entry.spec, principal) {
+            Some(why) => Err(NoTool::Barred { tool: entry.spec.name, why }),
+            None => Ok(entry),
+        }
     }
 }
 
@@ -161,9 +169,7 @@ impl Entry {
     /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
     /// no methods see what runs them.
     pub fn open_to(&self, principal: &Principal) -> bool {
-        (principal.scope == Scope::Full || self.spec.annotations.read_only)
-            && (principal.method_level != MethodLevel::None || self.spec.category != Category::Execute)
-            && principal.admits(self.spec.name)
+        barred(&self.spec, principal).is_none()
     }
 
     /// Raw arguments to a plan; the arguments come back for shaping.

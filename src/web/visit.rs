@@ -15,9 +15,8 @@ use super::pipeline::{Admitted, NO_BODY, open};
 use super::relay::{self, End, Held};
 use super::reply;
 use crate::audit::{Asked, Session, Verdict};
-use crate::guard::{Full, Slot, Slots};
+use crate::guard::{Counted, Full, Slot, Slots};
 use crate::mcp::{Activity, Caller, Lane, Visit};
-use crate::state::Receipt;
 use crate::vocab::{ConnectionId, Principal};
 
 /// When a place taken by a request may be free again.
@@ -47,6 +46,8 @@ pub async fn post(
         audit: None,
         permit: None,
         account: Arc::default(),
+        unreadable: message.unreadable.as_deref().map(Arc::from),
+        notice: None,
     };
     caller.activity = lane::activity(&edge.endpoint, &message, &headers, &caller);
     entry.asks(asked(&message, caller.activity.clone()));
@@ -59,13 +60,18 @@ pub async fn post(
     }
     let listens = message.is("subscriptions/listen");
     let permit = permit(edge, connection, &message).map_err(with_id)?.map(Arc::new);
-    let receipt = count(edge, &caller.principal, &message).await.map_err(with_id)?;
+    let Counted { receipt, scarce } = count(edge, &caller.principal, &message).await.map_err(with_id)?;
+    caller.notice = scarce.map(|scarce| scarce.to_string().into());
     if !message.is("tools/call") {
         // A call is written down soon, and its count with it.
         receipt.hurry();
     }
     if let Some(misfit) = &message.misfit {
         return Err(with_id(Fault::Params { message: misfit.clone().into() }));
+    }
+    if lane::is_for_no_session(&message, &headers) {
+        entry.end(Verdict::SUCCESS);
+        return Ok(reply::empty(StatusCode::ACCEPTED));
     }
     let Road { lane, reservation } =
         lane::post(&edge.endpoint, &message, &mut headers, &caller).map_err(with_id)?;
@@ -115,9 +121,9 @@ fn is_limited(message: &Message) -> bool {
 
 /// Step 4: the limits of the connection, per minute and per day. They come after the permit, so that a
 /// request without a place is not counted either.
-async fn count(edge: &Edge, principal: &Principal, message: &Message) -> Result<Receipt, Fault> {
+async fn count(edge: &Edge, principal: &Principal, message: &Message) -> Result<Counted, Fault> {
     if !is_limited(message) {
-        return Ok(Receipt::settled());
+        return Ok(Counted::not());
     }
     let settings = edge.mirror.settings().ok_or(Fault::Unknown)?;
     edge.rate.take(principal, &settings).await.map_err(Fault::Rate)
@@ -178,6 +184,8 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         audit: None,
         permit: None,
         account: Arc::default(),
+        unreadable: None,
+        notice: None,
     };
     let visit = |headers| {
         let request = lane::request(method.clone(), headers, NO_BODY);
