@@ -88,11 +88,19 @@ pub(super) fn plain(kind: Kind, value: Value) -> Value {
     match value {
         Value::String(text) if kind != Kind::Text => match unfenced(&text) {
             "null" | "None" if kind != Kind::Name => Value::Null,
+            bare if bare.starts_with('"') && is_structure(bare) => {
+                literal::parse(bare).unwrap_or(Value::String(text))
+            }
             bare if bare.len() < text.trim().len() => Value::String(bare.to_owned()),
             _ => Value::String(text),
         },
         other => other,
     }
+}
+
+/// Whether a text in quotes is the text of a list or an object, made text twice.
+fn is_structure(quoted: &str) -> bool {
+    matches!(literal::parse(quoted), Ok(Value::String(inner)) if inner.trim_start().starts_with(['[', '{', '(']))
 }
 
 /// Objects of a list that came as text each.
@@ -219,6 +227,8 @@ mod tests {
         assert_eq!(plain(Kind::Text, json!("```a```")), json!("```a```"));
         assert_eq!(plain(Kind::Name, json!("null")), json!("null"));
         assert_eq!(plain(Kind::Name, json!(" x ")), json!(" x "));
+        assert_eq!(plain(Kind::Names, json!("\"[\\\"a\\\"]\"")), json!("[\"a\"]"));
+        assert_eq!(plain(Kind::Order, json!("\"name\"")), json!("\"name\""));
     }
 
     #[test]
