@@ -77,10 +77,10 @@ impl Handler {
 fn not_called(error: &NotCalled) -> ErrorData {
     match error {
         NotCalled::NoTool(none) => {
-            let mut data = json!({"reason": none.reason()});
-            if let NoTool::Barred { tool, .. } = none {
-                data["tool"] = json!(tool);
-            }
+            let data = match none {
+                NoTool::Barred { tool, .. } => json!({"reason": none.reason(), "tool": tool}),
+                NoTool::Unknown(_) => json!({"reason": none.reason()}),
+            };
             ErrorData::invalid_params(none.to_string(), Some(data))
         }
         NotCalled::Unaccounted => {

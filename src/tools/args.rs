@@ -55,21 +55,18 @@ impl Arg {
 
 pub(super) const MODEL: Arg = Arg::must("model", Kind::Name, "e.g. sale.order");
 pub(super) const DOMAIN: Arg =
-    Arg::may("domain", Kind::Domain, "Odoo domain, values of any type, e.g. [[\"state\",\"=\",\"sale\"]]");
+    Arg::may("domain", Kind::Domain, "Odoo domain, e.g. [[\"state\",\"=\",\"sale\"]]");
 pub(super) const FIELDS: Arg = Arg::may("fields", Kind::Names, "Default: the most relevant");
 pub(super) const LIMIT: Arg = Arg::may("limit", Kind::Number, "Default 20, at most 1000");
 pub(super) const OFFSET: Arg = Arg::may("offset", Kind::Offset, "Rows to skip");
 pub(super) const ORDER: Arg = Arg::may("order", Kind::Order, "E.g. date desc, id");
-pub(super) const CONTEXT: Arg = Arg::may(
-    "context",
-    Kind::Context,
-    "E.g. {\"lang\":\"fr_FR\"}; also tz, active_test, allowed_company_ids",
-);
+pub(super) const CONTEXT: Arg =
+    Arg::may("context", Kind::Context, "E.g. {\"lang\":\"fr_FR\"}, tz, active_test, allowed_company_ids");
 /// For what creates and uses the record of a wizard.
 pub(super) const WIZARD_CONTEXT: Arg = Arg::may(
     "context",
     Kind::Context,
-    "E.g. {\"lang\":\"fr_FR\"}; also tz, active_test, allowed_company_ids, handle (of a wizard)",
+    "E.g. {\"lang\":\"fr_FR\"}, tz, active_test, allowed_company_ids, handle (of a wizard)",
 );
 pub(super) const KEY: Arg =
     Arg::may("idempotency_key", Kind::Text, "Unique text; with it a repeat is not done twice");
@@ -81,13 +78,16 @@ pub(super) const CONTEXT_KEYS: [&str; 5] = ["lang", "tz", "allowed_company_ids",
 
 /// The JSON Schema of a list of arguments, as clients see it. Every byte of it is paid in each conversation.
 pub(super) fn published(args: &[Arg]) -> Map<String, Value> {
-    schema(args, |arg| {
+    let mut schema = schema(args, |arg| {
         let mut property = shown(arg.kind);
         if let Some(property) = property.as_object_mut() {
             property.insert("description".into(), json!(arg.about));
         }
         property
-    })
+    });
+    // Enforced, with a sentence that names the right argument; here it would cost half a kilobyte over all tools.
+    schema.shift_remove("additionalProperties");
+    schema
 }
 
 /// The JSON Schema that arguments are validated by.
@@ -129,6 +129,8 @@ fn shown(kind: Kind) -> Value {
             "type": "object",
             "properties": {"lang": {"type": "string"}},
         }),
+        // Bounds stand in the descriptions where they matter, and are enforced all the same.
+        Kind::Number | Kind::Offset => json!({"type": "integer"}),
         other => taken(other),
     }
 }

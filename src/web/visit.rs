@@ -1,10 +1,13 @@
 //! The second half of the road: permits, sessions, and the visit to rmcp.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use warp::reply::Response;
 
 use super::edge::Edge;
@@ -37,18 +40,8 @@ pub async fn post(
     let Admitted { request_id, method, mut headers, peer, principal, entry, account } = admitted;
     let connection = principal.connection;
     let lifetime = edge.mirror.lifetime(connection);
-    let mut caller = Caller {
-        principal,
-        peer,
-        request_id,
-        lifetime,
-        activity: None,
-        audit: None,
-        permit: None,
-        account: Arc::default(),
-        unreadable: message.unreadable.as_deref().map(Arc::from),
-        notice: None,
-    };
+    let mut caller = calling(principal, peer, request_id, lifetime);
+    caller.unreadable = message.unreadable.as_deref().map(Arc::from);
     caller.activity = lane::activity(&edge.endpoint, &message, &headers, &caller);
     entry.asks(asked(&message, caller.activity.clone()));
     // The token before the switch, so that no change can fall between; and the switch once more, since the
@@ -102,6 +95,22 @@ pub async fn post(
     receipt.kept().await;
     let held = Held::new(Some(account), (permit, ticket, watching));
     Ok(relay::answer(answer, id.as_ref(), &asked, held, end, entry).await)
+}
+
+/// A caller of whose request nothing more is known yet.
+fn calling(principal: Arc<Principal>, peer: IpAddr, request_id: Uuid, lifetime: CancellationToken) -> Caller {
+    Caller {
+        principal,
+        peer,
+        request_id,
+        lifetime,
+        activity: None,
+        audit: None,
+        permit: None,
+        account: Arc::default(),
+        unreadable: None,
+        notice: None,
+    }
 }
 
 /// What the audit log tells of a message.
@@ -175,18 +184,7 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         session: activity.ended().clone(),
         stopping: edge.life.stop.clone(),
     };
-    let caller = Caller {
-        principal,
-        peer,
-        request_id,
-        lifetime,
-        activity: Some(activity),
-        audit: None,
-        permit: None,
-        account: Arc::default(),
-        unreadable: None,
-        notice: None,
-    };
+    let caller = Caller { activity: Some(activity), ..calling(principal, peer, request_id, lifetime) };
     let visit = |headers| {
         let request = lane::request(method.clone(), headers, NO_BODY);
         Visit { caller, lane: Lane::Full, reservation: None, request }
