@@ -8,11 +8,10 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import testkit.mcp
+from testkit.http import DIRECT
+
 from devstack.console import Failure
-from devstack.rpc import DIRECT
-
-PROTOCOL = "2026-07-28"
-
 
 # How long the sidecar may take to learn that an administrator switched it on.
 PATIENCE = 20
@@ -28,37 +27,22 @@ class Unavailable(Failure):
 
 def call_tool(url: str, key: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Call a tool; answers its result."""
-    return _request(url, key, "tools/call", {"name": tool, "arguments": arguments}, {"Mcp-Name": tool})
+    return _request(url, key, "tools/call", {"name": tool, "arguments": arguments})
 
 
 def check_key(url: str, key: str) -> bool:
     """Whether the sidecar accepts a key."""
     try:
-        _request(url, key, "server/discover", {}, {})
+        _request(url, key, "server/discover", {})
     except Unauthorized:
         return False
     return True
 
 
-def _request(url: str, key: str, method: str, params: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": PROTOCOL,
-        "io.modelcontextprotocol/clientCapabilities": {},
-        "io.modelcontextprotocol/clientInfo": {"name": "deploy/dev", "version": "1"},
-    }
-    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
-    request = urllib.request.Request(
-        url,
-        data=json.dumps(message).encode(),
-        headers={
-            "Authorization": f"Bearer {key}",
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "MCP-Protocol-Version": PROTOCOL,
-            "Mcp-Method": method,
-            **headers,
-        },
-    )
+def _request(url: str, key: str, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    message = testkit.mcp.message(method, params, client="deploy/dev")
+    headers = testkit.mcp.headers(method, params.get("name"), key)
+    request = urllib.request.Request(url, data=json.dumps(message).encode(), headers=headers)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -80,16 +64,9 @@ def _result(reply: dict[str, Any], what: str) -> dict[str, Any]:
 def _send(request: urllib.request.Request, what: str) -> dict[str, Any]:
     try:
         with DIRECT.open(request, timeout=60) as answer:
-            return _reply(answer.headers.get_content_type(), answer.read().decode())
+            return testkit.mcp.parse(answer.read().decode())
     except urllib.error.HTTPError as error:
         kind = {401: Unauthorized, 503: Unavailable}.get(error.code, Failure)
         raise kind(f"{what} answers {error.code}: {error.read().decode(errors='replace')}") from error
     except OSError as error:
         raise Failure(f"{what}: {error}") from error
-
-
-def _reply(content_type: str, body: str) -> dict[str, Any]:
-    """The JSON-RPC response, alone or as the last event of a stream."""
-    if content_type == "text/event-stream":
-        body = [line[5:] for line in body.splitlines() if line.startswith("data:")][-1]
-    return json.loads(body)

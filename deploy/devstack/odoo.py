@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 
+from testkit.http import http_status
+
 from devstack.console import Failure, step
 from devstack.files import last_lines, tree_digest, write_text
 from devstack.odoo_package import LAUNCHER, OdooPackage
 from devstack.paths import Paths
 from devstack.postgres import ROLE, Postgres
 from devstack.process import Process, free_ports, run, run_shown, start, wait_until
-from devstack.rpc import http_status
 from devstack.state import State
 from devstack.template import Template
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from testkit.settings import settings_id
+
 from devstack import mcp
 from devstack.console import Failure, say, step
 from devstack.files import PRIVATE, write_text
@@ -45,12 +47,10 @@ class Provision:
 
     def switch_on(self) -> None:
         """Turn the master switch on."""
-        answer = self._admin.call("mcp.server.settings", "get_settings")
-        settings = [answer] if isinstance(answer, int) else answer
-        [values] = self._admin.call("mcp.server.settings", "read", settings, ["enabled"])
-        if not values["enabled"]:
+        settings = settings_id(self._admin)
+        if not self._admin.read("mcp.server.settings", settings, "enabled")["enabled"]:
             with step("MCP server: switch on"):
-                self._admin.call("mcp.server.settings", "write", settings, {"enabled": True})
+                self._admin.call("mcp.server.settings", "write", [settings], {"enabled": True})
 
     def connections(self, mcp_url: str) -> None:
         """Have one full and one read-only connection whose keys the sidecar accepts."""

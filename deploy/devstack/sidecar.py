@@ -8,11 +8,12 @@ import os
 import shutil
 from pathlib import Path
 
+from testkit.http import http_status
+
 from devstack.console import Failure, step
 from devstack.files import last_lines, write_text
 from devstack.paths import Paths
 from devstack.process import Process, run, run_shown, start, wait_until
-from devstack.rpc import http_status
 from devstack.state import State
 
 BINARY = "odoo-mcp-sidecar"

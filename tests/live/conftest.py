@@ -12,9 +12,7 @@ from support.cleaner import Cleaner
 from support.odoo import Odoo
 from support.stack import Stack
 from support.wire import Wire
-
-# 0 means no limit: these tests are about other promises.
-NO_LIMIT = {"rate_limit_minute": 0, "rate_limit_day": 0}
+from testkit import settings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,18 +44,14 @@ def odoo(stack: Stack) -> Odoo:
 @pytest.fixture(scope="session")
 def settings_id(odoo: Odoo) -> int:
     """The one record of Server Settings."""
-    answer = odoo.call("mcp.server.settings", "get_settings")
-    return answer if isinstance(answer, int) else answer[0]
+    return settings.settings_id(odoo)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def unlimited(odoo: Odoo, settings_id: int) -> Iterator[None]:
-    """Switched on and without rate limits, as it was before afterwards."""
-    names = [*NO_LIMIT, "enabled"]
-    before = odoo.read("mcp.server.settings", settings_id, *names)
-    odoo.call("mcp.server.settings", "write", [settings_id], {**NO_LIMIT, "enabled": True})
-    yield
-    odoo.call("mcp.server.settings", "write", [settings_id], {name: before[name] for name in names})
+def unlimited(odoo: Odoo) -> Iterator[None]:
+    """Switched on and without rate limits, as it was before afterwards: these tests are about other promises."""
+    with settings.unlimited(odoo):
+        yield
 
 
 @pytest.fixture

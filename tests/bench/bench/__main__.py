@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from testkit import settings
+from testkit.stack import DEV, Stack, state_folder
+
 from bench import connections, dataset
 from bench.odoo import Odoo
 from bench.peers import PEERS, running
 from bench.rounds import FULL, QUICK
-from bench.stack import CHECKOUT, Stack
 from bench.suite import Suite, errors, generator_share
 from bench.table import render
 
@@ -26,19 +29,21 @@ def main() -> int:
     """Run it; the exit code is 1 where any answer was an error."""
     options = _parser().parse_args()
     effort = QUICK if options.quick else FULL
+    if not options.stack:
+        subprocess.run([DEV, "up"], check=True, stdout=subprocess.DEVNULL)
     stack = Stack.load(options.stack)
     odoo = Odoo(stack.odoo_url, stack.database, stack.admin_login, stack.admin_password)
     with ExitStack() as context:
         enter = context.enter_context
         logs = Path(enter(tempfile.TemporaryDirectory()))
-        settings = enter(connections.unlimited(odoo))
+        settings_id = enter(settings.unlimited(odoo))
         enter(dataset.rows(odoo))
         context.callback(odoo.drop_api_key, KEY_NAME)
         api_key = odoo.make_api_key(KEY_NAME)
         key = enter(connections.key(odoo))
         peers = [] if options.no_peers else [enter(running(peer, odoo, logs)) for peer in PEERS]
         suite = Suite(stack, odoo, peers, effort)
-        suite.run(api_key, key, settings)
+        suite.run(api_key, key, settings_id)
     failed = errors(suite.figures)
     facts = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -63,8 +68,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests/bench/run", description="The sidecar beside raw XML-RPC and others.")
-    dev = Path(os.environ.get("ODOO_MCP_DEV_DIR") or CHECKOUT / ".dev")
-    parser.add_argument("--json", type=Path, default=dev / "bench.json", help="where all figures go")
+    parser.add_argument("--json", type=Path, default=state_folder() / "bench.json", help="where all figures go")
     parser.add_argument("--quick", action="store_true", help="one short round of everything: a smoke test")
     parser.add_argument("--no-peers", action="store_true", help="without the other servers")
     parser.add_argument("--stack", type=Path, help="the output of deploy/dev status --json; default: deploy/dev up")

@@ -9,22 +9,6 @@ from xmlrpc.client import Fault
 from bench.odoo import Odoo
 
 NAME = "Benchmark"
-# 0 means no limit.
-NO_LIMIT = {"rate_limit_minute": 0, "rate_limit_day": 0}
-
-
-@contextmanager
-def unlimited(odoo: Odoo) -> Iterator[int]:
-    """Lift the limits of all connections, switch the server on; gives the id of the settings."""
-    answer = odoo.call("mcp.server.settings", "get_settings")
-    settings = answer if isinstance(answer, int) else answer[0]
-    names = [*NO_LIMIT, "enabled"]
-    [before] = odoo.call("mcp.server.settings", "read", [settings], names)
-    odoo.call("mcp.server.settings", "write", [settings], {**NO_LIMIT, "enabled": True})
-    try:
-        yield settings
-    finally:
-        odoo.call("mcp.server.settings", "write", [settings], {name: before[name] for name in names})
 
 
 @contextmanager
@@ -42,7 +26,7 @@ def key(odoo: Odoo, user_id: int | None = None, scope: str = "full") -> Iterator
 def users(odoo: Odoo, count: int) -> Iterator[list[str]]:
     """API keys of that many different users, who see what an employee in sales sees."""
     logins = [f"mcp-benchmark-{number}" for number in range(count)]
-    group = odoo.call("ir.model.data", "check_object_reference", "sales_team", "group_sale_manager")[1]
+    group = odoo.ref("sales_team.group_sale_manager")
     with ExitStack() as stack:
         _drop_users(odoo, logins)
         values = [
@@ -56,8 +40,7 @@ def users(odoo: Odoo, count: int) -> Iterator[list[str]]:
 
 def _drop(odoo: Odoo, user_id: int) -> None:
     """Delete the connections, or revoke them where Odoo keeps them for the record."""
-    domain = [["name", "=", NAME], ["user_id", "=", user_id]]
-    ids = odoo.call("mcp.connection", "search", domain, context={"active_test": False})
+    ids = odoo.search("mcp.connection", [["name", "=", NAME], ["user_id", "=", user_id]])
     if not ids:
         return
     try:
@@ -67,7 +50,7 @@ def _drop(odoo: Odoo, user_id: int) -> None:
 
 
 def _drop_users(odoo: Odoo, logins: list[str]) -> None:
-    ids = odoo.call("res.users", "search", [["login", "in", logins]], context={"active_test": False})
+    ids = odoo.search("res.users", [["login", "in", logins]])
     if not ids:
         return
     partners = [row["partner_id"][0] for row in odoo.call("res.users", "read", ids, ["partner_id"])]

@@ -7,30 +7,14 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-PROTOCOL = "2026-07-28"
-# A machine-wide proxy must not see requests to this machine.
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+import testkit.mcp
+from testkit.http import DIRECT
 
 
 def request(method: str, params: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
     """A request for the load generator."""
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": PROTOCOL,
-        "io.modelcontextprotocol/clientCapabilities": {},
-        "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-    }
-    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**(params or {}), "_meta": meta}}
-    headers = {
-        "Content-Type": "application/json",
-        "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": PROTOCOL,
-        "Mcp-Method": method,
-    }
-    if method == "tools/call":
-        headers["Mcp-Name"] = params["name"]
-    if key:
-        headers["Authorization"] = f"Bearer {key}"
-    return {"headers": headers, "body": json.dumps(message)}
+    headers = testkit.mcp.headers(method, (params or {}).get("name"), key)
+    return {"headers": headers, "body": json.dumps(testkit.mcp.message(method, params, client="bench"))}
 
 
 def send(url: str, message: dict[str, Any]) -> tuple[int, bytes]:
@@ -45,12 +29,9 @@ def send(url: str, message: dict[str, Any]) -> tuple[int, bytes]:
 
 def result(body: bytes) -> dict[str, Any]:
     """The result in an answer, alone or in a stream of events."""
-    text = body.decode()
-    if not text.startswith("{"):
-        text = [line[5:] for line in text.splitlines() if line.startswith("data:")][-1]
-    message = json.loads(text)
+    message = testkit.mcp.parse(body.decode())
     if "error" in message or message["result"].get("isError"):
-        raise SystemExit(f"An MCP server refuses: {text[:500]}")
+        raise SystemExit(f"An MCP server refuses: {json.dumps(message)[:500]}")
     return message["result"]
 
 

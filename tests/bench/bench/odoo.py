@@ -5,37 +5,17 @@ from __future__ import annotations
 import xmlrpc.client
 from typing import Any
 
+import testkit.odoo
 
-class Odoo:
-    """One user's access to one database."""
 
-    def __init__(self, url: str, database: str, login: str, password: str) -> None:
-        self.url = url
-        self.database = database
-        self.login = login
-        self.password = password
-        common = xmlrpc.client.ServerProxy(f"{url}/xmlrpc/2/common")
-        self.user_id = common.authenticate(database, login, password, {})
-        if not self.user_id:
-            raise SystemExit(f"Odoo at {url} does not let {login} in.")
-        self._object = xmlrpc.client.ServerProxy(f"{url}/xmlrpc/2/object", allow_none=True)
-
-    def call(self, model: str, method: str, *arguments: Any, **keywords: Any) -> Any:
-        """Call a public method."""
-        return self._object.execute_kw(
-            self.database, self.user_id, self.password, model, method, list(arguments), keywords
-        )
+class Odoo(testkit.odoo.Odoo):
+    """One user's access to one database, with what the load generator needs of it."""
 
     def request(self, password: str, model: str, method: str, *arguments: Any, **keywords: Any) -> dict[str, Any]:
         """The same call as a request for the load generator."""
         values = (self.database, self.user_id, password, model, method, list(arguments), keywords)
         body = xmlrpc.client.dumps(values, methodname="execute_kw", allow_none=True)
         return {"headers": {"Content-Type": "text/xml"}, "body": body}
-
-    @property
-    def object_url(self) -> str:
-        """Where such requests go."""
-        return f"{self.url}/xmlrpc/2/object"
 
     # An API key cannot be made over RPC by design; an administrator's server action may do it.
 

@@ -12,6 +12,8 @@ import time
 import urllib.request
 from typing import Any
 
+from testkit.http import DIRECT
+
 from bench import mcp
 from bench.dataset import DOMAIN, MODEL, SMALL
 from bench.generator import load
@@ -92,7 +94,7 @@ class Pages:
     def _until(self, over: Any, taken: list[float]) -> None:
         while not over():
             start = time.monotonic()
-            with mcp.DIRECT.open(self._page, timeout=60) as answer:
+            with DIRECT.open(self._page, timeout=60) as answer:
                 answer.read()
                 if answer.status != 200:
                     raise SystemExit(f"{PAGE} answers {answer.status}.")

@@ -8,14 +8,10 @@ from http.client import HTTPConnection
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from testkit import mcp
+
+# One of before the newest: what older clients still speak.
 PROTOCOL = "2025-06-18"
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}},
-}
-INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
 class Sessions:
@@ -25,7 +21,7 @@ class Sessions:
         parts = urlsplit(url)
         self._address = (parts.hostname, parts.port)
         self._path = parts.path
-        self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json, text/event-stream"}
+        self._headers = {**mcp.credential(key), "Accept": mcp.ACCEPT}
         self._ids: list[str] = []
         self._streams: list[socket.socket] = []
         # A connection that carried too many requests or rested too long is closed by the server.
@@ -46,8 +42,8 @@ class Sessions:
     def open(self, count: int) -> None:
         """Open that many sessions, without streams."""
         for _session in range(count):
-            session = self._send("POST", INITIALIZE, None, {200})
-            self._send("POST", INITIALIZED, session, {202})
+            session = self._send("POST", mcp.initialize("bench", PROTOCOL), None, {200})
+            self._send("POST", mcp.INITIALIZED, session, {202})
             self._ids.append(session)
 
     def listen(self) -> None:
@@ -57,8 +53,7 @@ class Sessions:
             head = {
                 **self._headers,
                 "Host": f"{self._address[0]}:{self._address[1]}",
-                "Mcp-Session-Id": session,
-                "MCP-Protocol-Version": PROTOCOL,
+                **mcp.in_session(session, PROTOCOL),
             }
             lines = [f"GET {self._path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
             stream.sendall("\r\n".join(lines).encode())
@@ -70,7 +65,7 @@ class Sessions:
     def _send(self, method: str, message: dict[str, object] | None, session: str | None, statuses: set[int]) -> str:
         headers = dict(self._headers)
         if session:
-            headers |= {"Mcp-Session-Id": session, "MCP-Protocol-Version": PROTOCOL}
+            headers |= mcp.in_session(session, PROTOCOL)
         body = None
         if message:
             headers["Content-Type"] = "application/json"

@@ -6,13 +6,13 @@ import re
 import statistics
 import tempfile
 import time
-import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.mcp import DIRECT
+from testkit.http import http_status
+
 from bench.process import free_port, memory_mb, server
 
 
@@ -58,13 +58,6 @@ def started(program: str, config: str, folder: Path) -> Iterator[tuple[str, int,
     own = folder / "sidecar.toml"
     own.write_text("".join(f'{name} = "{value}"\n' for name, value in changed.items()) + config, encoding="utf-8")
     command = [program, "--config", str(own)]
-    with server(command, {}, folder / "log", lambda: _ready(f"http://{admin}/readyz"), cwd=folder) as (pid, seconds):
+    ready = f"http://{admin}/readyz"
+    with server(command, {}, folder / "log", lambda: http_status(ready) == 200, cwd=folder) as (pid, seconds):
         yield listen, pid, seconds
-
-
-def _ready(url: str) -> bool:
-    try:
-        with DIRECT.open(url, timeout=5) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, ConnectionError):
-        return False

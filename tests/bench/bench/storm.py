@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from testkit.credentials import unknown_key
+
 from bench import mcp, startup, targets
-from bench.credentials import unknown_key
 from bench.dataset import LARGE
 from bench.generator import load
 from bench.process import memory_mb

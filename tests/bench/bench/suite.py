@@ -6,15 +6,16 @@ import statistics
 import sys
 from typing import Any
 
+from testkit.credentials import mistyped, unknown_key
+from testkit.stack import Stack
+
 from bench import connections, mcp, pages, startup, storm, switch, targets
-from bench.credentials import mistyped_key, unknown_key
 from bench.dataset import LARGE, SMALL, Question
 from bench.generator import bare_server
 from bench.odoo import Odoo
 from bench.peers import RunningPeer
 from bench.process import memory_mb
 from bench.rounds import Effort, measure
-from bench.stack import Stack
 from bench.table import Line
 
 TOOL_LIST_LIMIT = 16_000
@@ -31,6 +32,7 @@ class Suite:
         self.lines: list[Line] = []
         self.figures: dict[str, Any] = {}
         self._stack = stack
+        self._sidecar_pid = stack.pids.get("sidecar")
         self._odoo = odoo
         self._peers = peers
         self._effort = effort
@@ -38,7 +40,7 @@ class Suite:
     def run(self, api_key: str, key: str, settings: int) -> None:
         """Measure everything."""
         self._memory("idle")
-        if self._stack.sidecar_pid:
+        if self._sidecar_pid:
             self._startup()
             self._storm(api_key, key)
         self._questions(api_key, key)
@@ -81,10 +83,10 @@ class Suite:
         self._line(title, "calls/s", "rps", found, "raw, named")
 
     def _unbatched(self, bases: list[targets.Target], key: str, rows: targets.Rows) -> None:
-        if not self._stack.sidecar_pid:
+        if not self._sidecar_pid:
             return
         clients = max(self._effort.clients)
-        with startup.unbatched(self._stack.sidecar_pid) as url:
+        with startup.unbatched(self._sidecar_pid) as url:
             ours = targets.sidecar(url, [key], SMALL, rows)
             found = self._measure(f"{SMALL.title}, unbatched", [*bases, ours], clients)
         title = f"{SMALL.title}, {_clients(clients)}, unbatched"
@@ -145,7 +147,7 @@ class Suite:
     def _refusals(self, key: str, settings: int, size: int) -> None:
         url = self._stack.mcp_url
         floods = {
-            "401, mistyped keys": [mcp.request("tools/list", key=mistyped_key()) for _ in range(BAD_KEYS)],
+            "401, mistyped keys": [mcp.request("tools/list", key=mistyped(unknown_key())) for _ in range(BAD_KEYS)],
             "401, unknown keys": [mcp.request("tools/list", key=unknown_key()) for _ in range(BAD_KEYS)],
             "401, no key": [mcp.request("tools/list")],
         }
@@ -184,7 +186,7 @@ class Suite:
 
     def _startup(self) -> None:
         print("- start", file=sys.stderr)
-        found = startup.measure(self._stack.sidecar_pid, self._effort.rounds)
+        found = startup.measure(self._sidecar_pid, self._effort.rounds)
         self.figures["start"] = found
         self.lines.append(Line("start to ready", "ms", found["ready_ms"], at_most=200))
         self.lines.append(Line("memory of a fresh one, idle", "MB", found["idle_mb"], at_most=20))
@@ -192,7 +194,7 @@ class Suite:
     def _storm(self, api_key: str, key: str) -> None:
         print("- memory after a storm", file=sys.stderr)
         _, rows = targets.raw(self._odoo, api_key, LARGE)
-        found = storm.measure(self._stack.sidecar_pid, key, rows, self._effort.sessions, self._effort.idle)
+        found = storm.measure(self._sidecar_pid, key, rows, self._effort.sessions, self._effort.idle)
         self.figures["memory after a storm"] = found
         after = f"memory, {self._effort.idle:g} idle seconds after a storm"
         self.lines += [
@@ -203,7 +205,7 @@ class Suite:
         ]
 
     def _memory(self, when: str) -> None:
-        pid = self._stack.sidecar_pid
+        pid = self._sidecar_pid
         line = Line(f"memory, {when}", "MB", memory_mb(pid) if pid else None)
         line.peers = {peer.name: memory_mb(peer.pid) for peer in self._peers}
         self.lines.append(line)

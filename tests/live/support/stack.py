@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import testkit.stack
+from testkit.stack import DEV, state_folder, status
 
 from support.wait import until
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-DEV = str(CHECKOUT / "deploy/dev")
 
-
-@dataclass(frozen=True)
-class Stack:
-    """What `deploy/dev status --json` says, key by key."""
-
-    mcp_url: str
-    odoo_url: str
-    database: str
-    admin_login: str
-    admin_password: str
-    # Not in the output of a failed test.
-    api_key: str = field(repr=False)
-    api_key_read_only: str = field(repr=False)
-    admin_url: str
-    pids: dict[str, int | None]
-
-    @classmethod
-    def load(cls, status: Path | None) -> Stack:
-        """Read the given status, or ask for it."""
-        if status:
-            return cls(**json.loads(status.read_text(encoding="utf-8")))
-        return cls(**_status())
+class Stack(testkit.stack.Stack):
+    """The stack, whose servers a test may stop and start."""
 
     @property
     def folder(self) -> Path:
         """Where the stack keeps its state, logs among it."""
-        return Path(os.environ.get("ODOO_MCP_DEV_DIR") or CHECKOUT / ".dev")
+        return state_folder()
 
     @property
     def logs(self) -> list[Path]:
@@ -87,12 +65,6 @@ class Stack:
 
 
 def _pid(server: str) -> int:
-    pid = _status()["pids"][server]
+    pid = status()["pids"][server]
     assert pid, f"{server} does not run"
     return pid
-
-
-def _status() -> dict[str, Any]:
-    # Its exit code says whether all servers run; here the text counts.
-    done = subprocess.run([DEV, "status", "--json"], capture_output=True, text=True, check=False)
-    return json.loads(done.stdout)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from testkit import mcp
+from testkit.mcp import ACCEPT, LEGACY, MODERN
 
-MODERN = "2026-07-28"
-LEGACY = "2025-11-25"
-ACCEPT = "application/json, text/event-stream"
-META = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientCapabilities": {},
-    "io.modelcontextprotocol/clientInfo": {"name": "live tests", "version": "1"},
-}
+__all__ = ["ACCEPT", "LEGACY", "META", "MODERN", "Reply", "Session", "Wire", "message_of"]
+
+CLIENT = "live tests"
+META = mcp.meta(CLIENT)
 
 
 @dataclass(frozen=True)
@@ -74,17 +72,16 @@ class Wire:
     @property
     def credential(self) -> dict[str, str]:
         """The header that proves who calls."""
-        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        return mcp.credential(self.key)
 
     def headers(self, method: str, name: str | None = None) -> dict[str, str]:
         """All headers of a request."""
-        headers = {"Accept": ACCEPT, "Content-Type": "application/json", "MCP-Protocol-Version": MODERN}
-        return {**headers, "Mcp-Method": method, **({"Mcp-Name": name} if name else {}), **self.credential}
+        return mcp.headers(method, name, self.key)
 
     @staticmethod
     def body(method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """A request message."""
-        return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**(params or {}), "_meta": META}}
+        return mcp.message(method, params, CLIENT)
 
     def request(self, method: str, params: dict[str, Any] | None = None) -> Reply:
         """Send one request."""
@@ -110,29 +107,24 @@ class Session:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        params = {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "live tests", "version": "1"}}
-        answer = self._post("initialize", params, {})
+        answer = self._post(mcp.initialize(CLIENT), {})
         assert answer.status_code == 200, f"initialize answers {answer.status_code}: {answer.text}"
         self.id = answer.headers["mcp-session-id"]
-        self._notify("notifications/initialized")
+        answer = self._post(mcp.INITIALIZED, self._own)
+        assert answer.status_code == 202, f"notifications/initialized answers {answer.status_code}: {answer.text}"
 
     @property
     def _own(self) -> dict[str, str]:
-        return {"Mcp-Session-Id": self.id, "MCP-Protocol-Version": LEGACY}
+        return mcp.in_session(self.id)
 
-    def _post(self, method: str, params: dict[str, Any], own: dict[str, str]) -> httpx.Response:
+    def _post(self, message: dict[str, Any], own: dict[str, str]) -> httpx.Response:
         headers = {"Accept": ACCEPT, "Content-Type": "application/json", **self._wire.credential, **own}
-        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         return self._wire.http.post(self._wire.url, headers=headers, json=message)
-
-    def _notify(self, method: str) -> None:
-        headers = {"Accept": ACCEPT, "Content-Type": "application/json", **self._wire.credential, **self._own}
-        answer = self._wire.http.post(self._wire.url, headers=headers, json={"jsonrpc": "2.0", "method": method})
-        assert answer.status_code == 202, f"{method} answers {answer.status_code}: {answer.text}"
 
     def request(self, method: str, params: dict[str, Any] | None = None) -> Reply:
         """Send one request in the session."""
-        answer = self._post(method, params or {}, self._own)
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+        answer = self._post(message, self._own)
         return Reply(answer.status_code, answer.headers, message_of(answer))
 
     def stream(self) -> Any:
@@ -146,8 +138,5 @@ class Session:
 
 
 def message_of(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON-RPC message in an answer, alone or the last of its events."""
-    if answer.headers.get("content-type", "").startswith("text/event-stream"):
-        lines = [line[5:].strip() for line in answer.text.split("\n") if line.startswith("data:")]
-        return json.loads([line for line in lines if line][-1])
-    return answer.json() if answer.content else {}
+    """The JSON-RPC message in an answer, if there is one."""
+    return mcp.parse(answer.text) if answer.content else {}
