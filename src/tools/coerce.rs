@@ -194,6 +194,7 @@ fn ids(value: Value) -> Value {
         Value::Null => return Value::Null,
         Value::String(text) => match literal::parse(&text) {
             Ok(Value::Array(items)) => items,
+            Ok(pair @ Value::Object(_)) => vec![pair],
             _ => text
                 .split(',')
                 .map(str::trim)
