@@ -10,7 +10,7 @@ mod slots;
 mod switch;
 
 pub use address::{Addresses, Prefix};
-pub use rate::{Rate, Reached};
+pub use rate::{Counted, Rate, Reached, Scarce};
 pub use rules::admits;
 pub use slots::{Full, Slot, Slots};
 pub use switch::{Closed, Switch};

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
 use crate::odoo::gateway::SettingsDocument;
-use crate::state::{Counters, Receipt, Span, Window, Windows};
+use crate::state::{Counters, Receipt, Span, Taken, Window, Windows};
 use crate::vocab::{Clock, Principal};
 
 const MINUTE: i64 = 60;
@@ -41,6 +41,60 @@ pub struct Reached {
     pub resets_at: Timestamp,
 }
 
+/// A request that was counted.
+#[derive(Debug)]
+pub struct Counted {
+    pub receipt: Receipt,
+    /// There where little of the day's limit is left.
+    pub scarce: Option<Scarce>,
+}
+
+/// What is left of a day's limit, below a tenth of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scarce {
+    pub left: u32,
+    pub most: u32,
+    pub wait: Duration,
+    pub resets_at: Timestamp,
+}
+
+// === impl Counted ===
+
+impl Counted {
+    /// What no limit is about.
+    pub fn not() -> Self {
+        Self { receipt: Receipt::settled(), scarce: None }
+    }
+}
+
+// === impl Scarce ===
+
+impl Scarce {
+    fn of(day: Window, used: i64, now_ms: u64) -> Option<Self> {
+        let most = i64::from(day.most);
+        let left = (most - used).max(0);
+        (most > 0 && left * 10 < most).then(|| Self {
+            left: u32::try_from(left).unwrap_or(u32::MAX),
+            most: day.most,
+            wait: until(day.end, now_ms),
+            resets_at: instant(day.end),
+        })
+    }
+}
+
+impl std::fmt::Display for Scarce {
+    /// A note for the model.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { left, most, wait, resets_at } = self;
+        write!(
+            f,
+            "{left} of the {most} requests a day of this connection are left (rate_limit_day) until {resets_at}, in {} s: \
+             use few calls, each for many records.",
+            wait.as_secs().max(1)
+        )
+    }
+}
+
 // === impl Rate ===
 
 impl Rate {
@@ -49,7 +103,7 @@ impl Rate {
     }
 
     /// Counts one request of this caller; one beyond a limit is not counted.
-    pub async fn take(&self, principal: &Principal, settings: &SettingsDocument) -> Result<Receipt, Reached> {
+    pub async fn take(&self, principal: &Principal, settings: &SettingsDocument) -> Result<Counted, Reached> {
         let now_ms = self.clock.unix_ms();
         let now = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         let (start, end) = self.day(now, &settings.tz);
@@ -62,16 +116,16 @@ impl Rate {
             },
             day: Window { start, end, most: limits.day.unwrap_or(settings.rate_limit_day) },
         };
-        self.counters.take(principal.connection, windows).await.map_err(|span| {
-            let window = if span == Span::Minute { windows.minute } else { windows.day };
-            let end_ms = u64::try_from(window.end).unwrap_or(0).saturating_mul(1000);
-            Reached {
-                span,
-                most: window.most,
-                wait: Duration::from_millis(end_ms.saturating_sub(now_ms).max(1)),
-                resets_at: Timestamp::from_second(window.end).unwrap_or(Timestamp::MAX),
+        match self.counters.take(principal.connection, windows).await {
+            Ok(Taken { receipt, day }) => {
+                Ok(Counted { receipt, scarce: Scarce::of(windows.day, day, now_ms) })
             }
-        })
+            Err(span) => {
+                let window = if span == Span::Minute { windows.minute } else { windows.day };
+                let (wait, resets_at) = (until(window.end, now_ms), instant(window.end));
+                Err(Reached { span, most: window.most, wait, resets_at })
+            }
+        }
     }
 
     /// Where the day of `now` begins and ends.
@@ -86,6 +140,15 @@ impl Rate {
             }
         }
     }
+}
+
+fn until(end: i64, now_ms: u64) -> Duration {
+    let end_ms = u64::try_from(end).unwrap_or(0).saturating_mul(1000);
+    Duration::from_millis(end_ms.saturating_sub(now_ms).max(1))
+}
+
+fn instant(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
 }
 
 /// The day of `now` in this time zone; in UTC where nobody knows the zone.

@@ -35,6 +35,10 @@ pub struct Caller {
     pub permit: Option<Arc<Slot>>,
     /// Where the memory of the request and its answer is reserved.
     pub account: Arc<Account>,
+    /// What is wrong with the arguments of a tool call that goes on without them.
+    pub unreadable: Option<Arc<str>>,
+    /// What an answer to the model says beside itself.
+    pub notice: Option<Arc<str>>,
 }
 
 impl Caller {
@@ -112,6 +116,8 @@ pub(super) mod fixture {
             audit: None,
             permit: None,
             account: Arc::default(),
+            unreadable: None,
+            notice: None,
         }
     }
 }

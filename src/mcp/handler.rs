@@ -15,9 +15,10 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 
 use super::{Caller, info};
+use crate::audit;
 use crate::audit::Verdict;
-use crate::tools::{Category, NotCalled, Reply, ToolSpec, Toolbox, UnknownTool};
-use crate::vocab::{Principal, quoted};
+use crate::tools::{Category, NoTool, NotCalled, Reply, ToolSpec, Toolbox};
+use crate::vocab::quoted;
 
 /// The code of the answer where a call cannot be accounted for; `web` gives it its status.
 pub const UNACCOUNTED: ErrorCode = ErrorCode(1007);
@@ -37,10 +38,6 @@ impl Handler {
         Self { toolbox }
     }
 
-    fn find(&self, principal: &Principal, name: &str) -> Option<Arc<ToolSpec>> {
-        self.toolbox.list(principal).into_iter().find(|spec| spec.name == name)
-    }
-
     async fn run(
         &self,
         caller: &Caller,
@@ -51,6 +48,12 @@ impl Handler {
         let arguments = request.arguments.unwrap_or_default();
         // What cannot be accounted for is not done.
         let audit = caller.audit.as_ref().ok_or_else(|| not_called(&NotCalled::Unaccounted))?;
+        if let Some(sentence) = &caller.unreadable {
+            let sentence = audit::without_secrets(sentence);
+            audit.end(Verdict::refused("invalid_arguments", &sentence));
+            audit.kept().await;
+            return Ok(Reply::error(sentence));
+        }
         let account = &caller.account;
         let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments, audit, account);
         let reply = if spec.category == Category::Read {
@@ -70,10 +73,16 @@ impl Handler {
     }
 }
 
-/// Why there is no reply. A tool that is not there, or not for this caller: both look the same.
+/// Why there is no reply. What a connection may not call is refused like what is not there, but says why.
 fn not_called(error: &NotCalled) -> ErrorData {
     match error {
-        NotCalled::Unknown(unknown) => ErrorData::invalid_params(unknown.to_string(), None),
+        NotCalled::NoTool(none) => {
+            let data = match none {
+                NoTool::Barred { tool, .. } => json!({"reason": none.reason(), "tool": tool}),
+                NoTool::Unknown(_) => json!({"reason": none.reason()}),
+            };
+            ErrorData::invalid_params(none.to_string(), Some(data))
+        }
         NotCalled::Unaccounted => {
             ErrorData::new(UNACCOUNTED, error.to_string(), Some(json!({"reason": "audit_full"})))
         }
@@ -117,14 +126,16 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = Caller::of(&context.extensions)?;
-        let Some(spec) = self.find(&caller.principal, &request.name) else {
-            let unknown = UnknownTool(request.name.into_owned());
+        let spec = self.toolbox.find(&caller.principal, &request.name).map_err(|none| {
             if let Some(audit) = &caller.audit {
-                audit.end(Verdict::refused("unknown_tool", &unknown.to_string()));
+                audit.end(Verdict::refused(none.audited(), &none.to_string()));
             }
-            return Err(not_called(&unknown.into()));
-        };
-        let reply = self.run(caller, &spec, request, &context).await?;
+            not_called(&none.into())
+        })?;
+        let mut reply = self.run(caller, &spec, request, &context).await?;
+        if let Some(notice) = &caller.notice {
+            reply = reply.noting(notice);
+        }
         let content = vec![ContentBlock::text(reply.text)];
         let mut result =
             if reply.is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
@@ -135,33 +146,44 @@ impl ServerHandler for Handler {
     /// Asked by rmcp to check `Mcp-Param-*` headers, synchronously, before the handler runs.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         let caller = Caller::current()?;
-        self.find(&caller.principal, name).map(|spec| info::tool(&spec))
+        self.toolbox.find(&caller.principal, name).ok().map(|spec| info::tool(&spec))
     }
 
-    // rmcp would answer what follows with empty lists, as if the server had declared the capability.
+    // The handshake declares none of what follows. Legacy clients ask all the same, and many take an error for a
+    // broken server: they get empty lists. In the modern era, what is not declared does not exist.
 
     async fn list_prompts(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Err(not_served(ListPromptsRequestMethod::VALUE))
+        if_legacy(&context, ListPromptsRequestMethod::VALUE)
     }
 
     async fn list_resources(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Err(not_served(ListResourcesRequestMethod::VALUE))
+        if_legacy(&context, ListResourcesRequestMethod::VALUE)
     }
 
     async fn list_resource_templates(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(not_served(ListResourceTemplatesRequestMethod::VALUE))
+        if_legacy(&context, ListResourceTemplatesRequestMethod::VALUE)
+    }
+
+    /// Accepted, though no log messages are sent: clients set a level without looking at the capabilities.
+    #[expect(deprecated, reason = "the modern era has none; clients of the legacy era send it")]
+    async fn set_level(
+        &self,
+        _request: rmcp::model::SetLevelRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if_legacy(&context, "logging/setLevel")
     }
 
     async fn complete(
@@ -184,6 +206,14 @@ impl ServerHandler for Handler {
             return Err(ErrorData::invalid_params(message, None));
         }
         Err(not_served(&request.method))
+    }
+}
+
+/// An empty answer to a legacy client.
+fn if_legacy<T: Default>(context: &RequestContext<RoleServer>, method: &str) -> Result<T, ErrorData> {
+    match context.meta.protocol_version() {
+        None => Ok(T::default()),
+        Some(_) => Err(not_served(method)),
     }
 }
 

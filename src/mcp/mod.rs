@@ -14,6 +14,7 @@
 //! * never set an `EventStore`: its replay asks for neither session nor principal.
 
 mod activity;
+mod arguments;
 mod caller;
 mod endpoint;
 mod handler;
@@ -25,6 +26,7 @@ mod sessions;
 mod teller;
 
 pub use activity::{Activity, Era, Ticket, client_text};
+pub use arguments::{Arguments, mended};
 pub use caller::Caller;
 pub use endpoint::{Endpoint, Lane, Visit};
 pub use handler::{Handler, UNACCOUNTED};

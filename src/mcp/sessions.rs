@@ -4,7 +4,7 @@
 //! brings its credential, and the session has to belong to the same connection.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt, stream};
 use rmcp::ErrorData;
 use rmcp::model::{ClientJsonRpcMessage, ProtocolVersion, RequestId, ServerJsonRpcMessage, ServerResult};
 use rmcp::transport::streamable_http_server::session::local::{
-    LocalSessionManager, LocalSessionManagerError, SessionConfig,
+    LocalSessionHandle, LocalSessionManager, LocalSessionManagerError, SessionConfig, SessionError,
 };
 use rmcp::transport::streamable_http_server::session::{ServerSseMessage, SessionId, SessionManager};
 use tokio_stream::wrappers::ReceiverStream;
@@ -53,6 +53,8 @@ struct Session {
     resumable: bool,
     /// The latest requests, by the number of their stream.
     asked: VecDeque<(u64, RequestId)>,
+    /// Lives as long as the standalone stream.
+    standing: Weak<()>,
 }
 
 // === impl Sessions ===
@@ -136,6 +138,27 @@ impl Sessions {
         self.open.get(id).is_some_and(|session| session.resumable)
     }
 
+    /// Ends the standalone stream that the session has, so that the one about to open takes its place: rmcp would
+    /// leave the new one silent. Answers what the new one keeps while it lives.
+    async fn supersede(&self, id: &SessionId, handle: &LocalSessionHandle) -> Result<Arc<()>, SessionError> {
+        let lives = Arc::new(());
+        let earlier = self.open.get_mut(id).is_some_and(|mut session| {
+            let before = std::mem::replace(&mut session.standing, Arc::downgrade(&lives));
+            before.strong_count() > 0
+        });
+        if earlier {
+            let connection = self.open.get(id).map(|session| session.activity.connection().0);
+            tracing::info!(connection, "a second stream of a session replaces the first, which ends");
+        }
+        handle.close_standalone_sse_stream(None).await?;
+        Ok(lives)
+    }
+
+    async fn handle(&self, id: &SessionId) -> Result<LocalSessionHandle, LocalSessionManagerError> {
+        let handle = self.engine.sessions.read().await.get(id).cloned();
+        handle.ok_or_else(|| LocalSessionManagerError::SessionNotFound(id.clone()))
+    }
+
     fn remember(&self, id: &SessionId, stream: u64, message: &ClientJsonRpcMessage) {
         if let ClientJsonRpcMessage::Request(request) = message
             && let Some(mut session) = self.open.get_mut(id)
@@ -167,6 +190,17 @@ fn renumbered(mut event: ServerSseMessage) -> ServerSseMessage {
     event
 }
 
+/// The events of a stream, and what is kept as long as it lives.
+fn while_living(
+    events: impl Stream<Item = ServerSseMessage> + Send + Sync + 'static,
+    lives: Option<Arc<()>>,
+) -> impl Stream<Item = ServerSseMessage> + Send + Sync + 'static {
+    events.map(move |event| {
+        let _ = &lives;
+        renumbered(event)
+    })
+}
+
 /// An event without data whose id lets the client come back for what follows it.
 fn priming(id: String) -> impl Stream<Item = ServerSseMessage> + Send + Sync {
     stream::iter([ServerSseMessage::priming(id, RETRY)])
@@ -188,6 +222,7 @@ impl SessionManager for Sessions {
             _slot: slot,
             resumable: false,
             asked: VecDeque::new(),
+            standing: Weak::new(),
         };
         self.open.insert(id.clone(), session);
         self.ledger.begin(&activity);
@@ -223,8 +258,7 @@ impl SessionManager for Sessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        let handle = self.engine.sessions.read().await.get(id).cloned();
-        let handle = handle.ok_or_else(|| LocalSessionManagerError::SessionNotFound(id.clone()))?;
+        let handle = self.handle(id).await?;
         let receiver = handle.establish_request_wise_channel().await?;
         if let Some(stream) = receiver.http_request_id {
             self.remember(id, stream, &message);
@@ -243,9 +277,10 @@ impl SessionManager for Sessions {
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        let lives = self.supersede(id, &self.handle(id).await?).await?;
         let events = self.engine.create_standalone_stream(id).await?;
         let offer = stream::iter(self.is_resumable(id).then_some(())).flat_map(|()| priming("0".to_owned()));
-        Ok(offer.chain(events.map(renumbered)))
+        Ok(offer.chain(while_living(events, Some(lives))))
     }
 
     async fn resume(
@@ -255,8 +290,13 @@ impl SessionManager for Sessions {
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
         // rmcp forgets a request with its answer, so this works only as long as the request is running.
         let lost = self.lost(id, &last_event_id);
+        // The id of an event of the standalone stream names no request.
+        let lives = match last_event_id.contains('/') {
+            true => None,
+            false => Some(self.supersede(id, &self.handle(id).await?).await?),
+        };
         match (self.engine.resume(id, last_event_id).await, lost) {
-            (Ok(events), _) => Ok(events.map(renumbered).left_stream()),
+            (Ok(events), _) => Ok(while_living(events, lives).left_stream()),
             (Err(_), Some(lost)) => Ok(stream::iter([lost]).right_stream()),
             (Err(error), None) => Err(error),
         }

@@ -27,6 +27,14 @@ pub struct Windows {
     pub day: Window,
 }
 
+/// A request that was counted.
+#[derive(Debug)]
+pub struct Taken {
+    pub receipt: Receipt,
+    /// The requests of its day so far, itself included.
+    pub day: i64,
+}
+
 /// What a store will answer; one in memory knows it at once.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -34,7 +42,7 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Counters: std::fmt::Debug + Send + Sync {
     /// Counts a request of `owner` in both windows, or in neither and says which one is full. Exact however
     /// many ask at once.
-    fn take(&self, owner: ConnectionId, windows: Windows) -> Pending<'_, Result<Receipt, Span>>;
+    fn take(&self, owner: ConnectionId, windows: Windows) -> Pending<'_, Result<Taken, Span>>;
 
     /// Keeps what is not kept yet and lets go of what is held. Counting goes on, but is not kept.
     fn close(&self);

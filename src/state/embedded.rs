@@ -23,7 +23,9 @@ use uuid::Uuid;
 use super::desk::{Care, Desk, Job};
 use super::file::Error;
 use super::pen::{Health, Pen};
-use super::{Counters, Handled, Kept, Notes, Pending, Receipt, Span, Spool, Stage, Trouble, Window, Windows};
+use super::{
+    Counters, Handled, Kept, Notes, Pending, Receipt, Span, Spool, Stage, Taken, Trouble, Window, Windows,
+};
 use crate::vocab::ConnectionId;
 
 /// How many requests were counted in a window.
@@ -121,7 +123,8 @@ impl Embedded {
         }
     }
 
-    fn count(&self, owner: ConnectionId, windows: Windows) -> Result<(), Span> {
+    /// Counts a request; answers how many the day has with it.
+    fn count(&self, owner: ConnectionId, windows: Windows) -> Result<i64, Span> {
         let mut tally = self.tallies.entry(owner).or_default();
         tally.minute.roll(windows.minute);
         tally.day.roll(windows.day);
@@ -134,15 +137,16 @@ impl Embedded {
         }
         tally.minute.count += 1;
         tally.day.count += 1;
-        Ok(())
+        Ok(tally.day.count)
     }
 }
 
 impl Counters for Embedded {
-    fn take(&self, owner: ConnectionId, windows: Windows) -> Pending<'_, Result<Receipt, Span>> {
+    fn take(&self, owner: ConnectionId, windows: Windows) -> Pending<'_, Result<Taken, Span>> {
         // Nobody waits for a disk that is full: the counts in memory still hold.
         let urgent = windows.day.most > 0 && self.health.trouble().is_none();
-        let taken = self.count(owner, windows).map(|()| self.desk.note(owner, urgent));
+        let taken = self.count(owner, windows);
+        let taken = taken.map(|day| Taken { receipt: self.desk.note(owner, urgent), day });
         Box::pin(std::future::ready(taken))
     }
 

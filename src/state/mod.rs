@@ -15,7 +15,7 @@ mod room;
 mod rows;
 mod spool;
 
-pub use counters::{Counters, Pending, Span, Window, Windows};
+pub use counters::{Counters, Pending, Span, Taken, Window, Windows};
 pub use desk::Receipt;
 pub use embedded::Embedded;
 pub use file::Error;

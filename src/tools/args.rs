@@ -1,7 +1,9 @@
-//! The arguments of tools: one declaration gives the JSON Schema that clients see and says what is tolerated.
+//! The arguments of tools: one declaration gives the JSON Schema that clients see and the one that is enforced.
 //!
-//! Schemas keep to what every client takes: no `$ref`, no combinators, one
-//! type each, `items` in every array. Every byte here is paid in each conversation.
+//! The published schema is typed throughout, since clients skip tools that are not: one type each, typed `items` in
+//! every array, named `properties` in every object, no `$ref`, no combinators. It shows the plainest form of each
+//! argument. `accepted` is the schema that arguments are validated by, once `coerce` has read them: it leaves open
+//! what Odoo judges, so that a form which the published schema does not show is taken all the same.
 
 use serde_json::{Map, Value, json};
 
@@ -61,12 +63,12 @@ pub(super) const LIMIT: Arg = Arg::may("limit", Kind::Number, "Default 20, at mo
 pub(super) const OFFSET: Arg = Arg::may("offset", Kind::Offset, "Rows to skip");
 pub(super) const ORDER: Arg = Arg::may("order", Kind::Order, "E.g. date desc, id");
 pub(super) const CONTEXT: Arg =
-    Arg::may("context", Kind::Context, "Keys: lang, tz, allowed_company_ids (default: all), active_test");
+    Arg::may("context", Kind::Context, "E.g. {\"lang\":\"fr_FR\"}, tz, active_test, allowed_company_ids (default: all)");
 /// For what creates and uses the record of a wizard.
 pub(super) const WIZARD_CONTEXT: Arg = Arg::may(
     "context",
     Kind::Context,
-    "Keys: lang, tz, allowed_company_ids (default: all), active_test; handle, of a wizard",
+    "E.g. {\"lang\":\"fr_FR\"}, tz, active_test, allowed_company_ids (default: all), handle (of a wizard)",
 );
 pub(super) const KEY: Arg =
     Arg::may("idempotency_key", Kind::Text, "Unique text; with it a repeat is not done twice");
@@ -76,16 +78,27 @@ pub(super) const DRY_RUN: Arg =
 /// The keys of a context; Odoo refuses any other.
 pub(super) const CONTEXT_KEYS: [&str; 5] = ["lang", "tz", "allowed_company_ids", "active_test", "handle"];
 
-/// The JSON Schema of a list of arguments.
-pub(super) fn schema(args: &[Arg]) -> Map<String, Value> {
-    let mut properties = Map::new();
-    for arg in args {
-        let mut property = shape_of(arg.kind);
+/// The JSON Schema of a list of arguments, as clients see it. Every byte of it is paid in each conversation.
+pub(super) fn published(args: &[Arg]) -> Map<String, Value> {
+    let mut schema = schema(args, |arg| {
+        let mut property = shown(arg.kind);
         if let Some(property) = property.as_object_mut() {
             property.insert("description".into(), json!(arg.about));
         }
-        properties.insert(arg.name.into(), property);
-    }
+        property
+    });
+    // Enforced, with a sentence that names the right argument; here it would cost half a kilobyte over all tools.
+    schema.shift_remove("additionalProperties");
+    schema
+}
+
+/// The JSON Schema that arguments are validated by.
+pub(super) fn accepted(args: &[Arg]) -> Map<String, Value> {
+    schema(args, |arg| taken(arg.kind))
+}
+
+fn schema(args: &[Arg], of: impl Fn(&Arg) -> Value) -> Map<String, Value> {
+    let properties: Map<String, Value> = args.iter().map(|arg| (arg.name.to_owned(), of(arg))).collect();
     let required: Vec<&str> = args.iter().filter(|arg| arg.required).map(|arg| arg.name).collect();
     let mut schema = Map::new();
     schema.insert("type".into(), json!("object"));
@@ -97,7 +110,40 @@ pub(super) fn schema(args: &[Arg]) -> Map<String, Value> {
     schema
 }
 
-fn shape_of(kind: Kind) -> Value {
+/// The typed form. Where values may have any type, text stands for all of them: it is what most values are, and
+/// a schema cannot say "any" without a form that some client refuses.
+fn shown(kind: Kind) -> Value {
+    match kind {
+        Kind::Domain => json!({"type": "array", "items": {"type": "array", "items": {"type": "string"}}}),
+        Kind::List => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::Objects => json!({"type": "array", "items": record()}),
+        Kind::Updates => json!({
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"id": {"type": "integer"}, "values": record()},
+                "required": ["id", "values"],
+            },
+        }),
+        Kind::Object => record(),
+        // Its keys are checked in `coerce`: each one spelt out here costs half a kilobyte over all tools.
+        Kind::Context => json!({
+            "type": "object",
+            "properties": {"lang": {"type": "string"}},
+        }),
+        // Bounds stand in the descriptions where they matter, and are enforced all the same.
+        Kind::Number | Kind::Offset => json!({"type": "integer"}),
+        other => taken(other),
+    }
+}
+
+/// An object of any fields, with the one that most models have.
+fn record() -> Value {
+    json!({"type": "object", "properties": {"name": {"type": "string"}}, "additionalProperties": true})
+}
+
+/// The open form.
+fn taken(kind: Kind) -> Value {
     match kind {
         Kind::Text | Kind::Name | Kind::Order => json!({"type": "string"}),
         Kind::Number => json!({"type": "integer", "minimum": 1}),
@@ -106,8 +152,7 @@ fn shape_of(kind: Kind) -> Value {
         Kind::Id => json!({"type": "integer"}),
         Kind::Ids => json!({"type": "array", "items": {"type": "integer"}}),
         Kind::Names | Kind::Aggregates | Kind::Path => json!({"type": "array", "items": {"type": "string"}}),
-        // Conditions and calls hold values of any type, so their items stay open.
-        Kind::Domain | Kind::List => json!({"type": "array", "items": {}}),
+        Kind::Domain | Kind::List => json!({"type": "array"}),
         Kind::Objects => json!({"type": "array", "items": {"type": "object"}}),
         Kind::Updates => json!({
             "type": "array",
@@ -117,7 +162,6 @@ fn shape_of(kind: Kind) -> Value {
                 "required": ["id", "values"],
             },
         }),
-        // Its keys are checked in `coerce`: spelt out here they would cost 2 kB over all tools.
         Kind::Object | Kind::Context => json!({"type": "object"}),
     }
 }

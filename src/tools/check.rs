@@ -1,10 +1,10 @@
-//! Validates arguments by the tool's schema and says in one sentence what is wrong.
+//! Validates arguments by the schema that the tool accepts and says in one sentence what is wrong.
 
 use jsonschema::error::ValidationErrorKind as Why;
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
-use super::args::{Arg, CONTEXT_KEYS, Kind, takes};
+use super::args::{Arg, CONTEXT_KEYS, Kind, accepted, takes};
 use super::bounds::MAX_NAME_CHARS;
 use super::nearest::{either, nearest};
 use crate::vocab::{quoted, quoted_json, visible};
@@ -18,8 +18,8 @@ pub(super) struct Check {
 
 impl Check {
     /// None only where the schema itself is faulty, which a test rules out for all tools.
-    pub fn new(tool: &'static str, args: &'static [Arg], schema: &Map<String, Value>) -> Option<Self> {
-        let validator = jsonschema::validator_for(&Value::Object(schema.clone())).ok()?;
+    pub fn new(tool: &'static str, args: &'static [Arg]) -> Option<Self> {
+        let validator = jsonschema::validator_for(&Value::Object(accepted(args))).ok()?;
         Some(Self { tool, args, validator })
     }
 
@@ -119,13 +119,13 @@ fn readable(path: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::args::{CONTEXT, DOMAIN, FIELDS, LIMIT, MODEL, schema};
+    use super::super::args::{CONTEXT, DOMAIN, FIELDS, LIMIT, MODEL};
     use super::*;
 
     static ARGS: [Arg; 6] = [MODEL, DOMAIN, FIELDS, LIMIT, CONTEXT, Arg::may("updates", Kind::Updates, "")];
 
     fn told(arguments: Value) -> String {
-        let check = Check::new("search_read", &ARGS, &schema(&ARGS)).unwrap();
+        let check = Check::new("search_read", &ARGS).unwrap();
         check.check(arguments.as_object().cloned().unwrap()).unwrap_err()
     }
 

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::args::{Arg, CONTEXT_KEYS, Kind};
+use super::lenient::{self, is_blank, is_nothing};
 use super::{aggregate, bounds, domain, literal, order};
 use crate::vocab::{quoted, quoted_json};
 
@@ -66,18 +67,8 @@ fn rename(args: &[Arg], given: &mut Map<String, Value>) {
     }
 }
 
-fn is_nothing(arg: &Arg, value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => {
-            items.is_empty() && (matches!(arg.kind, Kind::Names | Kind::Aggregates) || arg.required)
-        }
-        _ => false,
-    }
-}
-
 fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
+    let value = lenient::plain(kind, value);
     Ok(match kind {
         Kind::Text | Kind::Name => text(value),
         Kind::Order => order::read(value, text),
@@ -88,7 +79,7 @@ fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
         Kind::Names => names(value, &[',']),
         Kind::Aggregates => aggregate::listed(names(aggregates(value), &[','])),
         Kind::Path => names(value, &[',', '.']),
-        Kind::Domain => domain::tidy(from_text(value)?)?,
+        Kind::Domain => domain::tidy(lenient::conditions(from_text(value)?))?,
         Kind::Object => from_text(value)?,
         Kind::Objects => list_of_objects(from_text(value)?),
         Kind::Updates => updates(list_of_objects(from_text(value)?))?,
@@ -100,8 +91,7 @@ fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
 /// A list or object that came as text.
 fn from_text(value: Value) -> Result<Value, String> {
     match value {
-        Value::String(text) if text.trim().is_empty() => Ok(Value::Null),
-        Value::String(text) => literal::parse(&text).map_err(|why| why.to_string()),
+        Value::String(text) => lenient::read(&text),
         other => Ok(other),
     }
 }
@@ -164,6 +154,7 @@ fn ids(value: Value) -> Value {
         Value::Null => return Value::Null,
         Value::String(text) => match literal::parse(&text) {
             Ok(Value::Array(items)) => items,
+            Ok(pair @ Value::Object(_)) => vec![pair],
             _ => text
                 .split(',')
                 .map(str::trim)
@@ -189,6 +180,7 @@ fn aggregates(value: Value) -> Value {
 }
 
 fn names(value: Value, separators: &[char]) -> Value {
+    let value = lenient::names(value);
     let split = |text: &str| -> Vec<Value> {
         text.split(separators)
             .map(str::trim)
@@ -216,7 +208,7 @@ fn names(value: Value, separators: &[char]) -> Value {
 fn list_of_objects(value: Value) -> Value {
     match value {
         single @ Value::Object(_) => Value::Array(vec![single]),
-        other => other,
+        other => lenient::objects(other),
     }
 }
 
@@ -236,6 +228,9 @@ fn updates(value: Value) -> Result<Value, String> {
 fn spread(mut item: Value, all: &mut Vec<Value>) -> Result<(), String> {
     // With both, one of them would be left out in silence: `group` refuses the key that stays.
     let both = item.get("ids").is_some() && item.get("id").is_some();
+    if let Some(values) = item.get_mut("values").filter(|values| values.is_string()) {
+        *values = from_text(values.take())?;
+    }
     if let Some(update) = item.as_object_mut().filter(|_| !both) {
         let given = update.shift_remove("ids").or_else(|| update.shift_remove("id"));
         if let Some(Value::Array(given)) = given.map(ids)
@@ -258,7 +253,7 @@ fn spread(mut item: Value, all: &mut Vec<Value>) -> Result<(), String> {
 fn context(value: Value) -> Result<Value, String> {
     let Value::Object(given) = value else { return Ok(value) };
     let mut read = Map::new();
-    for (key, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
+    for (key, value) in given.into_iter().filter(|(_, value)| !is_blank(value)) {
         let (value, fits, takes) = match key.as_str() {
             "allowed_company_ids" => {
                 let value = ids(value);

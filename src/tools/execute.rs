@@ -23,8 +23,8 @@ static SPEC: Spec = Spec {
         MODEL,
         Arg::must("method", Kind::Name, "no leading underscore"),
         Arg::may("ids", Kind::Ids, "Records to call it on; none for a method of the model"),
-        Arg::may("args", Kind::List, "Positional, after the records"),
-        Arg::may("kwargs", Kind::Object, "By name"),
+        Arg::may("args", Kind::List, "Positional, after the records, of any type, e.g. [\"done\"]"),
+        Arg::may("kwargs", Kind::Object, "By name, e.g. {\"name\":\"A\"}"),
         KEY,
         WIZARD_CONTEXT,
     ],
@@ -64,13 +64,12 @@ impl Tool for ExecuteMethod {
             return Err(Refusal::new("Give the context in the argument `context`, not inside `kwargs`."));
         }
         let ids = arguments.ids("ids")?;
-        // Odoo would run it on nothing and answer as if it were done.
-        if ids.is_empty() && arguments.0.contains_key("ids") {
-            return Err(Refusal::new(format!(
-                "`ids` is empty, so {} would do nothing: name the records (search_records finds them), or leave \
-                 `ids` out where the method belongs to the model and not to records.",
-                quoted(&method)
-            )));
+        // An empty list is "not given", and Odoo refuses a method of records without any. This one would create.
+        if ids.is_empty() && arguments.0.contains_key("ids") && method == "web_save" {
+            return Err(Refusal::new(
+                "`ids` is empty, so web_save would create a record: name the records to change (search_records finds \
+                 them), or leave `ids` out to create one.",
+            ));
         }
         let step = Step::Call { model: arguments.model(), method, ids, args: arguments.list("args"), kwargs };
         Ok(Plan::change(Mode::Run, vec![step], arguments))

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+mod admission;
 mod aggregate;
 mod answer;
 mod args;
@@ -27,6 +28,7 @@ mod domain;
 mod execute;
 mod faults;
 mod group;
+mod lenient;
 mod literal;
 mod models;
 mod nearest;
@@ -43,6 +45,8 @@ mod touched;
 mod traverse;
 mod write;
 
+pub use admission::{Barred, NoTool};
+pub use lenient::arguments_of;
 pub use toolbox::Toolbox;
 
 /// What is said of a tool in `tools/list`.
@@ -96,8 +100,21 @@ impl Reply {
         Self { text: body.finish(), is_error: false }
     }
 
-    fn error(sentence: String) -> Self {
+    /// A sentence that says why there is no answer.
+    pub fn error(sentence: String) -> Self {
         Self { text: sentence, is_error: true }
+    }
+
+    /// The reply with a note about something else: a member of its object, or another sentence.
+    pub fn noting(mut self, note: &str) -> Self {
+        match self.text.strip_prefix('{') {
+            Some(rest) if !self.is_error => {
+                let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+                self.text = format!("{{\"limit_note\":{}{comma}{rest}", Value::from(note));
+            }
+            _ => self.text = format!("{} {note}", self.text),
+        }
+        self
     }
 }
 
@@ -105,16 +122,11 @@ impl Reply {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotCalled {
     #[error(transparent)]
-    Unknown(#[from] UnknownTool),
+    NoTool(#[from] NoTool),
     /// What cannot be accounted for is not done.
     #[error("The audit log cannot be written at the moment, so no tool can be called; try again later")]
     Unaccounted,
 }
-
-/// The name is not a tool that this principal may see. Hidden and unknown tools look the same.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Unknown tool: {}", crate::vocab::quoted(.0))]
-pub struct UnknownTool(pub String);
 
 #[cfg(test)]
 mod tests;

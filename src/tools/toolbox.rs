@@ -6,21 +6,22 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
+use super::admission::{NoTool, barred};
 use super::answer::Body;
-use super::args::schema;
+use super::args::published;
 use super::bounded::bounded;
 use super::bounds::weight_of_all;
 use super::check::Check;
 use super::coerce::coerce;
 use super::faults::{Doing, Seen, Wanted, explain, wanted};
 use super::plan::{Arguments, Draft, Got, Plan, READ_DEADLINE_MS, Refusal, Site, Tool, WRITE_DEADLINE_MS};
-use super::{Annotations, Category, NotCalled, Reply, ToolSpec, UnknownTool, registry, touched};
+use super::{Annotations, NotCalled, Reply, ToolSpec, registry, touched};
 use crate::audit::{self, Deed, Outcome, Verdict};
 use crate::mirror::Mirror;
 use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::memory::Account;
 use crate::odoo::{Client, Error};
-use crate::vocab::{CallId, LARGE_BYTES, MethodLevel, Principal, Scope, aside, aside_for_text};
+use crate::vocab::{CallId, LARGE_BYTES, MethodLevel, Principal, aside, aside_for_text};
 
 /// All tools, with what they need to run.
 pub struct Toolbox {
@@ -59,9 +60,9 @@ impl Toolbox {
             .collect()
     }
 
-    /// Whether the principal may see a tool of this name.
-    pub fn admits(&self, principal: &Principal, name: &str) -> bool {
-        self.find(principal, name).is_some()
+    /// The tool of this name, as this principal is shown it, or why there is none.
+    pub fn find(&self, principal: &Principal, name: &str) -> Result<Arc<ToolSpec>, NoTool> {
+        self.entry(principal, name).map(|entry| entry.spec_for(principal))
     }
 
     /// Runs a tool. All that was understood comes back as a reply that a model can act on, and has a row in
@@ -76,10 +77,12 @@ impl Toolbox {
         audit: &Arc<audit::Entry>,
         account: &Arc<Account>,
     ) -> Result<Reply, NotCalled> {
-        let Some(entry) = self.find(principal, name) else {
-            let unknown = UnknownTool(name.to_owned());
-            audit.end(Verdict::refused("unknown_tool", &unknown.to_string()));
-            return Err(unknown.into());
+        let entry = match self.entry(principal, name) {
+            Ok(entry) => entry,
+            Err(none) => {
+                audit.end(Verdict::refused(none.audited(), &none.to_string()));
+                return Err(none.into());
+            }
         };
         let payload = audit.wants_payloads().then(|| serde_json::to_string(&arguments).unwrap_or_default());
         // In a session a task of its own runs the call, not the one that has read the body.
@@ -129,8 +132,13 @@ impl Toolbox {
         }
     }
 
-    fn find(&self, principal: &Principal, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.spec.name == name && entry.open_to(principal))
+    fn entry(&self, principal: &Principal, name: &str) -> Result<&Entry, NoTool> {
+        let entry = self.entries.iter().find(|entry| entry.spec.name == name);
+        let entry = entry.ok_or_else(|| NoTool::Unknown(name.to_owned()))?;
+        match barred(&entry.spec, principal) {
+            Some(why) => Err(NoTool::Barred { tool: entry.spec.name, why }),
+            None => Ok(entry),
+        }
     }
 }
 
@@ -142,13 +150,12 @@ pub(super) fn entries() -> Vec<Entry> {
 impl Entry {
     fn new(tool: Box<dyn Tool>) -> Option<Self> {
         let fixed = tool.spec();
-        let input_schema = schema(fixed.args);
-        let check = Check::new(fixed.name, fixed.args, &input_schema)?;
+        let check = Check::new(fixed.name, fixed.args)?;
         let spec = ToolSpec {
             name: fixed.name,
             title: fixed.title,
             description: fixed.description,
-            input_schema: Arc::new(input_schema),
+            input_schema: Arc::new(published(fixed.args)),
             category: fixed.category,
             risk: fixed.risk,
             annotations: fixed.annotations,
@@ -166,9 +173,7 @@ impl Entry {
     /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
     /// no methods see what runs them.
     pub fn open_to(&self, principal: &Principal) -> bool {
-        (principal.scope == Scope::Full || self.spec.annotations.read_only)
-            && (principal.method_level != MethodLevel::None || self.spec.category != Category::Execute)
-            && principal.admits(self.spec.name)
+        barred(&self.spec, principal).is_none()
     }
 
     /// Raw arguments to a plan; the arguments come back for shaping.

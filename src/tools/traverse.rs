@@ -22,7 +22,7 @@ static SPEC: Spec = Spec {
         Arg::must("ids", Kind::Ids, "Where to start"),
         Arg::must("path", Kind::Path, "Relation fields, in order"),
         Arg::may("fields", Kind::Names, FIELDS.about),
-        Arg::may("domain", Kind::Domain, "Filters the records at the end"),
+        Arg::may("domain", Kind::Domain, "Filters the records at the end, e.g. [[\"active\",\"=\",true]]"),
         Arg::may("limit", Kind::Number, "Default 50, at most 1000"),
         OFFSET,
         CONTEXT,

@@ -12,7 +12,8 @@ use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
 
-const VALUES: &str = "By field name; many2one: id; x2many: commands, e.g. [[0,0,{…}],[4,id],[6,0,[ids]]]";
+const VALUES: &str = "By field name, e.g. {\"name\":\"Azure\",\"user_id\":2}; many2one: id; x2many: commands, e.g. \
+                      [[0,0,{…}],[4,id],[6,0,[ids]]]";
 
 /// The records that a write names, over all its steps.
 pub(super) fn changed(
@@ -110,7 +111,7 @@ static UPDATE: Spec = Spec {
     args: &[
         MODEL,
         Arg::must("ids", Kind::Ids, "At most 1000"),
-        Arg::must("values", Kind::Object, "As for create_record"),
+        Arg::must("values", Kind::Object, "As for create_record, e.g. {\"name\":\"Azure\"}"),
         DRY_RUN,
         KEY,
         CONTEXT,

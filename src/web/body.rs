@@ -4,12 +4,28 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::fault::Fault;
 
 /// A body as it comes in; the error says only that the client broke off.
-pub type Incoming = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
+
+/// How much of a body that is not wanted is read all the same, and for how long. A socket that is closed with bytes
+/// unread resets the connection, and the client, still writing, may never see its answer.
+const MOST_DRAINED: usize = 64 * 1024 * 1024;
+const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+
+/// UTF-8's byte order mark: some editors and Windows clients put it before JSON.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A body as it comes in. What is left of it when it is dropped is drained, within bounds, beside the answer.
+pub struct Incoming {
+    /// None once it has ended.
+    chunks: Option<Chunks>,
+    /// The client sends nothing before it is asked to: there is nothing to drain.
+    waits: bool,
+}
 
 /// How often the bytes of a message are there at once: as it came, in its values, and on its way to Odoo.
 const TEXTS: usize = 4;
@@ -35,6 +51,46 @@ pub async fn read(body: Incoming, most: usize, within: Duration) -> Result<Bytes
     }
 }
 
+// === impl Incoming ===
+
+impl Incoming {
+    pub fn new(chunks: Chunks, waits: bool) -> Self {
+        Self { chunks: Some(chunks), waits }
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, warp::Error>> {
+        let next = self.chunks.as_mut()?.next().await;
+        self.waits = false;
+        if !matches!(next, Some(Ok(_))) {
+            self.chunks = None;
+        }
+        next
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let Some(mut chunks) = self.chunks.take().filter(|_| !self.waits) else { return };
+        // Most requests that are answered unread have no body, or one that is there already.
+        if let Some(None | Some(Err(_))) = chunks.next().now_or_never() {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(tokio::time::timeout(LONGEST_DRAIN, drain(chunks)));
+        }
+    }
+}
+
+async fn drain(mut chunks: Chunks) {
+    let mut drained = 0;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        drained += chunk.len();
+        if drained > MOST_DRAINED {
+            return;
+        }
+    }
+}
+
 async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Fault> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -51,10 +107,17 @@ async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Fault> {
         }
     }
     if rest.is_empty() {
-        return Ok(first);
+        return Ok(unmarked(first));
     }
     let mut whole = BytesMut::with_capacity(first.len() + rest.len());
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&rest);
-    Ok(whole.freeze())
+    Ok(unmarked(whole.freeze()))
+}
+
+fn unmarked(mut body: Bytes) -> Bytes {
+    if body.starts_with(BYTE_ORDER_MARK) {
+        drop(body.split_to(BYTE_ORDER_MARK.len()));
+    }
+    body
 }

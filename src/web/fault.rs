@@ -59,6 +59,8 @@ pub enum Fault {
     },
     SlowBody,
     MediaType,
+    /// The body is compressed.
+    Encoding,
     /// The request target has a form that is not served; `message` says what is wrong with it.
     Target {
         message: &'static str,
@@ -128,7 +130,7 @@ impl Fault {
             Self::Scope { .. } => row(StatusCode::FORBIDDEN, 1005, "insufficient_scope",
                 "The token's scope does not allow this".into()),
             Self::Limit { limit, wait } => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached",
-                format!("The limit {limit} is reached; try again in {} s", seconds(*wait)).into()),
+                format!("The limit {limit} is reached: {}. Try again in {} s", occupied(limit), seconds(*wait)).into()),
             Self::Rate(reached) => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached", told(reached).into()),
             Self::AuditFull => row(StatusCode::SERVICE_UNAVAILABLE, 1007, "audit_full",
                 "The audit log cannot be written at the moment, so no tool can be called; try again later".into()),
@@ -140,11 +142,13 @@ impl Fault {
             Self::Batch => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "batch",
                 "Batches are not served: send one message in each request".into()),
             Self::TooLarge { most } => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, "body_too_large",
-                format!("The body has more than {most} bytes").into()),
+                format!("The body has more than {most} bytes: send the records in several calls, or ask for less at once").into()),
             Self::SlowBody => row(StatusCode::REQUEST_TIMEOUT, INVALID_REQUEST, "body_timeout",
                 "The body did not arrive in time".into()),
             Self::MediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, "media_type",
                 "Content-Type must be application/json".into()),
+            Self::Encoding => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, "content_encoding",
+                "Content-Encoding is not served: send the body uncompressed, without that header".into()),
             Self::Target { message } => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "request_target", (*message).into()),
             Self::HostForm => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "host_malformed",
                 "Host must be a host name or an address, with or without a port, named once and nothing else".into()),
@@ -265,14 +269,47 @@ fn name(span: Span) -> &'static str {
     }
 }
 
+/// For the model that made the request: which limit, until when, and what to do.
 fn told(reached: &Reached) -> String {
     let Reached { span, most, wait, resets_at } = reached;
-    let span = if *span == Span::Minute { "minute" } else { "day" };
-    let (name, wait) = (name(reached.span), seconds(*wait));
+    let (name, wait) = (name(*span), seconds(*wait));
+    let (span, then) = match span {
+        Span::Minute => ("minute", "Wait so long, then go on with fewer calls, each for many records"),
+        Span::Day => (
+            "day",
+            "Stop here and say so to the user: until then every request is refused, unless an administrator raises the \
+             limit in Odoo",
+        ),
+    };
     format!(
-        "This connection has made the {most} requests a {span} that it may ({name}); the limit resets in {wait} s, \
-         at {resets_at}"
+        "Limit reached: this connection may make {most} requests a {span} ({name}) and has made them. The count starts \
+         anew in {wait} s, at {resets_at}. {then}"
     )
+}
+
+/// What a limit of places, memory or tries is about, and what frees it.
+fn occupied(limit: &str) -> &'static str {
+    match limit {
+        "in_flight_per_connection" => {
+            "this connection waits for as many answers as it may at once; send the next request when one has come"
+        }
+        "in_flight" => "the server is busy with as many requests as it serves at once",
+        "streams_per_connection" => {
+            "this connection has as many open streams as it may; close one that is not needed"
+        }
+        "streams" => "the server has as many open streams as it serves",
+        "sessions_per_connection" => {
+            "this connection has as many open sessions as it may; go on in one of them, or end one with DELETE"
+        }
+        "sessions" => "the server has as many open sessions as it serves",
+        "memory_per_connection" => {
+            "the requests of this connection are too large together; send smaller ones, or one after the other"
+        }
+        "memory" => "the server is busy with large requests",
+        "failed_attempts" => "too many credentials from this address were refused; check the key first",
+        "unknown_credentials" => "the server is checking as many unknown credentials as it may",
+        _ => "nothing more is taken at the moment",
+    }
 }
 
 /// Rounded up: a client that comes back on the second must not be early.

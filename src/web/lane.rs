@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
 use super::MCP_PATH;
 use super::fault::Fault;
-use super::message::Message;
+use super::message::{Kind, Message};
 use crate::guard::{Full as NoRoom, Slot};
 use crate::mcp::{Activity, Caller, Endpoint, Era, Lane};
 use crate::vocab::ConnectionId;
@@ -72,8 +72,12 @@ pub fn post(
 ) -> Result<Road, Fault> {
     let road = |lane, reservation| Ok(Road { lane, reservation });
     if message.is("initialize") {
-        // A stale id is no reason to refuse a new session; rmcp would.
+        // A stale id is no reason to refuse a new session; rmcp would. Nor is a version in the header: the handshake
+        // negotiates by its parameters, and some clients send the version of an earlier one.
         headers.remove(SESSION);
+        if message.version.is_none() {
+            headers.remove(VERSION);
+        }
         if wants_json_only(headers) {
             return road(Lane::Plain, None);
         }
@@ -96,6 +100,15 @@ pub fn post(
     } else {
         Err(no_session_id())
     }
+}
+
+/// Whether this is a notification of a legacy client without a session. There is nothing that it could be about, and
+/// no client expects an answer to it.
+pub fn is_for_no_session(message: &Message, headers: &HeaderMap) -> bool {
+    message.kind == Kind::Notification
+        && !headers.contains_key(SESSION)
+        && !is_modern(message, headers)
+        && one_version(headers).and_then(|()| check_version(headers)).is_ok()
 }
 
 /// Finds the session of a GET or a DELETE.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::fault::{Fault, Refusal};
-use crate::mcp::{client_text, misfit};
+use crate::mcp::{Arguments, client_text, mended, misfit};
 use crate::vocab::quoted;
 
 /// No method, tool, prompt or resource has a longer name; it is compared, counted and quoted.
@@ -41,6 +41,10 @@ pub struct Message {
     pub client: Option<String>,
     /// Why its parameters cannot be served, where rmcp would not say it or not see it.
     pub misfit: Option<String>,
+    /// The message as it goes on, where that is not as it came.
+    pub body: Option<Bytes>,
+    /// Why a tool call goes on without its arguments.
+    pub unreadable: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +95,21 @@ struct Client<'a> {
 impl Message {
     /// Looks at a body. A fault comes with the id to echo, as far as there is one.
     pub fn read(body: &Bytes) -> Result<Self, Box<Refusal>> {
+        match Self::look(body) {
+            Err(refusal) if refusal.fault == Fault::Parse => Self::mend(body).ok_or(refusal),
+            read => read,
+        }
+    }
+
+    /// A tool call that is JSON but for a value in its arguments.
+    fn mend(body: &Bytes) -> Option<Self> {
+        let body = mended(body)?;
+        let message = Self::look(&body).ok()?;
+        // Only what is then refused: a mark never counts as a value.
+        message.unreadable.is_some().then_some(message)
+    }
+
+    fn look(body: &Bytes) -> Result<Self, Box<Refusal>> {
         let first = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
         if first != Some(b'{') {
             // serde would read a struct from an array as well.
@@ -140,7 +159,12 @@ impl Message {
         // The modern era has no `initialize`, whatever its parameters are.
         let judged = method.as_deref().filter(|method| version.is_none() || *method != "initialize");
         let misfit = judged.and_then(|method| misfit(method, envelope.params));
-        Ok(Self { kind, id, method, name, version, client, misfit })
+        let arguments = match method.as_deref() {
+            Some("tools/call") => Arguments::of_call(body, envelope.params),
+            _ => Arguments::default(),
+        };
+        let Arguments { body, unreadable } = arguments;
+        Ok(Self { kind, id, method, name, version, client, misfit, body, unreadable })
     }
 
     pub fn is(&self, method: &str) -> bool {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 use tracing::Instrument;
@@ -206,6 +206,9 @@ async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<
     if !is_json(&admitted.headers) {
         return Err(Fault::MediaType.of(None));
     }
+    if is_encoded(&admitted.headers) {
+        return Err(Fault::Encoding.of(None));
+    }
     let limits = &edge.limits;
     let announced = length(&admitted.headers).unwrap_or(limits.max_body_bytes as u64);
     if announced > SMALL {
@@ -217,7 +220,8 @@ async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<
     reserve(&admitted.account, body::weight(&body).saturating_sub(body.len())).await?;
     // What a large body costs to read must not hold back the other requests of this worker.
     let bytes = body.len();
-    let message = aside(bytes, || Message::read(&body))?;
+    let mut message = aside(bytes, || Message::read(&body))?;
+    let body = message.body.take().unwrap_or(body);
     if bytes >= LARGE_BYTES {
         return Aside::new(bytes, visit::post(edge, admitted, message, body)).await;
     }
@@ -236,6 +240,12 @@ async fn reserve(account: &Account, bytes: usize) -> Result<(), Box<Refusal>> {
         Err(Full::Server) => Fault::Limit { limit: "memory", wait: MEMORY_PATIENCE },
     };
     Err(fault.of(None))
+}
+
+/// Whether the body is compressed: a few bytes of it could be very many.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter();
+    values.any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") && !value.is_empty())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

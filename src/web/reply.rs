@@ -1,7 +1,7 @@
 //! Answers: faults and plain JSON as warp responses.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use warp::reply::{Reply, Response};
@@ -20,6 +20,9 @@ pub fn refuse(fault: &Fault, id: Option<&Value>) -> Response {
     }
     if let Some(challenge) = fault.challenge().and_then(|text| HeaderValue::try_from(text).ok()) {
         headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if *fault == Fault::Encoding {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if let Some(allow) = fault.allow() {
         headers.insert(ALLOW, HeaderValue::from_static(allow));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use futures_util::{Stream, TryStreamExt};
+use http::header::EXPECT;
 use http::{HeaderMap, Method};
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
@@ -26,14 +27,16 @@ pub struct Asked {
     pub body: body::Incoming,
 }
 
-/// What AI tools and browsers reach. Paths match exactly: a slash at the end makes another path.
+/// What AI tools and browsers reach. Paths match exactly, but for the slash that clients put behind an address.
 pub fn public(edge: Arc<Edge>) -> Routes {
     asked()
         .then(move |asked: Asked| {
             let edge = Arc::clone(&edge);
             async move {
                 match asked.wire.target.path() {
-                    MCP_PATH => pipeline::mcp(&edge, asked).await,
+                    path if path == MCP_PATH || path.strip_suffix('/') == Some(MCP_PATH) => {
+                        pipeline::mcp(&edge, asked).await
+                    }
                     path if path.starts_with(MCP_PATH) => pipeline::astray(&edge, &asked),
                     _ => reply::refuse(&nowhere(&edge.hosts, &asked), None),
                 }
@@ -84,5 +87,6 @@ where
     B: Buf,
 {
     let body = Box::pin(body.map_ok(|mut chunk| chunk.copy_to_bytes(chunk.remaining())));
+    let body = body::Incoming::new(body, headers.contains_key(EXPECT));
     Asked { method, headers, wire, body }
 }

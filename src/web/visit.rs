@@ -1,10 +1,13 @@
 //! The second half of the road: permits, sessions, and the visit to rmcp.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use warp::reply::Response;
 
 use super::edge::Edge;
@@ -15,9 +18,8 @@ use super::pipeline::{Admitted, NO_BODY, open};
 use super::relay::{self, End, Held};
 use super::reply;
 use crate::audit::{Asked, Session, Verdict};
-use crate::guard::{Full, Slot, Slots};
+use crate::guard::{Counted, Full, Slot, Slots};
 use crate::mcp::{Activity, Caller, Lane, Visit};
-use crate::state::Receipt;
 use crate::vocab::{ConnectionId, Principal};
 
 /// When a place taken by a request may be free again.
@@ -38,16 +40,8 @@ pub async fn post(
     let Admitted { request_id, method, mut headers, peer, principal, entry, account } = admitted;
     let connection = principal.connection;
     let lifetime = edge.mirror.lifetime(connection);
-    let mut caller = Caller {
-        principal,
-        peer,
-        request_id,
-        lifetime,
-        activity: None,
-        audit: None,
-        permit: None,
-        account: Arc::default(),
-    };
+    let mut caller = calling(principal, peer, request_id, lifetime);
+    caller.unreadable = message.unreadable.as_deref().map(Arc::from);
     caller.activity = lane::activity(&edge.endpoint, &message, &headers, &caller);
     entry.asks(asked(&message, caller.activity.clone()));
     // The token before the switch, so that no change can fall between; and the switch once more, since the
@@ -59,13 +53,18 @@ pub async fn post(
     }
     let listens = message.is("subscriptions/listen");
     let permit = permit(edge, connection, &message).map_err(with_id)?.map(Arc::new);
-    let receipt = count(edge, &caller.principal, &message).await.map_err(with_id)?;
+    let Counted { receipt, scarce } = count(edge, &caller.principal, &message).await.map_err(with_id)?;
+    caller.notice = scarce.map(|scarce| scarce.to_string().into());
     if !message.is("tools/call") {
         // A call is written down soon, and its count with it.
         receipt.hurry();
     }
     if let Some(misfit) = &message.misfit {
         return Err(with_id(Fault::Params { message: misfit.clone().into() }));
+    }
+    if lane::is_for_no_session(&message, &headers) {
+        entry.end(Verdict::SUCCESS);
+        return Ok(reply::empty(StatusCode::ACCEPTED));
     }
     let Road { lane, reservation } =
         lane::post(&edge.endpoint, &message, &mut headers, &caller).map_err(with_id)?;
@@ -98,6 +97,22 @@ pub async fn post(
     Ok(relay::answer(answer, id.as_ref(), &asked, held, end, entry).await)
 }
 
+/// A caller of whose request nothing more is known yet.
+fn calling(principal: Arc<Principal>, peer: IpAddr, request_id: Uuid, lifetime: CancellationToken) -> Caller {
+    Caller {
+        principal,
+        peer,
+        request_id,
+        lifetime,
+        activity: None,
+        audit: None,
+        permit: None,
+        account: Arc::default(),
+        unreadable: None,
+        notice: None,
+    }
+}
+
 /// What the audit log tells of a message.
 fn asked(message: &Message, activity: Option<Arc<Activity>>) -> Asked {
     Asked {
@@ -115,9 +130,9 @@ fn is_limited(message: &Message) -> bool {
 
 /// Step 4: the limits of the connection, per minute and per day. They come after the permit, so that a
 /// request without a place is not counted either.
-async fn count(edge: &Edge, principal: &Principal, message: &Message) -> Result<Receipt, Fault> {
+async fn count(edge: &Edge, principal: &Principal, message: &Message) -> Result<Counted, Fault> {
     if !is_limited(message) {
-        return Ok(Receipt::settled());
+        return Ok(Counted::not());
     }
     let settings = edge.mirror.settings().ok_or(Fault::Unknown)?;
     edge.rate.take(principal, &settings).await.map_err(Fault::Rate)
@@ -169,16 +184,7 @@ pub async fn session(edge: &Edge, admitted: Admitted) -> Result<Response, Box<Re
         session: activity.ended().clone(),
         stopping: edge.life.stop.clone(),
     };
-    let caller = Caller {
-        principal,
-        peer,
-        request_id,
-        lifetime,
-        activity: Some(activity),
-        audit: None,
-        permit: None,
-        account: Arc::default(),
-    };
+    let caller = Caller { activity: Some(activity), ..calling(principal, peer, request_id, lifetime) };
     let visit = |headers| {
         let request = lane::request(method.clone(), headers, NO_BODY);
         Visit { caller, lane: Lane::Full, reservation: None, request }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use odoo_mcp_sidecar::tools::{NotCalled, UnknownTool};
+use odoo_mcp_sidecar::tools::{Barred, NoTool, NotCalled};
 use odoo_mcp_sidecar::vocab::ConnectionId;
 use serde_json::json;
 
@@ -21,12 +21,14 @@ async fn a_read_only_connection_neither_sees_nor_reaches_what_writes() {
         "batch_update",
         "batch_delete",
         "execute_method",
-        "no_such_tool",
     ] {
-        assert!(!bench.tools.admits(&bench.principal, tool));
         let arguments = json!({"model": "res.partner", "id": 14, "values": {"name": "x"}});
-        assert_eq!(bench.call(tool, arguments).await, Err(NotCalled::Unknown(UnknownTool(tool.into()))));
+        let barred = NoTool::Barred { tool, why: Barred::Scope };
+        assert_eq!(bench.tools.find(&bench.principal, tool).err(), Some(barred.clone()));
+        assert_eq!(bench.call(tool, arguments).await, Err(NotCalled::NoTool(barred)));
     }
+    let unknown = NotCalled::NoTool(NoTool::Unknown("no_such_tool".into()));
+    assert_eq!(bench.call("no_such_tool", json!({})).await, Err(unknown));
     assert_eq!(bench.odoo.count("execute"), 0);
 }
 
@@ -41,7 +43,9 @@ async fn bad_arguments_never_reach_odoo() {
         ("read_group", json!({"model": "x", "aggregates": ["a:summ"]}), "did you mean `sum`?"),
         ("batch_delete", json!({"model": "x", "ids": [53, 1e20]}), "1e+20 is none"),
         ("search_read", json!({"model": "x", "offset": 1e16}), "`offset` takes a whole number from 0 to"),
-        ("execute_method", json!({"model": "x", "method": "action_confirm", "ids": []}), "would do nothing"),
+        ("execute_method", json!({"model": "x", "method": "web_save", "ids": []}), "would create a record"),
+        ("batch_delete", json!({"model": "x", "ids": []}), "batch_delete needs `ids`"),
+        ("update_record", json!({"model": "x", "ids": "", "values": {"a": 1}}), "update_record needs `ids`"),
     ] {
         let sentence = bench.refusal(tool, arguments).await;
         assert!(sentence.contains(told), "{sentence}");

@@ -84,9 +84,79 @@ async fn a_refusal_names_the_limit_and_when_it_resets() {
                "resets_at": "2026-11-23T13:31:00Z"})
     );
     let message = error["message"].as_str().unwrap();
-    assert!(message.contains("2 requests a minute") && message.contains("2026-11-23T13:31:00Z"), "{message}");
+    assert_eq!(
+        message,
+        "Limit reached: this connection may make 2 requests a minute (rate_limit_minute) and has made them. The count \
+         starts anew in 48 s, at 2026-11-23T13:31:00Z. Wait so long, then go on with fewer calls, each for many records"
+    );
     // Others have limits of their own.
     assert_eq!(ask(&server, 2, 5).await.0, 5);
+}
+
+/// The text of a call's answer, in the modern era.
+async fn called(server: &Server, number: u32, tool: &str, arguments: Value) -> String {
+    let call = json!({"name": tool, "arguments": arguments});
+    let answer = server.ask(server.modern(number, "tools/call", call)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn below_a_tenth_of_the_day_answers_carry_a_note() {
+    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    limit(&server, 1, json!(0), json!(30));
+    server.until_followed().await;
+    let read = || json!({"model": "res.partner", "fields": ["name"]});
+    assert_eq!(ask(&server, 1, 26).await.0, 26);
+    // 3 of 30 left is a tenth, not less.
+    assert!(!called(&server, 1, "search_read", read()).await.contains("limit_note"));
+    let text = called(&server, 1, "search_read", read()).await;
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        body["limit_note"],
+        "2 of the 30 requests a day of this connection are left (rate_limit_day) until 2026-11-24T00:00:00Z, in 37787 s: \
+         use few calls, each for many records."
+    );
+    assert!(body["records"].is_array(), "{body}");
+    // Refusals of tools too; the last call says 0, and the next one is refused with what to do.
+    let text = called(&server, 1, "search_read", json!({"modle": "x"})).await;
+    assert!(text.contains("did you mean `model`?") && text.contains(" 1 of the 30 requests a day"), "{text}");
+    let text =
+        called(&server, 1, "create_record", json!({"model": "res.partner", "values": {"name": "A"}})).await;
+    assert!(text.starts_with("{\"limit_note\":\"0 of the 30 requests"), "{text}");
+    let refused = list(&server, 1).await;
+    assert_eq!((refused.status, refused.code()), (429, 1006));
+    let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains("30 requests a day (rate_limit_day)") && message.contains("in 37788 s"),
+        "{message}"
+    );
+    assert!(message.contains("say so to the user"), "{message}");
+}
+
+#[tokio::test]
+async fn the_note_reaches_legacy_clients_and_batched_reads_and_needs_a_daily_limit() {
+    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    limit(&server, 1, json!(0), json!(20));
+    limit(&server, 2, json!(20), json!(0));
+    server.until_followed().await;
+    assert_eq!(ask(&server, 1, 12).await.0, 12);
+    let session = server.session(1).await;
+    assert_eq!(ask(&server, 1, 5).await.0, 5);
+    let call = json!({"name": "list_models", "arguments": {}});
+    let legacy = server.ask(server.in_session(1, &session, &request("tools/call", call.clone()))).await;
+    let text = legacy.json()["result"]["content"][0]["text"].as_str().unwrap().to_owned();
+    assert!(text.starts_with("{\"limit_note\":\"1 of the 20 requests a day"), "{text}");
+    for _ in 0..19 {
+        assert!(!called(&server, 2, "list_models", json!({})).await.contains("limit_note"));
+    }
+    // Reads that are sent to Odoo together are answered one by one.
+    limit(&server, 3, json!(0), json!(1000));
+    assert_eq!(ask(&server, 3, 901).await.0, 901);
+    let reads = (0..8).map(|_| called(&server, 3, "search_count", json!({"model": "res.partner"})));
+    for text in futures_util::future::join_all(reads).await {
+        assert!(text.contains("of the 1000 requests a day"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn both_eras_list_the_same_tools_within_the_budget() {
     let session = server.session(1).await;
     let legacy = server.ask(server.in_session(1, &session, &request("tools/list", json!({})))).await;
     assert_eq!(names(&modern.json()["result"]), names(&legacy.json()["result"]));
-    assert!(modern.text.len() <= 16 * 1024, "{} bytes", modern.text.len());
+    assert!(modern.text.len() <= 16_000, "{} bytes", modern.text.len());
     for tool in modern.json()["result"]["tools"].as_array().unwrap() {
         assert!(tool["title"].is_string() && tool["description"].is_string(), "{tool}");
         assert_eq!(tool["inputSchema"]["type"], "object");
@@ -53,8 +53,45 @@ async fn a_read_only_key_neither_sees_nor_calls_writing_tools() {
     );
     let hidden = server.ask(server.modern(9, "tools/call", create())).await;
     assert_eq!((hidden.status, hidden.code()), (200, -32602));
-    assert_eq!(hidden.json()["error"]["message"], "Unknown tool: \"create_record\"");
+    assert_eq!(hidden.reason(), "scope");
     assert_eq!(server.odoo.count("execute"), 0);
+}
+
+#[tokio::test]
+async fn a_tool_that_is_not_allowed_says_why_and_an_unknown_one_that_it_is_unknown() {
+    let server = Server::start().await;
+    server.odoo.add_key(&Proof::of(&key(9)).to_hex(), 9, "read_only");
+    server.odoo.change(2, |document| document["allowed_tools"] = json!(["search_read", "execute_method"]));
+    server.odoo.change(3, |document| document["method_level"] = json!("none"));
+    server.until_followed().await;
+    // Scope before list before switch; what is not there is unknown to all.
+    for (number, tool, reason, part) in [
+        (9, "create_record", "scope", "its scope is read-only"),
+        (9, "execute_method", "scope", "its scope is read-only"),
+        (2, "create_record", "list", "its list of allowed tools does not hold it"),
+        (2, "search_count", "list", "its list of allowed tools does not hold it"),
+        (3, "execute_method", "switched_off", "methods are switched off"),
+        (9, "no_such_tool", "unknown_tool", "Unknown tool: \"no_such_tool\""),
+        (2, "Search_Read", "unknown_tool", "Unknown tool: \"Search_Read\""),
+        (3, "", "unknown_tool", "Unknown tool: \"\""),
+    ] {
+        let call = json!({"name": tool, "arguments": {"model": "res.partner"}});
+        let modern = server.ask(server.modern(number, "tools/call", call.clone())).await;
+        let session = server.session(number).await;
+        let legacy = server.ask(server.in_session(number, &session, &request("tools/call", call))).await;
+        for answer in [modern, legacy] {
+            assert_eq!(
+                (answer.status, answer.code(), answer.reason().as_str()),
+                (200, -32602, reason),
+                "{tool}"
+            );
+            let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+            assert!(message.contains(part) && message.contains(tool), "{message}");
+        }
+    }
+    assert_eq!(server.odoo.count("execute"), 0);
+    let answer = server.ask(server.modern(2, "tools/call", search())).await;
+    assert_eq!(answer.json()["result"]["isError"], false, "{answer:?}");
 }
 
 #[tokio::test]

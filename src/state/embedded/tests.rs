@@ -64,7 +64,7 @@ async fn counts_outlive_the_process() {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path()).unwrap();
     for _ in 0..7 {
-        store.take(ONE, at(NOON, 0, 10)).await.unwrap().kept().await;
+        store.take(ONE, at(NOON, 0, 10)).await.unwrap().receipt.kept().await;
     }
     // As after a kill: only what is in the file by now is known.
     let copy = tempfile::tempdir().unwrap();
@@ -74,9 +74,9 @@ async fn counts_outlive_the_process() {
     let after = Embedded::open(copy.path()).unwrap();
     assert_eq!(count(&after, ONE, at(NOON + 61, 0, 10), 10), 3);
     // And after an orderly end, also what nobody waited for.
-    store.take(TWO, at(NOON, 5, 0)).await.unwrap().kept().await;
+    store.take(TWO, at(NOON, 5, 0)).await.unwrap().receipt.kept().await;
     store.close();
-    store.take(TWO, at(NOON, 5, 10)).await.unwrap().kept().await;
+    store.take(TWO, at(NOON, 5, 10)).await.unwrap().receipt.kept().await;
     drop(store);
     let after = Embedded::open(directory.path()).unwrap();
     assert_eq!(count(&after, ONE, at(NOON + 61, 0, 10), 10), 3);
@@ -108,8 +108,8 @@ fn a_file_that_is_no_store_is_told_of() {
 async fn past_days_are_forgotten() {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path()).unwrap();
-    store.take(ONE, at(NOON, 0, 10)).await.unwrap().kept().await;
-    store.take(TWO, at(NOON + 2 * 86_400, 0, 10)).await.unwrap().kept().await;
+    store.take(ONE, at(NOON, 0, 10)).await.unwrap().receipt.kept().await;
+    store.take(TWO, at(NOON + 2 * 86_400, 0, 10)).await.unwrap().receipt.kept().await;
     assert_eq!(store.tallies.len(), 1);
     drop(store);
     assert_eq!(Embedded::open(directory.path()).unwrap().tallies.len(), 1);
@@ -277,7 +277,7 @@ async fn what_cannot_be_written_is_said_and_tried_again() {
     assert!(!store.keep(large.clone(), Stage::Ready).kept().await);
     assert_eq!(store.trouble(), Some(Trouble::Unwritable));
     // A count is kept in memory, and nobody waits for it.
-    assert!(store.take(ONE, at(NOON, 0, 10)).await.unwrap().kept().await);
+    assert!(store.take(ONE, at(NOON, 0, 10)).await.unwrap().receipt.kept().await);
     small(100_000);
     let start = std::time::Instant::now();
     while store.trouble().is_some() {

@@ -205,6 +205,12 @@ impl Server {
         Self { odoo, running, http, data }
     }
 
+    /// Waits until changes of connections are known, which end their sessions.
+    pub async fn until_followed(&self) {
+        let before = self.odoo.count("changes");
+        until("changes are followed", || async { self.odoo.count("changes") > before + 1 }).await;
+    }
+
     pub async fn until_ready(&self) {
         until("the sidecar is ready", || async { self.get("/readyz").await.status == 200 }).await;
     }
