@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use odoo_mcp_sidecar::app::App;
-use odoo_mcp_sidecar::config::{Arguments, Config, Source, Start};
+use odoo_mcp_sidecar::config::{Arguments, Config, ConfigSources, ParsedCommand};
 use odoo_mcp_sidecar::telemetry;
 
 /// glibc's arenas keep the memory of the largest load; this allocator returns unused pages to the kernel after seconds.
@@ -12,32 +12,38 @@ use odoo_mcp_sidecar::telemetry;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The command was used wrongly (`EX_USAGE`); the configuration counts as part of the command.
-const USAGE: u8 = 64;
+const EX_USAGE: u8 = 64;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = match Arguments::read(std::env::args_os()) {
-        Start::With(arguments) => arguments,
-        Start::Told(text) => return tell(&mut std::io::stdout(), &text, ExitCode::SUCCESS),
-        Start::Wrong(text) => return tell(&mut std::io::stderr(), &text, ExitCode::from(USAGE)),
+        ParsedCommand::Run(arguments) => arguments,
+        ParsedCommand::Print(text) => {
+            return print_and_exit(&mut std::io::stdout(), &text, ExitCode::SUCCESS);
+        }
+        ParsedCommand::UsageError(text) => {
+            return print_and_exit(&mut std::io::stderr(), &text, ExitCode::from(EX_USAGE));
+        }
     };
-    let config = match Config::load(&Source::of_process(&arguments)) {
+    let config = match Config::load(&ConfigSources::from_process(&arguments)) {
         Ok(config) => config,
-        Err(faults) => return tell(&mut std::io::stderr(), &format!("{faults}\n"), ExitCode::from(USAGE)),
+        Err(faults) => {
+            return print_and_exit(&mut std::io::stderr(), &format!("{faults}\n"), ExitCode::from(EX_USAGE));
+        }
     };
     if arguments.check {
-        return tell(&mut std::io::stdout(), "the configuration is sound\n", ExitCode::SUCCESS);
+        return print_and_exit(&mut std::io::stdout(), "the configuration is sound\n", ExitCode::SUCCESS);
     }
     telemetry::init(&config.log);
     let run = async { App::build(config)?.run().await };
     match run.await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => tell(&mut std::io::stderr(), &format!("{error}\n"), ExitCode::FAILURE),
+        Err(error) => print_and_exit(&mut std::io::stderr(), &format!("{error}\n"), ExitCode::FAILURE),
     }
 }
 
 /// The text, then the code; a closed pipe is no reason to panic.
-fn tell(to: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
+fn print_and_exit(to: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
     code
 }

@@ -4,16 +4,16 @@
 //! sentence; then requests are served at once, and `/readyz` tells when Odoo has answered. Stop: no new
 //! connections, streams end, requests in flight finish within a bound, open writes are seen through.
 
-mod books;
+mod audit_sink;
 mod error;
 mod replica;
 mod running;
-mod sessions;
+mod session_sink;
 mod signals;
 mod tasks;
 
 pub use error::Error;
-pub use running::Running;
+pub use running::RunningApp;
 
 use std::sync::Arc;
 
@@ -21,16 +21,16 @@ use rmcp::ServerHandler;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::audit::{Audit, ChainWatch, Sink};
+use crate::audit::{AuditSink, AuditTrail, ChainMonitor};
 use crate::config::Config;
-use crate::guard::{Addresses, Rate, Slots, Switch};
-use crate::mcp::{Endpoint, Handler, Ledger, Sessions};
-use crate::mirror::{Identity, Mirror};
+use crate::guard::{ConcurrencyLimit, FailedAuthLimiter, MasterSwitch, RequestRateLimiter};
+use crate::mcp::{Endpoint, Handler, LegacySessionManager, SessionRegistry};
+use crate::mirror::{Mirror, ReplicaIdentity};
 use crate::odoo::Client;
-use crate::state::{Counters, Embedded, Notes, Spool};
+use crate::state::{CounterStore, EmbeddedStore, KeyValueStore, Spool};
 use crate::tools::Toolbox;
 use crate::vocab::{Clock, Secret};
-use crate::web::{Edge, Life, Parts};
+use crate::web::{ServerParts, ServerState, Shutdown};
 use tasks::Tasks;
 
 /// The whole sidecar, wired but not started.
@@ -38,8 +38,8 @@ pub struct App {
     config: Config,
     client: Arc<Client>,
     mirror: Arc<Mirror>,
-    switch: Arc<Switch>,
-    addresses: Arc<Addresses>,
+    switch: Arc<MasterSwitch>,
+    addresses: Arc<FailedAuthLimiter>,
     endpoint: Endpoint,
     clock: Clock,
 }
@@ -66,64 +66,67 @@ impl App {
         let mirror = Mirror::new(Arc::clone(&client), config.mirror.clone());
         let limits = &config.limits;
         let toolbox = Toolbox::new(Arc::clone(&client), Arc::clone(&mirror), limits.max_answer_chars);
-        let slots = Slots::new(limits.sessions_per_connection, limits.sessions);
-        let sessions = Arc::new(Sessions::new(slots, Ledger::new(Clock::system(), limits.session_idle)));
+        let slots = ConcurrencyLimit::new(limits.sessions_per_connection, limits.sessions);
+        let sessions = Arc::new(LegacySessionManager::new(
+            slots,
+            SessionRegistry::new(Clock::system(), limits.session_idle),
+        ));
         let handler = wrap(Handler::new(Arc::new(toolbox)));
         let endpoint = Endpoint::new(handler, sessions, limits.max_body_bytes);
-        let switch = Arc::new(Switch::new(Arc::clone(&mirror)));
-        let addresses = Arc::new(Addresses::new(limits.failed_attempts));
+        let switch = Arc::new(MasterSwitch::new(Arc::clone(&mirror)));
+        let addresses = Arc::new(FailedAuthLimiter::new(limits.failed_attempts));
         Ok(Self { config, client, mirror, switch, addresses, endpoint, clock: Clock::system() })
     }
 
     /// Binds both listeners and starts everything; comes back when requests are served.
-    pub async fn start(self) -> Result<Running, Error> {
+    pub async fn start(self) -> Result<RunningApp, Error> {
         let server = &self.config.server;
         let public = bind("listen", server.listen).await?;
         let admin = bind("admin_listen", server.admin_listen).await?;
         let bound = |listener: &TcpListener| listener.local_addr().map_err(Error::Socket);
         let (public_at, admin_at) = (bound(&public)?, bound(&admin)?);
         let replica = replica::load(&server.data_dir)?;
-        self.endpoint.ledger().belong_to(replica);
-        let state = Arc::new(Embedded::open(&server.data_dir)?);
-        let audit = self.audit(Arc::clone(&state) as Arc<dyn Spool>);
-        let chain = self.chain(replica, Arc::clone(&state) as Arc<dyn Notes>);
-        let identity = Identity {
+        self.endpoint.registry().set_replica(replica);
+        let state = Arc::new(EmbeddedStore::open(&server.data_dir)?);
+        let audit = self.build_audit(Arc::clone(&state) as Arc<dyn Spool>);
+        let chain = self.build_chain_monitor(replica, Arc::clone(&state) as Arc<dyn KeyValueStore>);
+        let identity = ReplicaIdentity {
             replica,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             public_url: server.public_origin().to_owned(),
             wake_url: Some(server.wake_target(admin_at)),
             wake_secret: Some(wake_secret()),
         };
-        let life = Life::default();
+        let life = Shutdown::default();
         let mut tasks = Tasks::default();
-        self.follow(&mut tasks, identity);
-        self.tell(&mut tasks, replica);
-        let books = books::Books { client: Arc::clone(&self.client), replica };
-        account(&mut tasks, &audit, &chain, Arc::new(books));
-        let parts = Parts {
+        self.spawn_core(&mut tasks, identity);
+        self.spawn_session_sync(&mut tasks, replica);
+        let books = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
+        spawn_audit(&mut tasks, &audit, &chain, Arc::new(books));
+        let parts = ServerParts {
             mirror: self.mirror,
-            switch: self.switch,
-            addresses: self.addresses,
-            rate: Rate::new(Arc::clone(&state) as Arc<dyn Counters>, self.clock),
+            master_switch: self.switch,
+            failed_auth: self.addresses,
+            rate_limiter: RequestRateLimiter::new(Arc::clone(&state) as Arc<dyn CounterStore>, self.clock),
             audit: Arc::clone(&audit),
             chain,
             endpoint: self.endpoint.clone(),
-            life: life.clone(),
+            shutdown: life.clone(),
         };
-        let edge = Edge::new(server, &self.config.limits, parts);
-        let running = Running {
+        let edge = ServerState::new(server, &self.config.limits, parts);
+        let running = RunningApp {
             public_at,
             admin_at,
-            life,
+            shutdown: life,
             tasks,
             endpoint: self.endpoint,
             client: self.client,
             audit,
             state,
-            drain: server.drain_timeout,
+            drain_timeout: server.drain_timeout,
             listeners: running::listen(&edge, &self.config.limits, public, admin),
         };
-        if server.hides_clients() {
+        if server.likely_behind_untrusted_proxy() {
             tracing::warn!(
                 "no proxy is in trusted_proxies: behind one, all clients count as its one address for IP restrictions, \
                  failed keys and the audit log"
@@ -146,50 +149,61 @@ impl App {
         Ok(())
     }
 
-    fn audit(&self, spool: Arc<dyn Spool>) -> Arc<Audit> {
+    fn build_audit(&self, spool: Arc<dyn Spool>) -> Arc<AuditTrail> {
         let mirror = Arc::clone(&self.mirror);
         let payloads = move || mirror.settings().is_some_and(|settings| settings.log_payloads);
-        Audit::new(spool, self.config.audit.spool_max_bytes, self.clock.clone(), Box::new(payloads))
+        AuditTrail::new(spool, self.config.audit.spool_max_bytes, self.clock.clone(), Box::new(payloads))
     }
 
-    fn chain(&self, replica: Uuid, notes: Arc<dyn Notes>) -> Arc<ChainWatch> {
+    fn build_chain_monitor(&self, replica: Uuid, notes: Arc<dyn KeyValueStore>) -> Arc<ChainMonitor> {
         let mirror = Arc::clone(&self.mirror);
         let retention = move || mirror.settings().map(|settings| settings.audit_retention_days);
-        ChainWatch::new(replica, notes, self.clock.clone(), Box::new(retention))
+        ChainMonitor::new(replica, notes, self.clock.clone(), Box::new(retention))
     }
 
-    fn follow(&self, tasks: &mut Tasks, identity: Identity) {
+    fn spawn_core(&self, tasks: &mut Tasks, identity: ReplicaIdentity) {
         let mirror = Arc::clone(&self.mirror);
-        tasks.keep("mirror", move |cancel| Arc::clone(&mirror).follow(cancel, identity.clone()));
+        tasks.supervise("mirror", move |cancel| Arc::clone(&mirror).run_feed(cancel, identity.clone()));
         let switch = Arc::clone(&self.switch);
-        tasks.keep("switch", move |cancel| Arc::clone(&switch).follow(cancel));
+        tasks.supervise("switch", move |cancel| Arc::clone(&switch).watch_gate(cancel));
         let sessions = Arc::clone(self.endpoint.sessions());
-        tasks.keep("sessions", move |cancel| Arc::clone(&sessions).keep(cancel));
+        tasks.supervise("sessions", move |cancel| Arc::clone(&sessions).run_reaper(cancel));
         let addresses = Arc::clone(&self.addresses);
-        tasks.keep("addresses", move |cancel| Arc::clone(&addresses).keep(cancel));
+        tasks.supervise("addresses", move |cancel| Arc::clone(&addresses).run_cleanup(cancel));
     }
 
     /// Odoo hears of the sessions, and says which of them to end.
-    fn tell(&self, tasks: &mut Tasks, replica: Uuid) {
-        let (ledger, mirror) = (Arc::clone(self.endpoint.ledger()), Arc::clone(&self.mirror));
-        let ender = Arc::clone(&ledger);
+    fn spawn_session_sync(&self, tasks: &mut Tasks, replica: Uuid) {
+        let (registry, mirror) = (Arc::clone(self.endpoint.registry()), Arc::clone(&self.mirror));
+        let ender = Arc::clone(&registry);
         mirror.on_session_end(move |session| ender.end(session));
         let client = Arc::clone(&self.client);
-        tasks.keep("register", move |cancel| {
-            sessions::tell(Arc::clone(&ledger), Arc::clone(&mirror), Arc::clone(&client), replica, cancel)
+        tasks.supervise("register", move |cancel| {
+            session_sink::run_session_sync(
+                Arc::clone(&registry),
+                Arc::clone(&mirror),
+                Arc::clone(&client),
+                replica,
+                cancel,
+            )
         });
     }
 }
 
-fn account(tasks: &mut Tasks, audit: &Arc<Audit>, chain: &Arc<ChainWatch>, sink: Arc<dyn Sink>) {
+fn spawn_audit(
+    tasks: &mut Tasks,
+    audit: &Arc<AuditTrail>,
+    chain: &Arc<ChainMonitor>,
+    sink: Arc<dyn AuditSink>,
+) {
     let summing = Arc::clone(audit);
-    tasks.keep("audit_sums", move |cancel| Arc::clone(&summing).sum_up(cancel));
+    tasks.supervise("audit_sums", move |cancel| Arc::clone(&summing).run_aggregation(cancel));
     let (sending, watch, to) = (Arc::clone(audit), Arc::clone(chain), Arc::clone(&sink));
-    tasks.keep("audit_sender", move |cancel| {
-        Arc::clone(&sending).hand_on(Arc::clone(&to), Arc::clone(&watch), cancel)
+    tasks.supervise("audit_sender", move |cancel| {
+        Arc::clone(&sending).run_delivery(Arc::clone(&to), Arc::clone(&watch), cancel)
     });
     let watch = Arc::clone(chain);
-    tasks.keep("audit_chain", move |cancel| Arc::clone(&watch).follow(Arc::clone(&sink), cancel));
+    tasks.supervise("audit_chain", move |cancel| Arc::clone(&watch).run_checks(Arc::clone(&sink), cancel));
 }
 
 async fn bind(key: &'static str, address: std::net::SocketAddr) -> Result<TcpListener, Error> {

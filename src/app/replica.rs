@@ -12,16 +12,16 @@ use super::Error;
 /// Reads the id, or makes one; makes the directory too, for this user only. On a volume without room a new id
 /// lasts until the next start.
 pub fn load(directory: &Path) -> Result<Uuid, Error> {
-    match keep(directory) {
+    match load_or_create(directory) {
         Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
             tracing::warn!(path = %directory.display(), %error, "the replica's id cannot be kept: a restart makes another");
             Ok(Uuid::new_v4())
         }
-        kept => kept.map_err(|error| Error::Data { path: directory.to_owned(), error }),
+        loaded => loaded.map_err(|error| Error::Data { path: directory.to_owned(), error }),
     }
 }
 
-fn keep(directory: &Path) -> io::Result<Uuid> {
+fn load_or_create(directory: &Path) -> io::Result<Uuid> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let path = directory.join("replica");
     match read_to_string(&path) {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_way_is_told_of() {
+    fn a_file_in_the_way_is_reported() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("file");
         std::fs::write(&path, "").unwrap();

@@ -9,27 +9,27 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::tasks::Tasks;
-use crate::audit::Audit;
+use crate::audit::AuditTrail;
 use crate::config::Limits;
 use crate::mcp::Endpoint;
 use crate::odoo::Client;
-use crate::state::{Counters, Embedded};
-use crate::web::{self, Bounds, Edge, Life};
+use crate::state::{CounterStore, EmbeddedStore};
+use crate::web::{self, ListenerLimits, ServerState, Shutdown};
 
 /// How long what is left may take after everything was told to end.
-const LAST: Duration = Duration::from_secs(2);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// A sidecar that serves.
-pub struct Running {
+pub struct RunningApp {
     pub(super) public_at: SocketAddr,
     pub(super) admin_at: SocketAddr,
-    pub(super) life: Life,
+    pub(super) shutdown: Shutdown,
     pub(super) tasks: Tasks,
     pub(super) endpoint: Endpoint,
     pub(super) client: Arc<Client>,
-    pub(super) audit: Arc<Audit>,
-    pub(super) state: Arc<Embedded>,
-    pub(super) drain: Duration,
+    pub(super) audit: Arc<AuditTrail>,
+    pub(super) state: Arc<EmbeddedStore>,
+    pub(super) drain_timeout: Duration,
     pub(super) listeners: Listeners,
 }
 
@@ -37,28 +37,29 @@ pub struct Running {
 pub(super) struct Listeners {
     public: JoinSet<()>,
     admin: JoinSet<()>,
-    admin_life: Life,
+    admin_shutdown: Shutdown,
 }
 
 /// Starts both accept loops.
 pub(super) fn listen(
-    edge: &Arc<Edge>,
+    edge: &Arc<ServerState>,
     limits: &Limits,
     public: TcpListener,
     admin: TcpListener,
 ) -> Listeners {
-    let admin_life = Life { kill: edge.life.kill.clone(), ..Life::default() };
-    let mut listeners = Listeners { public: JoinSet::new(), admin: JoinSet::new(), admin_life };
-    let bounds = Bounds::from(limits);
+    let admin_life = Shutdown { kill: edge.shutdown.kill.clone(), ..Shutdown::default() };
+    let mut listeners =
+        Listeners { public: JoinSet::new(), admin: JoinSet::new(), admin_shutdown: admin_life };
+    let bounds = ListenerLimits::from(limits);
     // Health must be answered when the public side is full.
-    let few = Bounds { connections: 64, ..bounds.clone() };
-    listeners.public.spawn(web::serve(public, web::public(Arc::clone(edge)), bounds, edge.life.clone()));
-    let life = listeners.admin_life.clone();
+    let few = ListenerLimits { max_connections: 64, ..bounds.clone() };
+    listeners.public.spawn(web::serve(public, web::public(Arc::clone(edge)), bounds, edge.shutdown.clone()));
+    let life = listeners.admin_shutdown.clone();
     listeners.admin.spawn(web::serve(admin, web::admin(Arc::clone(edge)), few, life));
     listeners
 }
 
-impl Running {
+impl RunningApp {
     /// Where tools connect.
     pub fn public_addr(&self) -> SocketAddr {
         self.public_at
@@ -71,21 +72,22 @@ impl Running {
 
     /// Stops in order: accepting and streams, requests, sessions, writes, tasks, state.
     pub async fn stop(self) {
-        self.life.stop.cancel();
-        let Listeners { mut public, mut admin, admin_life } = self.listeners;
-        if timeout(self.drain, all(&mut public)).await.is_err() {
+        self.shutdown.stop.cancel();
+        let Listeners { mut public, mut admin, admin_shutdown: admin_life } = self.listeners;
+        if timeout(self.drain_timeout, join_all(&mut public)).await.is_err() {
             tracing::warn!("requests were still running when the time to drain was over");
         }
         self.endpoint.close();
         // A write whose client has left is still seen through, so that Odoo's answer is not lost.
-        let open = self.client.drain(self.drain).await;
+        let open = self.client.drain(self.drain_timeout).await;
         if open > 0 {
             tracing::warn!(open, "writes were still open when the time to drain was over");
         }
         admin_life.stop.cancel();
-        self.life.kill.cancel();
-        let _ = timeout(LAST, async { tokio::join!(all(&mut public), all(&mut admin)) }).await;
-        self.tasks.end(LAST).await;
+        self.shutdown.kill.cancel();
+        let _ = timeout(SHUTDOWN_GRACE, async { tokio::join!(join_all(&mut public), join_all(&mut admin)) })
+            .await;
+        self.tasks.shut_down(SHUTDOWN_GRACE).await;
         // Last, since everything above may still count. It writes a file, which is not for the runtime.
         self.audit.close();
         let state = self.state;
@@ -93,6 +95,6 @@ impl Running {
     }
 }
 
-async fn all(set: &mut JoinSet<()>) {
+async fn join_all(set: &mut JoinSet<()>) {
     while set.join_next().await.is_some() {}
 }

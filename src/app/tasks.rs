@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Before a failed task is started again.
-const PAUSE: Duration = Duration::from_secs(1);
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// The background tasks of one sidecar. Dropped, they end.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Tasks {
 
 impl Tasks {
     /// Keeps a task running until the end. `make` begins it, anew after each failure.
-    pub fn keep<F, T>(&mut self, name: &'static str, make: F)
+    pub fn supervise<F, T>(&mut self, name: &'static str, make: F)
     where
         F: Fn(CancellationToken) -> T + Send + 'static,
         T: Future<Output = ()> + Send + 'static,
@@ -38,13 +38,13 @@ impl Tasks {
                     }
                     _ => tracing::error!(task = name, "a task ended by itself; starting it again"),
                 }
-                let _ = tokio::time::timeout(PAUSE, cancel.cancelled()).await;
+                let _ = tokio::time::timeout(RESTART_DELAY, cancel.cancelled()).await;
             }
         });
     }
 
     /// Tells all tasks to end and waits until they have, but not longer than `within`.
-    pub async fn end(mut self, within: Duration) {
+    pub async fn shut_down(mut self, within: Duration) {
         self.cancel.cancel();
         let all = async { while self.set.join_next().await.is_some() {} };
         if tokio::time::timeout(within, all).await.is_err() {
@@ -61,11 +61,11 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_panics_is_started_again_and_ends_when_told() {
+    async fn a_task_that_panics_is_restarted_and_ends_when_cancelled() {
         let starts = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&starts);
         let mut tasks = Tasks::default();
-        tasks.keep("test", move |cancel| {
+        tasks.supervise("test", move |cancel| {
             let counter = Arc::clone(&counter);
             async move {
                 assert!(counter.fetch_add(1, Ordering::SeqCst) > 0, "the first start fails");
@@ -74,6 +74,6 @@ mod tests {
         });
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(starts.load(Ordering::SeqCst), 2);
-        tasks.end(Duration::from_secs(1)).await;
+        tasks.shut_down(Duration::from_secs(1)).await;
     }
 }

@@ -14,20 +14,20 @@ use uuid::Uuid;
 use super::document::instant;
 
 /// How many incidents are kept; the addon takes no more.
-const MOST_INCIDENTS: usize = 32;
+const MAX_INCIDENTS: usize = 32;
 
 /// Odoo's clock may be so far ahead of this one.
-const CLOCK_SKEW_MS: u64 = 10 * 60 * 1000;
+const MAX_CLOCK_SKEW_MS: u64 = 10 * 60 * 1000;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// For so long each hour has a mark, then each day.
-const HOURS_WITH_MARKS: u64 = 48;
+const HOURLY_MARKS_HOURS: u64 = 48;
 
 /// A place in the chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
+pub struct ChainLink {
     pub sequence: u64,
     pub hash: String,
 }
@@ -36,11 +36,11 @@ pub struct Link {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainState {
     /// The retention has deleted up to here.
-    pub start: Link,
+    pub start: ChainLink,
     /// The newest entry that was stored, as noted apart from the entries.
-    pub tip: Link,
+    pub tip: ChainLink,
     /// The newest entry that there is.
-    pub newest: Link,
+    pub newest: ChainLink,
     /// The hash at the number that was asked for.
     pub seen: Option<String>,
 }
@@ -80,28 +80,28 @@ pub struct Incident {
 
 /// The newest entry that is known, and when it was made; up to where the retention has deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct KeptChain {
+pub(super) struct StoredChain {
     /// Whose chain it is: a sidecar that got another id begins another one.
     pub replica: Uuid,
-    pub seen: Link,
+    pub seen: ChainLink,
     pub time_ms: u64,
     pub start: u64,
 }
 
 /// The first number of an hour, and when it was made: what the retention must not have deleted yet.
-pub(super) type Marks = BTreeMap<u64, (u64, u64)>;
+pub(super) type HourMarks = BTreeMap<u64, (u64, u64)>;
 
 /// What is kept of the chain.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Memory {
-    pub chain: Option<KeptChain>,
-    pub marks: Marks,
+pub(super) struct ChainRecord {
+    pub chain: Option<StoredChain>,
+    pub marks: HourMarks,
     pub incidents: Vec<Incident>,
 }
 
 /// What is known at the time of a judgement.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Circumstances {
+pub(super) struct CheckContext {
     pub replica: Uuid,
     pub now_ms: u64,
     /// When the newest entry that was just handed on was made.
@@ -122,65 +122,70 @@ struct Finding {
 
 // === impl Memory ===
 
-impl Memory {
+impl ChainRecord {
     /// Judges an answer, takes over what it says and answers the new incidents.
-    pub fn judge(&mut self, state: &ChainState, inspection: &Inspection, at: Circumstances) -> Vec<Incident> {
-        let mut findings = self.chain.as_ref().map_or_else(Vec::new, |kept| compare(kept, state));
+    pub fn evaluate(
+        &mut self,
+        state: &ChainState,
+        inspection: &Inspection,
+        at: CheckContext,
+    ) -> Vec<Incident> {
+        let mut findings = self.chain.as_ref().map_or_else(Vec::new, |stored| compare_newest(stored, state));
         if self.deleted_too_early(state, at) {
-            let Link { sequence, hash } = state.start.clone();
+            let ChainLink { sequence, hash } = state.start.clone();
             findings.push(Finding { kind: IncidentKind::Deleted, sequence, missing: 0, hash });
         }
         findings.extend(inspection.findings());
-        self.take_over(state, at);
-        findings.into_iter().filter_map(|finding| self.add(finding, at.now_ms)).collect()
+        self.update(state, at);
+        findings.into_iter().filter_map(|finding| self.add_incident(finding, at.now_ms)).collect()
     }
 
     /// Whether entries are gone that are younger than the retention.
-    fn deleted_too_early(&self, state: &ChainState, at: Circumstances) -> bool {
-        let (Some(kept), Some(days)) = (&self.chain, at.retention_days) else { return false };
-        if state.start.sequence <= kept.start {
+    fn deleted_too_early(&self, state: &ChainState, at: CheckContext) -> bool {
+        let (Some(stored), Some(days)) = (&self.chain, at.retention_days) else { return false };
+        if state.start.sequence <= stored.start {
             return false;
         }
-        let gone = self.marks.values().copied().chain([(kept.seen.sequence, kept.time_ms)]);
+        let deleted = self.marks.values().copied().chain([(stored.seen.sequence, stored.time_ms)]);
         let youngest =
-            gone.filter(|(sequence, _)| *sequence <= state.start.sequence).map(|(_, time)| time).max();
+            deleted.filter(|(sequence, _)| *sequence <= state.start.sequence).map(|(_, time)| time).max();
         let age = u64::from(days) * DAY_MS;
-        youngest.is_some_and(|made| days == 0 || made + age > at.now_ms + CLOCK_SKEW_MS)
+        youngest.is_some_and(|made| days == 0 || made + age > at.now_ms + MAX_CLOCK_SKEW_MS)
     }
 
-    fn take_over(&mut self, state: &ChainState, at: Circumstances) {
+    fn update(&mut self, state: &ChainState, at: CheckContext) {
         let newest = if state.newest.sequence < state.start.sequence { &state.start } else { &state.newest };
         // Without the retention nothing can be said of what it deleted: later.
         let start = match (&self.chain, at.retention_days) {
-            (Some(kept), None) => kept.start.min(state.start.sequence),
+            (Some(stored), None) => stored.start.min(state.start.sequence),
             _ => state.start.sequence,
         };
-        let before = self.chain.as_ref().map(|kept| kept.time_ms);
+        let before = self.chain.as_ref().map(|stored| stored.time_ms);
         let time_ms = at.newest_ms.max(before).unwrap_or(at.now_ms);
         if let Some(made) = at.newest_ms {
-            self.mark(made, newest.sequence);
+            self.add_mark(made, newest.sequence);
         }
         self.marks.retain(|_, (sequence, _)| *sequence > start);
-        self.chain = Some(KeptChain { replica: at.replica, seen: newest.clone(), time_ms, start });
+        self.chain = Some(StoredChain { replica: at.replica, seen: newest.clone(), time_ms, start });
     }
 
-    fn mark(&mut self, made_ms: u64, sequence: u64) {
+    fn add_mark(&mut self, made_ms: u64, sequence: u64) {
         let hour = made_ms / HOUR_MS;
         self.marks.entry(hour).or_insert((sequence, made_ms));
         let mut day = None;
         self.marks.retain(|marked, _| {
             let first_of_day = day.replace(marked / 24) != Some(marked / 24);
-            first_of_day || marked + HOURS_WITH_MARKS >= hour
+            first_of_day || marked + HOURLY_MARKS_HOURS >= hour
         });
     }
 
-    fn add(&mut self, finding: Finding, now_ms: u64) -> Option<Incident> {
+    fn add_incident(&mut self, finding: Finding, now_ms: u64) -> Option<Incident> {
         let Finding { kind, sequence, missing, .. } = finding;
         let id = finding.id();
         if self.incidents.iter().any(|known| known.id == id) {
             return None;
         }
-        if self.incidents.len() >= MOST_INCIDENTS {
+        if self.incidents.len() >= MAX_INCIDENTS {
             // The oldest that is over makes room; where all are open, there are alarms enough.
             let over = self.incidents.iter().position(|known| known.acknowledged)?;
             self.incidents.remove(over);
@@ -211,8 +216,8 @@ impl Inspection {
 }
 
 /// What is wrong with the newest entry that is known.
-fn compare(kept: &KeptChain, state: &ChainState) -> Vec<Finding> {
-    let Link { sequence, hash } = kept.seen.clone();
+fn compare_newest(stored: &StoredChain, state: &ChainState) -> Vec<Finding> {
+    let ChainLink { sequence, hash } = stored.seen.clone();
     if sequence == 0 {
         return Vec::new();
     }

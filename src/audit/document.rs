@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::state::Kept;
+use crate::state::SpoolEntry;
 use crate::vocab::{CallId, ConnectionId, UserId};
 
 /// The longest sentence that is kept.
-const MOST_ERROR: usize = 2000;
+const MAX_ERROR_CHARS: usize = 2000;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub enum Status {
 /// which only `mask` makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Document {
+pub struct EntryDocument {
     pub id: Uuid,
     /// RFC 3339 in UTC, with milliseconds.
     pub time: String,
@@ -50,11 +50,11 @@ pub struct Document {
     pub response: Option<String>,
 }
 
-impl Document {
+impl EntryDocument {
     /// As it is kept and sent.
-    pub(super) fn to_kept(&self) -> Kept {
+    pub(super) fn to_spool_entry(&self) -> SpoolEntry {
         // Texts and numbers only: nothing here can fail to serialise.
-        Kept { id: self.id, body: serde_json::to_string(self).unwrap_or_default() }
+        SpoolEntry { id: self.id, body: serde_json::to_string(self).unwrap_or_default() }
     }
 }
 
@@ -65,14 +65,14 @@ pub(super) fn instant(unix_ms: u64) -> String {
 }
 
 /// A sentence within its bound.
-pub(super) fn sentence(text: &str) -> String {
-    cut(text, MOST_ERROR)
+pub(super) fn bounded_sentence(text: &str) -> String {
+    truncate_chars(text, MAX_ERROR_CHARS)
 }
 
 /// The first characters of a text, of which the last says that there were more.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most || text.chars().nth(most).is_none() {
+pub(super) fn truncate_chars(text: &str, max_chars: usize) -> String {
+    if text.len() <= max_chars || text.chars().nth(max_chars).is_none() {
         return text.to_owned();
     }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    text.chars().take(max_chars.saturating_sub(1)).chain(['…']).collect()
 }

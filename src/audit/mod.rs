@@ -12,27 +12,27 @@
 //!
 //! What Odoo has stored is guarded from there on: see `chain`.
 //!
-//! Owns the seams that it needs: `state::Spool` keeps, `Sink` takes. Knows no HTTP and no XML-RPC.
+//! Owns the seams that it needs: `state::Spool` keeps, `AuditSink` takes. Knows no HTTP and no XML-RPC.
 
+mod aggregate;
+mod call_entry;
 mod chain;
+mod chain_monitor;
 mod document;
-mod entry;
-mod fit;
-mod mask;
-mod row;
+mod redact;
+mod request_entry;
+mod secret_patterns;
 mod sender;
-mod shapes;
-mod sums;
-mod watch;
+mod truncate;
 
-pub use chain::{ChainState, Incident, IncidentKind, Inspection, Link};
-pub use document::{Document, Status};
-pub use entry::{Asked, Entry, Session, Verdict};
-pub use mask::without_secrets;
-pub use row::{Deed, Outcome, Row};
-pub use sender::{Sink, Taken, Untaken};
-pub use shapes::names_a_secret;
-pub use watch::{Acknowledged, ChainWatch, CheckAnswer, CheckQuestion};
+pub use call_entry::{CallEntry, CallInfo, CallOutcome};
+pub use chain::{ChainLink, ChainState, Incident, IncidentKind, Inspection};
+pub use chain_monitor::{Acknowledgement, ChainMonitor, CheckAnswer, CheckRequest};
+pub use document::{EntryDocument, Status};
+pub use redact::without_secrets;
+pub use request_entry::{RequestEntry, RequestInfo, RequestOutcome, SessionInfo};
+pub use secret_patterns::names_a_secret;
+pub use sender::{Accepted, AuditSink, SinkError};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -42,124 +42,133 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::state::{Receipt, Spool, Stage, Trouble};
+use crate::state::{CommitTicket, Spool, Stage, StorageFault};
 use crate::vocab::Clock;
-use sums::Sums;
+use aggregate::Aggregator;
 
 /// How long counts may lie before they are kept.
-const REST: Duration = Duration::from_millis(100);
+const AGGREGATE_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How many requests of one kind are summed: callers that are known, and strangers.
-const WINDOW_MS: u64 = 10_000;
-const WINDOW_OF_STRANGERS_MS: u64 = 60_000;
+const AGGREGATE_WINDOW_MS: u64 = 10_000;
+const ANONYMOUS_WINDOW_MS: u64 = 60_000;
 
 /// How many kinds are told apart at a time; a flood of more counts without its details.
-const MOST_KINDS: usize = 8192;
-const MOST_KINDS_OF_STRANGERS: usize = 1024;
+const MAX_AGGREGATES: usize = 8192;
+const MAX_ANONYMOUS_AGGREGATES: usize = 1024;
 
 /// Whether the administrator wants payloads in the log, asked at each call.
-pub type Wish = Box<dyn Fn() -> bool + Send + Sync>;
+pub type PayloadPolicy = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// The audit trail of one sidecar.
-pub struct Audit {
+pub struct AuditTrail {
     spool: Arc<dyn Spool>,
     clock: Clock,
-    most_bytes: u64,
-    payloads: Wish,
-    callers: Sums,
-    strangers: Sums,
+    max_spool_bytes: u64,
+    payload_policy: PayloadPolicy,
+    identified: Aggregator,
+    anonymous: Aggregator,
     /// Rung where something is to be summed up.
-    counted: Notify,
+    aggregated: Notify,
     /// Rung where something can be sent.
-    ready: Notify,
+    deliverable: Notify,
 }
 
-impl std::fmt::Debug for Audit {
+impl std::fmt::Debug for AuditTrail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Audit").field("spool", &self.spool).finish_non_exhaustive()
     }
 }
 
-impl Audit {
-    /// An audit trail that refuses calls when `spool` has grown to `most_bytes`.
-    pub fn new(spool: Arc<dyn Spool>, most_bytes: u64, clock: Clock, payloads: Wish) -> Arc<Self> {
+impl AuditTrail {
+    /// An audit trail that refuses calls when `spool` has grown to `max_spool_bytes`.
+    pub fn new(
+        spool: Arc<dyn Spool>,
+        max_spool_bytes: u64,
+        clock: Clock,
+        payload_policy: PayloadPolicy,
+    ) -> Arc<Self> {
         Arc::new(Self {
             spool,
             clock,
-            most_bytes,
-            payloads,
-            callers: Sums::new(WINDOW_MS, MOST_KINDS),
-            strangers: Sums::new(WINDOW_OF_STRANGERS_MS, MOST_KINDS_OF_STRANGERS),
-            counted: Notify::new(),
-            ready: Notify::new(),
+            max_spool_bytes,
+            payload_policy,
+            identified: Aggregator::new(AGGREGATE_WINDOW_MS, MAX_AGGREGATES),
+            anonymous: Aggregator::new(ANONYMOUS_WINDOW_MS, MAX_ANONYMOUS_AGGREGATES),
+            aggregated: Notify::new(),
+            deliverable: Notify::new(),
         })
     }
 
     /// Opens the entry of a request that came at `begun`.
-    pub fn open(self: &Arc<Self>, request_id: Uuid, peer: IpAddr, begun: Instant) -> Arc<Entry> {
-        Arc::new(Entry::new(Arc::clone(self), request_id, peer, begun))
+    pub fn open(self: &Arc<Self>, request_id: Uuid, peer: IpAddr, begun: Instant) -> Arc<RequestEntry> {
+        Arc::new(RequestEntry::new(Arc::clone(self), request_id, peer, begun))
     }
 
     /// Whether another call can be accounted for. Where it cannot, it must not be made.
-    pub fn has_room(&self) -> bool {
-        self.trouble().is_none()
+    pub fn can_record(&self) -> bool {
+        self.unavailable_reason().is_none()
     }
 
     /// Why no other call can be accounted for, as a word for machines.
-    pub fn trouble(&self) -> Option<&'static str> {
-        match self.spool.trouble() {
-            Some(Trouble::Closed) => Some("closed"),
-            Some(Trouble::Unwritable) => Some("unwritable"),
-            Some(Trouble::NoRoom) => Some("no_room"),
-            None => (self.spool.used() >= self.most_bytes).then_some("spool_full"),
+    pub fn unavailable_reason(&self) -> Option<&'static str> {
+        match self.spool.fault() {
+            Some(StorageFault::NotOpen) => Some("closed"),
+            Some(StorageFault::Unwritable) => Some("unwritable"),
+            Some(StorageFault::NoSpace) => Some("no_room"),
+            None => (self.spool.bytes_used() >= self.max_spool_bytes).then_some("spool_full"),
         }
     }
 
     /// Keeps running sums, until `cancel`.
-    pub async fn sum_up(self: Arc<Self>, cancel: CancellationToken) {
+    pub async fn run_aggregation(self: Arc<Self>, cancel: CancellationToken) {
         let step = || async {
-            if self.callers.is_empty() && self.strangers.is_empty() {
-                self.counted.notified().await;
+            if self.identified.is_empty() && self.anonymous.is_empty() {
+                self.aggregated.notified().await;
             }
-            tokio::time::sleep(REST).await;
-            self.keep_sums(false);
+            tokio::time::sleep(AGGREGATE_FLUSH_INTERVAL).await;
+            self.flush_aggregates(false);
         };
         while cancel.run_until_cancelled(step()).await.is_some() {}
     }
 
     /// Keeps all sums as they are, for the end of the process.
     pub fn close(&self) {
-        self.keep_sums(true);
+        self.flush_aggregates(true);
     }
 
-    fn keep_sums(&self, all: bool) {
+    fn flush_aggregates(&self, all: bool) {
         let now_ms = self.clock.unix_ms();
         // What cannot be written grows here, in as few sums as there are kinds, rather than in the queue.
-        let held = !all && matches!(self.spool.trouble(), Some(Trouble::Closed | Trouble::Unwritable));
-        for sums in [&self.callers, &self.strangers] {
-            sums.hold(held);
+        let paused =
+            !all && matches!(self.spool.fault(), Some(StorageFault::NotOpen | StorageFault::Unwritable));
+        for aggregator in [&self.identified, &self.anonymous] {
+            aggregator.pause_rollover(paused);
         }
-        if held {
+        if paused {
             return;
         }
-        for sums in [&self.callers, &self.strangers] {
-            let taken = sums.take(now_ms, all);
-            let over = taken.iter().any(|(_, over)| *over);
-            let stage = |over| if over { Stage::Ready } else { Stage::Open };
-            let kept = taken.into_iter().map(|(document, over)| (document.to_kept(), stage(over))).collect();
-            self.spool.keep_soon(kept);
-            if over {
-                self.ready.notify_one();
+        for aggregator in [&self.identified, &self.anonymous] {
+            let drained = aggregator.drain(now_ms, all);
+            let ended = drained.iter().any(|(_, ended)| *ended);
+            let stage = |ended| if ended { Stage::Ready } else { Stage::Open };
+            let entries = drained
+                .into_iter()
+                .map(|(document, ended)| (document.to_spool_entry(), stage(ended)))
+                .collect();
+            self.spool.put_in_background(entries);
+            if ended {
+                self.deliverable.notify_one();
             }
         }
     }
 
-    fn keep(&self, document: &Document, stage: Stage) -> Receipt {
-        let receipt = self.spool.keep(document.to_kept(), stage);
+    fn put(&self, document: &EntryDocument, stage: Stage) -> CommitTicket {
+        let ticket = self.spool.put(document.to_spool_entry(), stage);
         if stage == Stage::Ready {
-            self.ready.notify_one();
+            self.deliverable.notify_one();
         }
-        receipt
+        ticket
     }
 }
 

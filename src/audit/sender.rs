@@ -10,28 +10,28 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Audit, ChainState, ChainWatch, CheckAnswer, CheckQuestion, Inspection};
-use crate::state::{Handled, Kept, Pending};
+use super::{AuditTrail, ChainMonitor, ChainState, CheckAnswer, CheckRequest, Inspection};
+use crate::state::{BoxFuture, DeliveryReport, SpoolEntry};
 
 /// The most that one batch holds.
-const MOST: usize = 500;
-const MOST_BYTES: usize = 2 * 1024 * 1024;
+const MAX_BATCH_ENTRIES: usize = 500;
+const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
 /// How long the first entry waits for company.
-const LINGER: Duration = Duration::from_millis(500);
+const BATCH_DELAY: Duration = Duration::from_millis(500);
 
 /// When what was put off is tried again.
-const LATER: Duration = Duration::from_secs(5);
+const DEFERRED_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MIN_BACKOFF: Duration = Duration::from_millis(500);
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
 
 /// Entries that fail alone, one after the other, before it is not taken for their fault any more.
-const MOST_FAILURES: usize = 3;
+const MAX_SINGLE_FAILURES: usize = 3;
 
 /// Entries that were taken, but for those to be sent again later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct Accepted {
     pub pending: Vec<Uuid>,
     /// The tip of the chain now, if the addon answers it.
     pub chain: Option<ChainState>,
@@ -39,161 +39,174 @@ pub struct Taken {
 
 /// Why entries were not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Untaken {
+pub enum SinkError {
     /// They have a form that will never be taken; says what is wrong, and nothing of what stands there.
-    Malformed(String),
+    Rejected(String),
     /// The other side failed over them.
     Failed,
     /// It did not answer in time: there were perhaps too many.
-    Slow,
+    TimedOut,
     /// It cannot be asked at the moment.
-    Away,
+    Unavailable,
 }
 
 /// Where entries go.
-pub trait Sink: Send + Sync {
+pub trait AuditSink: Send + Sync {
     /// Gives entries away, oldest first; `seen`: the number in the chain whose hash is wanted.
-    fn append<'a>(&'a self, entries: &'a [Kept], seen: Option<u64>) -> Pending<'a, Result<Taken, Untaken>>;
+    fn append<'a>(
+        &'a self,
+        entries: &'a [SpoolEntry],
+        seen: Option<u64>,
+    ) -> BoxFuture<'a, Result<Accepted, SinkError>>;
 
     /// Asks whether what was given away is still there.
-    fn check<'a>(&'a self, question: &'a CheckQuestion) -> Pending<'a, Result<CheckAnswer, Untaken>>;
+    fn check<'a>(&'a self, question: &'a CheckRequest) -> BoxFuture<'a, Result<CheckAnswer, SinkError>>;
 }
 
 /// One run of the task.
-struct Sender {
-    audit: Arc<Audit>,
-    chain: Arc<ChainWatch>,
-    sink: Arc<dyn Sink>,
-    most: usize,
-    pause: Duration,
+struct SpoolSender {
+    audit: Arc<AuditTrail>,
+    chain: Arc<ChainMonitor>,
+    sink: Arc<dyn AuditSink>,
+    batch_limit: usize,
+    backoff: Duration,
     /// When something was last put off.
-    put_off: Option<Instant>,
-    told: bool,
+    deferred_since: Option<Instant>,
+    outage_logged: bool,
 }
 
-impl Audit {
+impl AuditTrail {
     /// Sends what is kept to `sink`, until `cancel`.
-    pub async fn hand_on(
+    pub async fn run_delivery(
         self: Arc<Self>,
-        sink: Arc<dyn Sink>,
-        chain: Arc<ChainWatch>,
+        sink: Arc<dyn AuditSink>,
+        chain: Arc<ChainMonitor>,
         cancel: CancellationToken,
     ) {
-        let mut sender =
-            Sender { audit: self, chain, sink, most: MOST, pause: FIRST_PAUSE, put_off: None, told: false };
+        let mut sender = SpoolSender {
+            audit: self,
+            chain,
+            sink,
+            batch_limit: MAX_BATCH_ENTRIES,
+            backoff: MIN_BACKOFF,
+            deferred_since: None,
+            outage_logged: false,
+        };
         while cancel.run_until_cancelled(sender.step()).await.is_some() {}
     }
 }
 
 // === impl Sender ===
 
-impl Sender {
+impl SpoolSender {
     /// Sends one batch, or waits for something to send.
     async fn step(&mut self) {
-        if self.put_off.is_some_and(|since| since.elapsed() >= LATER) {
-            self.put_off = None;
-            self.audit.spool.recall();
+        if self.deferred_since.is_some_and(|since| since.elapsed() >= DEFERRED_RETRY_DELAY) {
+            self.deferred_since = None;
+            self.audit.spool.requeue_deferred();
         }
-        let mut entries = self.audit.spool.oldest(self.most).await;
+        let mut entries = self.audit.spool.peek_oldest(self.batch_limit).await;
         if entries.is_empty() {
-            return self.rest().await;
+            return self.wait_for_entries().await;
         }
-        bound(&mut entries);
-        let full = entries.len() >= self.most;
-        let begun = Instant::now();
-        let (handled, untaken) = self.batch(&entries).await;
-        if !handled.put_off.is_empty() {
-            self.put_off.get_or_insert_with(Instant::now);
+        limit_bytes(&mut entries);
+        let full = entries.len() >= self.batch_limit;
+        let started = Instant::now();
+        let (report, error) = self.deliver(&entries).await;
+        if !report.deferred.is_empty() {
+            self.deferred_since.get_or_insert_with(Instant::now);
         }
-        let kept = handled == Handled::default() || self.audit.spool.settle(handled).await;
-        match untaken {
-            None if kept => {
-                self.heard();
+        let committed = report == DeliveryReport::default() || self.audit.spool.acknowledge(report).await;
+        match error {
+            None if committed => {
+                self.reset_backoff();
                 // A long queue must not take a worker of Odoo all for itself.
-                sleep(if full { begun.elapsed().min(LINGER) } else { LINGER }).await;
+                sleep(if full { started.elapsed().min(BATCH_DELAY) } else { BATCH_DELAY }).await;
             }
-            untaken => self.back_off(untaken.as_ref()).await,
+            error => self.back_off(error.as_ref()).await,
         }
     }
 
-    async fn rest(&self) {
-        let ready = self.audit.ready.notified();
-        let rung = match self.put_off {
+    async fn wait_for_entries(&self) {
+        let ready = self.audit.deliverable.notified();
+        let notified = match self.deferred_since {
             // Also where nothing new comes.
-            Some(since) => timeout(LATER.saturating_sub(since.elapsed()), ready).await.is_ok(),
+            Some(since) => timeout(DEFERRED_RETRY_DELAY.saturating_sub(since.elapsed()), ready).await.is_ok(),
             // A store that opens late holds entries of before, for which nothing rings.
-            None if self.audit.trouble().is_some() => timeout(LATER, ready).await.is_ok(),
+            None if self.audit.unavailable_reason().is_some() => {
+                timeout(DEFERRED_RETRY_DELAY, ready).await.is_ok()
+            }
             None => {
                 ready.await;
                 true
             }
         };
-        if rung {
-            sleep(LINGER).await;
+        if notified {
+            sleep(BATCH_DELAY).await;
         }
     }
 
-    fn heard(&mut self) {
-        if std::mem::take(&mut self.told) {
+    fn reset_backoff(&mut self) {
+        if std::mem::take(&mut self.outage_logged) {
             tracing::info!("the audit log is handed on again");
         }
-        self.pause = FIRST_PAUSE;
-        self.most = (self.most * 2).min(MOST);
+        self.backoff = MIN_BACKOFF;
+        self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH_ENTRIES);
     }
 
-    async fn back_off(&mut self, untaken: Option<&Untaken>) {
-        if untaken == Some(&Untaken::Slow) {
-            self.most = (self.most / 2).max(1);
+    async fn back_off(&mut self, error: Option<&SinkError>) {
+        if error == Some(&SinkError::TimedOut) {
+            self.batch_limit = (self.batch_limit / 2).max(1);
         }
-        if !std::mem::replace(&mut self.told, true) {
+        if !std::mem::replace(&mut self.outage_logged, true) {
             tracing::warn!("the audit log cannot be handed on; it is kept until it can");
         }
-        sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        sleep(self.backoff).await;
+        self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
     }
 
-    async fn append(&self, entries: &[Kept]) -> Result<Taken, Untaken> {
-        let _turn = self.chain.turn().await;
-        let taken = self.sink.append(entries, self.chain.seen()).await?;
-        if let Some(state) = &taken.chain {
-            let made = entries.iter().filter_map(|entry| made_ms(entry.id)).max();
-            self.chain.observe(state, &Inspection::default(), made);
+    async fn append(&self, entries: &[SpoolEntry]) -> Result<Accepted, SinkError> {
+        let _turn = self.chain.begin_exchange().await;
+        let accepted = self.sink.append(entries, self.chain.known_sequence()).await?;
+        if let Some(state) = &accepted.chain {
+            let created = entries.iter().filter_map(|entry| created_ms(entry.id)).max();
+            self.chain.observe(state, &Inspection::default(), created);
         }
-        Ok(taken)
+        Ok(accepted)
     }
 
     /// What became of the entries, and what stood in the way of the rest. A batch that is refused is divided until
     /// the entries are found that it was refused for.
-    async fn batch(&self, entries: &[Kept]) -> (Handled, Option<Untaken>) {
-        let (mut all, mut failures) = (Handled::default(), 0);
+    async fn deliver(&self, entries: &[SpoolEntry]) -> (DeliveryReport, Option<SinkError>) {
+        let (mut all, mut failures) = (DeliveryReport::default(), 0);
         let mut parts = vec![entries];
         while let Some(part) = parts.pop() {
             match self.append(part).await {
-                Ok(taken) => {
+                Ok(accepted) => {
                     failures = 0;
-                    let (put_off, taken): (Vec<_>, Vec<_>) =
-                        part.iter().map(|entry| entry.id).partition(|id| taken.pending.contains(id));
-                    all.taken.extend(taken);
-                    all.put_off.extend(put_off);
+                    let (deferred, accepted): (Vec<_>, Vec<_>) =
+                        part.iter().map(|entry| entry.id).partition(|id| accepted.pending.contains(id));
+                    all.delivered.extend(accepted);
+                    all.deferred.extend(deferred);
                 }
-                Err(Untaken::Malformed(_) | Untaken::Failed) if part.len() > 1 => {
+                Err(SinkError::Rejected(_) | SinkError::Failed) if part.len() > 1 => {
                     let (older, newer) = part.split_at(part.len() / 2);
                     parts.extend([newer, older]);
                 }
-                Err(Untaken::Malformed(what)) => {
-                    for Kept { id, .. } in part {
+                Err(SinkError::Rejected(what)) => {
+                    for SpoolEntry { id, .. } in part {
                         tracing::error!(entry = %id, %what, "an audit entry was refused and is set aside");
-                        all.set_aside.push((*id, what.clone()));
+                        all.dead_lettered.push((*id, what.clone()));
                     }
                 }
-                Err(Untaken::Failed) => {
+                Err(SinkError::Failed) => {
                     failures += 1;
-                    all.put_off.extend(part.iter().map(|entry| entry.id));
-                    if failures >= MOST_FAILURES {
-                        return (all, Some(Untaken::Failed));
+                    all.deferred.extend(part.iter().map(|entry| entry.id));
+                    if failures >= MAX_SINGLE_FAILURES {
+                        return (all, Some(SinkError::Failed));
                     }
                 }
-                Err(untaken) => return (all, Some(untaken)),
+                Err(error) => return (all, Some(error)),
             }
         }
         (all, None)
@@ -201,17 +214,17 @@ impl Sender {
 }
 
 /// When an entry was made, as its id says.
-fn made_ms(id: Uuid) -> Option<u64> {
+fn created_ms(id: Uuid) -> Option<u64> {
     let (seconds, nanos) = id.get_timestamp()?.to_unix();
     Some(seconds * 1000 + u64::from(nanos / 1_000_000))
 }
 
 /// Leaves out what would make a batch too large; at least one stays.
-fn bound(entries: &mut Vec<Kept>) {
+fn limit_bytes(entries: &mut Vec<SpoolEntry>) {
     let mut bytes = 0;
     let fitting = entries.iter().take_while(|entry| {
         bytes += entry.body.len();
-        bytes <= MOST_BYTES
+        bytes <= MAX_BATCH_BYTES
     });
     let fitting = fitting.count().max(1);
     entries.truncate(fitting);

@@ -3,114 +3,119 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::sums::{Key, Sums};
+use super::aggregate::{AggregateKey, Aggregator};
 use super::*;
-use crate::state::{Handled, Kept, Pending};
+use crate::state::{BoxFuture, DeliveryReport, SpoolEntry};
 use crate::vocab::{CallId, ConnectionId, UserId};
 
 const NOON_MS: u64 = 1_795_435_200_000;
 
 /// A spool that remembers what it was given, unless it is told to fail.
 #[derive(Debug, Default)]
-struct Paper(Mutex<Vec<(Stage, Document)>>, AtomicBool);
+struct MemorySpool(Mutex<Vec<(Stage, EntryDocument)>>, AtomicBool);
 
-impl Paper {
-    fn told(&self) -> Vec<(Stage, Document)> {
+impl MemorySpool {
+    fn entries(&self) -> Vec<(Stage, EntryDocument)> {
         self.0.lock().unwrap().clone()
     }
 }
 
-impl Spool for Paper {
-    fn keep(&self, entry: Kept, stage: Stage) -> Receipt {
+impl Spool for MemorySpool {
+    fn put(&self, entry: SpoolEntry, stage: Stage) -> CommitTicket {
         if self.1.load(Ordering::SeqCst) {
-            return Receipt::lost();
+            return CommitTicket::writer_gone();
         }
         self.0.lock().unwrap().push((stage, serde_json::from_str(&entry.body).unwrap()));
-        Receipt::settled()
+        CommitTicket::not_required()
     }
 
-    fn keep_soon(&self, entries: Vec<(Kept, Stage)>) {
-        entries.into_iter().for_each(|(entry, stage)| drop(self.keep(entry, stage)));
+    fn put_in_background(&self, entries: Vec<(SpoolEntry, Stage)>) {
+        entries.into_iter().for_each(|(entry, stage)| drop(self.put(entry, stage)));
     }
 
-    fn withdraw(&self, _id: Uuid) {}
+    fn remove(&self, _id: Uuid) {}
 
-    fn oldest(&self, _most: usize) -> Pending<'_, Vec<Kept>> {
+    fn peek_oldest(&self, _limit: usize) -> BoxFuture<'_, Vec<SpoolEntry>> {
         Box::pin(std::future::ready(Vec::new()))
     }
 
-    fn settle(&self, _handled: Handled) -> Pending<'_, bool> {
+    fn acknowledge(&self, _report: DeliveryReport) -> BoxFuture<'_, bool> {
         Box::pin(std::future::ready(true))
     }
 
-    fn recall(&self) {}
+    fn requeue_deferred(&self) {}
 
-    fn used(&self) -> u64 {
+    fn bytes_used(&self) -> u64 {
         0
     }
 
-    fn trouble(&self) -> Option<Trouble> {
-        self.1.load(Ordering::SeqCst).then_some(Trouble::Unwritable)
+    fn fault(&self) -> Option<StorageFault> {
+        self.1.load(Ordering::SeqCst).then_some(StorageFault::Unwritable)
     }
 }
 
-fn trail() -> (Arc<Audit>, Arc<Paper>, Clock) {
-    let (paper, clock) = (Arc::new(Paper::default()), Clock::still_at(NOON_MS));
-    let spool = Arc::clone(&paper) as Arc<dyn Spool>;
-    (Audit::new(spool, 1, clock.clone(), Box::new(|| true)), paper, clock)
+fn trail() -> (Arc<AuditTrail>, Arc<MemorySpool>, Clock) {
+    let (memory, clock) = (Arc::new(MemorySpool::default()), Clock::manual_at(NOON_MS));
+    let spool = Arc::clone(&memory) as Arc<dyn Spool>;
+    (AuditTrail::new(spool, 1, clock.clone(), Box::new(|| true)), memory, clock)
 }
 
-fn entry(audit: &Arc<Audit>, peer: &str) -> Arc<Entry> {
+fn entry(audit: &Arc<AuditTrail>, peer: &str) -> Arc<RequestEntry> {
     audit.open(Uuid::now_v7(), peer.parse().unwrap(), Instant::now())
 }
 
-fn known(audit: &Arc<Audit>, method: &str) -> Arc<Entry> {
+fn identified_entry(audit: &Arc<AuditTrail>, method: &str) -> Arc<RequestEntry> {
     let entry = entry(audit, "203.0.113.9");
     entry.identify(ConnectionId(3), UserId(2));
-    entry.asks(Asked { method: Some(method.to_owned()), counts: true, ..Asked::default() });
+    entry.describe(RequestInfo {
+        method: Some(method.to_owned()),
+        is_request: true,
+        ..RequestInfo::default()
+    });
     entry
 }
 
 #[tokio::test]
-async fn a_row_is_kept_before_and_after_and_nothing_is_counted_besides() {
-    let (audit, paper, _) = trail();
-    let entry = known(&audit, "tools/call");
-    let deed = Deed {
+async fn a_call_is_recorded_before_and_after_and_not_aggregated_as_well() {
+    let (audit, memory, _) = trail();
+    let entry = identified_entry(&audit, "tools/call");
+    let info = CallInfo {
         tool: "create_record",
         model: Some("res.partner".to_owned()),
         call_id: Some(CallId::random()),
         request: Some(r#"{"values":{"password":"hunter2"}}"#.to_owned()),
-        ..Deed::default()
+        ..CallInfo::default()
     };
-    let row = entry.row(deed).unwrap().kept().await.unwrap();
-    assert!(entry.row(Deed::default()).is_none(), "a second row");
-    let [(Stage::Open, opened)] = &paper.told()[..] else { panic!("{:?}", paper.told()) };
+    let call = entry.open_call(info).unwrap().committed().await.unwrap();
+    assert!(entry.open_call(CallInfo::default()).is_none(), "a second row");
+    let [(Stage::Open, opened)] = &memory.entries()[..] else { panic!("{:?}", memory.entries()) };
     assert_eq!((opened.status, opened.reason.as_deref()), (Status::Abandoned, Some("unknown")));
     assert_eq!(opened.error.as_deref(), Some("The sidecar was stopped before Odoo answered."));
     assert!(opened.call_id.is_some() && opened.duration_ms.is_none());
     assert_eq!(opened.request.as_deref(), Some(r#"{"values":{"password":"***"}}"#));
-    row.close(Outcome { made: &[7, 8, 7], text: r#"{"ids":[7,8]}"#, ..Outcome::default() });
-    entry.end(Verdict::SUCCESS);
+    call.close(CallOutcome { created_ids: &[7, 8, 7], text: r#"{"ids":[7,8]}"#, ..CallOutcome::default() });
+    entry.end(RequestOutcome::SUCCESS);
     drop(entry);
     audit.close();
-    let told = paper.told();
-    let (Stage::Ready, closed) = &told[1] else { panic!("{told:?}") };
+    let recorded = memory.entries();
+    let (Stage::Ready, closed) = &recorded[1] else { panic!("{recorded:?}") };
     assert_eq!(
         (closed.id, closed.status, closed.res_ids.as_slice()),
         (opened.id, Status::Success, &[7, 8][..])
     );
     assert_eq!((&closed.reason, &closed.error, &closed.call_id), (&None, &None, &None));
-    assert_eq!((closed.time.as_str(), told.len()), ("2026-11-23T12:00:00.000Z", 2));
+    assert_eq!((closed.time.as_str(), recorded.len()), ("2026-11-23T12:00:00.000Z", 2));
 }
 
 #[tokio::test]
-async fn a_row_that_nobody_closes_was_abandoned() {
-    let (audit, paper, _) = trail();
-    let read = known(&audit, "tools/call").row(Deed { tool: "get_record", ..Deed::default() });
+async fn a_call_that_is_never_closed_is_abandoned() {
+    let (audit, memory, _) = trail();
+    let read = identified_entry(&audit, "tools/call")
+        .open_call(CallInfo { tool: "get_record", ..CallInfo::default() });
     drop(read);
-    let change = Deed { tool: "create_record", call_id: Some(CallId::random()), ..Deed::default() };
-    drop(known(&audit, "tools/call").row(change));
-    let ready: Vec<_> = paper.told().into_iter().filter(|(stage, _)| *stage == Stage::Ready).collect();
+    let change = CallInfo { tool: "create_record", call_id: Some(CallId::random()), ..CallInfo::default() };
+    drop(identified_entry(&audit, "tools/call").open_call(change));
+    let ready: Vec<_> = memory.entries().into_iter().filter(|(stage, _)| *stage == Stage::Ready).collect();
     let [(_, read), (_, change)] = &ready[..] else { panic!("{ready:?}") };
     assert_eq!((read.status, read.reason.as_deref()), (Status::Abandoned, Some("client_left")));
     assert_eq!((change.status, change.reason.as_deref()), (Status::Abandoned, Some("unknown")));
@@ -118,51 +123,54 @@ async fn a_row_that_nobody_closes_was_abandoned() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_kept_is_no_row() {
-    let (audit, paper, _) = trail();
+async fn a_call_that_cannot_be_recorded_is_not_opened() {
+    let (audit, memory, _) = trail();
     // One byte was allowed, and none is used yet.
-    assert!(audit.has_room());
-    paper.1.store(true, Ordering::SeqCst);
-    assert!(!audit.has_room());
-    let entry = known(&audit, "tools/call");
-    assert!(entry.row(Deed::default()).unwrap().kept().await.is_none());
-    paper.1.store(false, Ordering::SeqCst);
-    entry.end(Verdict::refused("audit_full", "It cannot be written."));
+    assert!(audit.can_record());
+    memory.1.store(true, Ordering::SeqCst);
+    assert!(!audit.can_record());
+    let entry = identified_entry(&audit, "tools/call");
+    assert!(entry.open_call(CallInfo::default()).unwrap().committed().await.is_none());
+    memory.1.store(false, Ordering::SeqCst);
+    entry.end(RequestOutcome::refused("audit_full", "It cannot be written."));
     drop(entry);
     audit.close();
-    let [(_, told)] = &paper.told()[..] else { panic!("{:?}", paper.told()) };
-    assert_eq!((told.status, told.reason.as_deref(), told.count), (Status::Refused, Some("audit_full"), 1));
+    let [(_, recorded)] = &memory.entries()[..] else { panic!("{:?}", memory.entries()) };
+    assert_eq!(
+        (recorded.status, recorded.reason.as_deref(), recorded.count),
+        (Status::Refused, Some("audit_full"), 1)
+    );
 }
 
 #[test]
-fn requests_of_a_kind_are_summed_and_kept_while_they_run() {
-    let (audit, paper, clock) = trail();
+fn requests_of_a_kind_are_aggregated_and_spooled_while_they_run() {
+    let (audit, memory, clock) = trail();
     for _ in 0..3 {
-        known(&audit, "tools/list").end(Verdict::SUCCESS);
+        identified_entry(&audit, "tools/list").end(RequestOutcome::SUCCESS);
     }
-    known(&audit, "tools/list").end(Verdict::refused("rate_limit_minute", "Too many."));
-    audit.keep_sums(false);
-    let told = paper.told();
-    assert!(told.iter().all(|(stage, _)| *stage == Stage::Open));
-    assert_eq!(told.iter().map(|(_, sum)| sum.count).sum::<u64>(), 4);
+    identified_entry(&audit, "tools/list").end(RequestOutcome::refused("rate_limit_minute", "Too many."));
+    audit.flush_aggregates(false);
+    let recorded = memory.entries();
+    assert!(recorded.iter().all(|(stage, _)| *stage == Stage::Open));
+    assert_eq!(recorded.iter().map(|(_, sum)| sum.count).sum::<u64>(), 4);
     // Nothing new, nothing to keep.
-    audit.keep_sums(false);
-    assert_eq!(paper.told().len(), 2);
-    known(&audit, "tools/list").end(Verdict::SUCCESS);
-    clock.advance(Duration::from_millis(WINDOW_MS));
-    known(&audit, "tools/list").end(Verdict::SUCCESS);
-    audit.keep_sums(false);
-    let told = paper.told().split_off(2);
+    audit.flush_aggregates(false);
+    assert_eq!(memory.entries().len(), 2);
+    identified_entry(&audit, "tools/list").end(RequestOutcome::SUCCESS);
+    clock.advance(Duration::from_millis(AGGREGATE_WINDOW_MS));
+    identified_entry(&audit, "tools/list").end(RequestOutcome::SUCCESS);
+    audit.flush_aggregates(false);
+    let recorded = memory.entries().split_off(2);
     let count =
-        |stage| told.iter().filter(|(s, _)| *s == stage).map(|(_, sum)| sum.count).collect::<Vec<_>>();
+        |stage| recorded.iter().filter(|(s, _)| *s == stage).map(|(_, sum)| sum.count).collect::<Vec<_>>();
     let mut over = count(Stage::Ready);
     over.sort_unstable();
     assert_eq!((over, count(Stage::Open)), (vec![1, 4], vec![1]));
 }
 
 #[test]
-fn strangers_are_summed_by_their_networks() {
-    let (audit, paper, _) = trail();
+fn anonymous_requests_are_aggregated_by_network() {
+    let (audit, memory, _) = trail();
     for peer in [
         "203.0.113.9",
         "203.0.113.77",
@@ -171,44 +179,45 @@ fn strangers_are_summed_by_their_networks() {
         "2001:db8:1:2::1",
         "2001:db8:1:2:3::1",
     ] {
-        entry(&audit, peer).end(Verdict::refused("unknown", "The credential is not known"));
+        entry(&audit, peer).end(RequestOutcome::refused("unknown", "The credential is not known"));
     }
     audit.close();
-    let mut told: Vec<_> = paper.told().into_iter().map(|(_, sum)| (sum.ip.unwrap(), sum.count)).collect();
-    told.sort();
+    let mut recorded: Vec<_> =
+        memory.entries().into_iter().map(|(_, sum)| (sum.ip.unwrap(), sum.count)).collect();
+    recorded.sort();
     let expected = [("2001:db8:1:2::/64", 2), ("203.0.113.0/24", 3), ("203.0.114.0/24", 1)];
-    assert_eq!(told, expected.map(|(ip, count)| (ip.to_owned(), count)));
-    let (_, sum) = &paper.told()[0];
+    assert_eq!(recorded, expected.map(|(ip, count)| (ip.to_owned(), count)));
+    let (_, sum) = &memory.entries()[0];
     assert_eq!((&sum.method, sum.connection, sum.duration_ms), (&None, None, None));
 }
 
 #[test]
-fn a_request_that_nobody_ends_was_abandoned_and_a_notification_is_not_told_of() {
-    let (audit, paper, _) = trail();
-    drop(known(&audit, "tools/list"));
-    let silent = |method: &str| Asked { method: Some(method.to_owned()), ..Asked::default() };
-    for verdict in [Some(Verdict::SUCCESS), Some(Verdict::refused("disabled", "Off.")), None] {
+fn a_request_that_is_never_ended_is_abandoned_and_a_notification_is_not_recorded() {
+    let (audit, memory, _) = trail();
+    drop(identified_entry(&audit, "tools/list"));
+    let silent = |method: &str| RequestInfo { method: Some(method.to_owned()), ..RequestInfo::default() };
+    for outcome in [Some(RequestOutcome::SUCCESS), Some(RequestOutcome::refused("disabled", "Off.")), None] {
         let entry = entry(&audit, "203.0.113.9");
         entry.identify(ConnectionId(3), UserId(2));
-        entry.asks(silent("notifications/initialized"));
-        verdict.into_iter().for_each(|verdict| entry.end(verdict));
+        entry.describe(silent("notifications/initialized"));
+        outcome.into_iter().for_each(|outcome| entry.end(outcome));
     }
     audit.close();
-    let mut told: Vec<_> =
-        paper.told().into_iter().map(|(_, sum)| (sum.reason.unwrap(), sum.count)).collect();
-    told.sort();
-    assert_eq!(told, [("client_left".to_owned(), 1), ("disabled".to_owned(), 1)]);
+    let mut recorded: Vec<_> =
+        memory.entries().into_iter().map(|(_, sum)| (sum.reason.unwrap(), sum.count)).collect();
+    recorded.sort();
+    assert_eq!(recorded, [("client_left".to_owned(), 1), ("disabled".to_owned(), 1)]);
 }
 
 #[test]
 fn a_flood_of_kinds_is_bounded_and_still_exact() {
-    let sums = Sums::new(WINDOW_OF_STRANGERS_MS, 50);
+    let aggregator = Aggregator::new(ANONYMOUS_WINDOW_MS, 50);
     let run = |thread: u32| {
         for number in 0..2000_u32 {
             let ip = std::net::Ipv4Addr::from((thread << 16) | (number << 8));
             let ip = ipnet::IpNet::new(ip.into(), 24).ok();
-            let key = Key { ip, ..Key::of(Status::Refused, Some("unknown")) };
-            sums.add(key, NOON_MS, None, || None);
+            let key = AggregateKey { ip, ..AggregateKey::of_outcome(Status::Refused, Some("unknown")) };
+            aggregator.add(key, NOON_MS, None, || None);
         }
     };
     std::thread::scope(|scope| {
@@ -216,19 +225,20 @@ fn a_flood_of_kinds_is_bounded_and_still_exact() {
             scope.spawn(move || run(thread));
         }
     });
-    let taken = sums.take(NOON_MS, true);
-    assert!(taken.len() <= 60, "{}", taken.len());
-    assert_eq!(taken.iter().map(|(sum, _)| sum.count).sum::<u64>(), 8000);
-    assert_eq!(taken.iter().filter(|(sum, _)| sum.ip.is_none()).count(), 1);
-    assert!(sums.is_empty() && sums.take(NOON_MS, true).is_empty());
+    let drained = aggregator.drain(NOON_MS, true);
+    assert!(drained.len() <= 60, "{}", drained.len());
+    assert_eq!(drained.iter().map(|(sum, _)| sum.count).sum::<u64>(), 8000);
+    assert_eq!(drained.iter().filter(|(sum, _)| sum.ip.is_none()).count(), 1);
+    assert!(aggregator.is_empty() && aggregator.drain(NOON_MS, true).is_empty());
 }
 
 #[test]
-fn names_that_clients_make_up_are_bounded() {
-    let (audit, paper, _) = trail();
-    known(&audit, &"x".repeat(1_000_000)).end(Verdict::refused("method_not_found", &"y".repeat(5000)));
+fn names_from_clients_are_truncated() {
+    let (audit, memory, _) = trail();
+    identified_entry(&audit, &"x".repeat(1_000_000))
+        .end(RequestOutcome::refused("method_not_found", &"y".repeat(5000)));
     audit.close();
-    let (_, sum) = &paper.told()[0];
+    let (_, sum) = &memory.entries()[0];
     assert_eq!(sum.method.as_ref().unwrap().chars().count(), 128);
     assert_eq!(sum.error.as_ref().unwrap().chars().count(), 2000);
 }

@@ -43,22 +43,22 @@ pub struct Arguments {
 
 /// What the command line asks for.
 #[derive(Debug)]
-pub enum Start {
+pub enum ParsedCommand {
     /// Go on with these.
-    With(Box<Arguments>),
+    Run(Box<Arguments>),
     /// The text was all that was asked for (`--help`, `--version`).
-    Told(String),
+    Print(String),
     /// The command line makes no sense; the text says why.
-    Wrong(String),
+    UsageError(String),
 }
 
 impl Arguments {
     /// Reads a command line. clap's own `parse` would end the process by itself, with its own exit code.
-    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Start {
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> ParsedCommand {
         match Self::try_parse_from(arguments) {
-            Ok(arguments) => Start::With(Box::new(arguments)),
-            Err(error) if error.use_stderr() => Start::Wrong(error.render().to_string()),
-            Err(text) => Start::Told(text.render().to_string()),
+            Ok(arguments) => ParsedCommand::Run(Box::new(arguments)),
+            Err(error) if error.use_stderr() => ParsedCommand::UsageError(error.render().to_string()),
+            Err(text) => ParsedCommand::Print(text.render().to_string()),
         }
     }
 

@@ -13,7 +13,7 @@ impl Faults {
     }
 
     /// Notes each value of a section that is nought, where nought would stop the sidecar from working.
-    pub(super) fn refuse_noughts<T: Default + PartialEq>(
+    pub(super) fn refuse_zeros<T: Default + PartialEq>(
         &mut self,
         section: &str,
         values: &[(&str, T)],
@@ -29,7 +29,7 @@ impl Faults {
         self.0.iter().map(String::as_str)
     }
 
-    pub(super) fn tells_of(&self, key: &str) -> bool {
+    pub(super) fn mentions(&self, key: &str) -> bool {
         self.0.iter().any(|fault| fault.starts_with(key))
     }
 

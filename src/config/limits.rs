@@ -102,7 +102,7 @@ impl Limits {
             ("streams_per_connection", self.streams_per_connection),
             ("streams", self.streams),
         ];
-        faults.refuse_noughts("limits", &counts, "must be at least 1");
+        faults.refuse_zeros("limits", &counts, "must be at least 1");
         let spans = [
             ("first_byte_timeout", self.first_byte_timeout),
             ("header_timeout", self.header_timeout),
@@ -110,6 +110,6 @@ impl Limits {
             ("write_timeout", self.write_timeout),
             ("session_idle", self.session_idle),
         ];
-        faults.refuse_noughts("limits", &spans, "must be longer than nothing");
+        faults.refuse_zeros("limits", &spans, "must be longer than nothing");
     }
 }

@@ -12,13 +12,13 @@ use super::Faults;
 pub struct Log {
     /// `error`, `warn`, `info`, `debug`, `trace`, `off`, or directives such as `info,odoo_mcp_sidecar::web=debug`.
     pub level: String,
-    pub format: Format,
+    pub format: LogFormat,
 }
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
-pub enum Format {
+pub enum LogFormat {
     /// For people.
     #[default]
     Text,
@@ -28,7 +28,7 @@ pub enum Format {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: Format::Text }
+        Self { level: "info".to_owned(), format: LogFormat::Text }
     }
 }
 
@@ -55,7 +55,7 @@ fn is_directive(part: &str) -> bool {
 }
 
 /// By hand, as serde's own words for a wrong name speak of variants.
-impl TryFrom<String> for Format {
+impl TryFrom<String> for LogFormat {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {

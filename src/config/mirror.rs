@@ -7,7 +7,7 @@ use super::Faults;
 /// The `[mirror]` section.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Mirror {
+pub struct MirrorConfig {
     /// How long a resolved credential is served without asking Odoo again. A revocation acts at once all the same.
     pub connection_ttl_ms: u64,
     /// The most resolved credentials that are kept.
@@ -37,7 +37,7 @@ pub struct Mirror {
     pub poll_watched_ms: u64,
 }
 
-impl Default for Mirror {
+impl Default for MirrorConfig {
     fn default() -> Self {
         Self {
             connection_ttl_ms: 60_000,
@@ -57,7 +57,7 @@ impl Default for Mirror {
     }
 }
 
-impl Mirror {
+impl MirrorConfig {
     /// A span that nothing is remembered for may be nought; one between two questions to Odoo may not.
     pub(super) fn check(&self, faults: &mut Faults) {
         let kept = [
@@ -65,23 +65,19 @@ impl Mirror {
             ("max_refusals", self.max_refusals),
             ("max_fields", self.max_fields),
         ];
-        faults.refuse_noughts("mirror", &kept, "must be at least 1");
+        faults.refuse_zeros("mirror", &kept, "must be at least 1");
         let look_ups = [
             ("unknown_per_second", self.unknown_per_second),
             ("unknown_burst", self.unknown_burst),
             ("unknown_per_second_address", self.unknown_per_second_address),
             ("unknown_burst_address", self.unknown_burst_address),
         ];
-        faults.refuse_noughts("mirror", &look_ups, "must be at least 1, or nobody new could connect");
+        faults.refuse_zeros("mirror", &look_ups, "must be at least 1, or nobody new could connect");
         let pauses = [
             ("hello_ms", self.hello_ms),
             ("poll_ms", self.poll_ms),
             ("poll_watched_ms", self.poll_watched_ms),
         ];
-        faults.refuse_noughts(
-            "mirror",
-            &pauses,
-            "must be at least 1, or Odoo would be asked without a pause",
-        );
+        faults.refuse_zeros("mirror", &pauses, "must be at least 1, or Odoo would be asked without a pause");
     }
 }

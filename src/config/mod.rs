@@ -15,41 +15,41 @@ pub mod odoo;
 mod secret;
 mod section;
 mod server;
-mod source;
+mod sources;
 mod value;
 
-pub use arguments::{Arguments, Start};
+pub use arguments::{Arguments, ParsedCommand};
 pub use fault::Faults;
 pub use limits::Limits;
-pub use log::{Format, Log};
+pub use log::{Log, LogFormat};
 pub use server::Server;
-pub use source::Source;
+pub use sources::ConfigSources;
 
 /// Everything that the operator decided, checked.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     pub server: Server,
     pub limits: Limits,
-    pub odoo: odoo::Odoo,
-    pub mirror: mirror::Mirror,
-    pub audit: audit::Audit,
+    pub odoo: odoo::OdooConfig,
+    pub mirror: mirror::MirrorConfig,
+    pub audit: audit::AuditConfig,
     pub log: Log,
 }
 
 impl Config {
     /// Reads, merges and checks all sources; every fault that there is comes back, not only the first.
-    pub fn load(source: &Source) -> Result<Self, Faults> {
+    pub fn load(source: &ConfigSources) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         let mut tree = source.merge(&mut faults);
         secret::from_file(&mut tree, "odoo", "api_key", &mut faults);
         let config = Self {
-            limits: section::take(&mut tree, "limits", &mut faults),
-            odoo: section::take(&mut tree, "odoo", &mut faults),
-            mirror: section::take(&mut tree, "mirror", &mut faults),
-            audit: section::take(&mut tree, "audit", &mut faults),
-            log: section::take(&mut tree, "log", &mut faults),
+            limits: section::take_section(&mut tree, "limits", &mut faults),
+            odoo: section::take_section(&mut tree, "odoo", &mut faults),
+            mirror: section::take_section(&mut tree, "mirror", &mut faults),
+            audit: section::take_section(&mut tree, "audit", &mut faults),
+            log: section::take_section(&mut tree, "log", &mut faults),
             // Last: what is left over belongs to no section.
-            server: section::read(tree, "", &mut faults),
+            server: section::read_section(tree, "", &mut faults),
         };
         config.server.check(&mut faults);
         config.limits.check(&mut faults);

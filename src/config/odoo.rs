@@ -10,7 +10,7 @@ use crate::vocab::Secret;
 /// The `[odoo]` section.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Odoo {
+pub struct OdooConfig {
     /// Where Odoo listens for the sidecar, such as `http://127.0.0.1:8069`. Proxies of the environment are
     /// not used: the sidecar stands beside Odoo.
     pub url: String,
@@ -44,7 +44,7 @@ pub struct Odoo {
     pub breaker_pause_max_ms: u64,
 }
 
-impl Default for Odoo {
+impl Default for OdooConfig {
     fn default() -> Self {
         Self {
             url: "http://127.0.0.1:8069".to_owned(),
@@ -66,7 +66,7 @@ impl Default for Odoo {
     }
 }
 
-impl Odoo {
+impl OdooConfig {
     /// `control_timeout_ms` as a duration.
     pub fn control_timeout(&self) -> Duration {
         Duration::from_millis(self.control_timeout_ms)
@@ -88,7 +88,7 @@ impl Odoo {
             faults.add("odoo.login", "is needed");
         }
         // A file that could not be read has been told of already.
-        if self.api_key.expose().is_empty() && !faults.tells_of("odoo.api_key_file") {
+        if self.api_key.expose().is_empty() && !faults.mentions("odoo.api_key_file") {
             faults
                 .add("odoo.api_key", "is needed; better give api_key_file, the path of a file with the key");
         }
@@ -102,20 +102,20 @@ impl Odoo {
             ("control_timeout_ms", self.control_timeout_ms),
             ("schema_timeout_ms", self.schema_timeout_ms),
         ];
-        faults.refuse_noughts("odoo", &timeouts, "must be at least 1, or no answer could come in time");
+        faults.refuse_zeros("odoo", &timeouts, "must be at least 1, or no answer could come in time");
         let counts = [
             ("max_in_flight", self.max_in_flight),
             ("threads", self.threads),
             ("batch_size", self.batch_size),
             ("max_answer_bytes", self.max_answer_bytes),
         ];
-        faults.refuse_noughts("odoo", &counts, "must be at least 1");
+        faults.refuse_zeros("odoo", &counts, "must be at least 1");
         let breaker = [
             ("breaker_failures", u64::from(self.breaker_failures)),
             ("breaker_pause_ms", self.breaker_pause_ms),
             ("breaker_pause_max_ms", self.breaker_pause_max_ms),
         ];
-        faults.refuse_noughts(
+        faults.refuse_zeros(
             "odoo",
             &breaker,
             "must be at least 1, or calls would wait for an Odoo that is away",

@@ -64,7 +64,7 @@ impl Server {
 
     /// Whether clients probably come through a proxy whose word about them is not believed: there is TLS or another
     /// machine in front, and no proxy is trusted.
-    pub fn hides_clients(&self) -> bool {
+    pub fn likely_behind_untrusted_proxy(&self) -> bool {
         let is_tls = Url::parse(&self.public_url).is_some_and(|url| url.scheme.eq_ignore_ascii_case("https"));
         self.trusted_proxies.is_empty() && (is_tls || !self.listen.ip().is_loopback())
     }

@@ -17,7 +17,7 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
 
 fn load(text: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Config, Faults> {
     let (_directory, path) = file(text);
-    Config::load(&Source {
+    Config::load(&ConfigSources {
         file: Some(path),
         environment: environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         overrides: flags.iter().map(|(key, value)| (*key, (*value).to_owned())).collect(),
@@ -28,7 +28,8 @@ fn faults(text: &str) -> Vec<String> {
     load(text, &[], &[]).unwrap_err().iter().map(str::to_owned).collect()
 }
 
-const SOUND: &str = "public_url = 'https://odoo.example.com'\n[odoo]\ndatabase = 'db'\napi_key = 'k'\n";
+const VALID_CONFIG: &str =
+    "public_url = 'https://odoo.example.com'\n[odoo]\ndatabase = 'db'\napi_key = 'k'\n";
 
 #[test]
 fn the_example_names_every_key_and_loads() {
@@ -56,7 +57,8 @@ fn known_keys() -> Vec<String> {
         let error = serde_json::from_str::<T>(r#"{"no such key": 1}"#).err().unwrap().to_string();
         error.split('`').skip(3).step_by(2).map(str::to_owned).collect()
     }
-    let sections = [of::<odoo::Odoo>(), of::<mirror::Mirror>(), of::<audit::Audit>()].concat();
+    let sections =
+        [of::<odoo::OdooConfig>(), of::<mirror::MirrorConfig>(), of::<audit::AuditConfig>()].concat();
     let keys = [of::<Server>(), of::<Limits>(), sections, of::<Log>()].concat();
     assert!(keys.len() > 40, "{keys:?}");
     // The example shows the better way to give it.
@@ -66,12 +68,12 @@ fn known_keys() -> Vec<String> {
 #[test]
 fn the_example_shows_the_defaults() {
     let text = std::fs::read_to_string(EXAMPLE).unwrap().replace("api_key_file = \"/etc", "api_key = \"/etc");
-    let (example, sound) = (load(&text, &[], &[]).unwrap(), load(SOUND, &[], &[]).unwrap());
+    let (example, sound) = (load(&text, &[], &[]).unwrap(), load(VALID_CONFIG, &[], &[]).unwrap());
     assert_eq!(format!("{:?}", example.limits), format!("{:?}", sound.limits));
     assert_eq!(format!("{:?}", example.mirror), format!("{:?}", sound.mirror));
     assert_eq!(format!("{:?}", example.audit), format!("{:?}", sound.audit));
     assert_eq!(format!("{:?}", example.log), format!("{:?}", sound.log));
-    let odoo = odoo::Odoo { database: "db".into(), ..example.odoo };
+    let odoo = odoo::OdooConfig { database: "db".into(), ..example.odoo };
     assert_eq!(format!("{odoo:?}"), format!("{:?}", sound.odoo));
     assert_eq!(example.server.listen, sound.server.listen);
     assert_eq!(example.server.drain_timeout, sound.server.drain_timeout);
@@ -90,7 +92,8 @@ fn full_caps_of_sessions_and_streams_fit_in_memory() {
 
 #[test]
 fn flags_win_over_variables_and_variables_over_the_file() {
-    let text = format!("listen = '127.0.0.1:1'\nadmin_listen = '127.0.0.1:2'\ndata_dir = 'a'\n{SOUND}");
+    let text =
+        format!("listen = '127.0.0.1:1'\nadmin_listen = '127.0.0.1:2'\ndata_dir = 'a'\n{VALID_CONFIG}");
     let environment = [
         ("ODOO_MCP_ADMIN_LISTEN", "127.0.0.1:22"),
         ("ODOO_MCP_DATA_DIR", "b"),
@@ -112,11 +115,11 @@ fn flags_win_over_variables_and_variables_over_the_file() {
     assert_eq!(config.limits.in_flight, 3);
     assert_eq!(config.odoo.api_key.expose(), "12345");
     assert_eq!(config.odoo.login, "mcp_sidecar_service");
-    assert_eq!(config.log.format, Format::Json);
+    assert_eq!(config.log.format, LogFormat::Json);
 }
 
 #[test]
-fn all_faults_are_told_at_once() {
+fn all_faults_are_reported_at_once() {
     let text = "listen = 'nowhere'\nlisten_twice = 1\npublic_url = 'odoo.example.com/odoo/mcp'\n\
                 trusted_proxies = ['10.0.0.0/8', 'gate']\nlog = 'loud'\n\
                 [limits]\nbody_timeout = 'soon'\nin_flight = 0\nmax_header_bytes = 10\nfailed_attempts = 0\n\
@@ -145,11 +148,11 @@ fn all_faults_are_told_at_once() {
 }
 
 #[test]
-fn a_level_that_is_none_is_no_target_to_be_silent_about() {
+fn an_unknown_level_is_not_taken_for_a_target() {
     for level in
         ["error", "WARN", "off", "info,odoo_mcp_sidecar::web=debug", "warn,hyper=off", "info,[request]=debug"]
     {
-        let text = format!("{SOUND}[log]\nlevel = '{level}'\n");
+        let text = format!("{VALID_CONFIG}[log]\nlevel = '{level}'\n");
         assert!(load(&text, &[], &[]).is_ok(), "{level}");
     }
     for (level, part) in [
@@ -162,23 +165,26 @@ fn a_level_that_is_none_is_no_target_to_be_silent_about() {
         ("info, debug", " debug"),
         ("hyper=debug,debgu", "debgu"),
     ] {
-        let told = faults(&format!("{SOUND}[log]\nlevel = '{level}'\n"));
+        let told = faults(&format!("{VALID_CONFIG}[log]\nlevel = '{level}'\n"));
         let levels = "error, warn, info, debug, trace, off";
         assert_eq!(told, [format!("log.level: {part:?} is not a level: {levels}")]);
     }
-    let told = faults(&format!("{SOUND}[log]\nlevel = 'info,hyper=debgu'\n"));
+    let told = faults(&format!("{VALID_CONFIG}[log]\nlevel = 'info,hyper=debgu'\n"));
     assert!(told.len() == 1 && told[0].starts_with("log.level: \"info,hyper=debgu\": "), "{told:?}");
 }
 
 #[test]
-fn a_wrong_form_of_the_log_is_answered_with_the_right_ones() {
-    let told = faults(&format!("{SOUND}[log]\nformat = 'xml'\n"));
+fn an_unknown_log_format_is_refused_with_the_valid_ones() {
+    let told = faults(&format!("{VALID_CONFIG}[log]\nformat = 'xml'\n"));
     assert!(told[0].starts_with("log.format: \"xml\" is no form of a log: text or json"), "{told:?}");
-    assert_eq!(load(&format!("{SOUND}[log]\nformat = 'JSON'\n"), &[], &[]).unwrap().log.format, Format::Json);
+    assert_eq!(
+        load(&format!("{VALID_CONFIG}[log]\nformat = 'JSON'\n"), &[], &[]).unwrap().log.format,
+        LogFormat::Json
+    );
 }
 
 #[test]
-fn a_nought_that_would_stop_the_sidecar_is_refused() {
+fn a_zero_that_would_stop_the_sidecar_is_refused() {
     let timeouts = "connect_timeout_ms control_timeout_ms schema_timeout_ms";
     let counts = "max_in_flight threads batch_size max_answer_bytes";
     let breaker = "breaker_failures breaker_pause_ms breaker_pause_max_ms";
@@ -191,33 +197,33 @@ fn a_nought_that_would_stop_the_sidecar_is_refused() {
         ("mirror", "[mirror]\n", [kept, look_ups, pauses].join(" ")),
     ] {
         for key in keys.split(' ') {
-            let told = faults(&format!("{SOUND}{header}{key} = 0\n"));
+            let told = faults(&format!("{VALID_CONFIG}{header}{key} = 0\n"));
             assert!(told[0].starts_with(&format!("{section}.{key}: must be at least 1")), "{told:?}");
         }
     }
     let ttls = "connection_ttl_ms = 0\nrefusal_ttl_ms = 0\nschema_ttl_ms = 0\n";
-    assert!(load(&format!("{SOUND}settle_ms = 0\n[mirror]\n{ttls}"), &[], &[]).is_ok());
+    assert!(load(&format!("{VALID_CONFIG}settle_ms = 0\n[mirror]\n{ttls}"), &[], &[]).is_ok());
 }
 
 #[test]
 fn a_variable_with_our_prefix_must_be_known() {
     let environment = [("ODOO_MCP_NONSENSE", "1"), ("ODOO_MCP_LIMITS__NONSENSE", "1")];
-    let faults = load(SOUND, &environment, &[]).unwrap_err().to_string();
+    let faults = load(VALID_CONFIG, &environment, &[]).unwrap_err().to_string();
     assert!(faults.contains("limits.nonsense: is not a known key"), "{faults}");
     assert!(faults.contains("\n  nonsense: is not a known key"), "{faults}");
 }
 
 #[test]
-fn a_file_that_is_no_toml_does_not_hide_the_rest() {
+fn an_invalid_toml_file_does_not_hide_other_faults() {
     let faults = faults("listen = = 1");
     assert!(faults.len() > 2, "{faults:?}");
-    let missing = Source { file: Some("/no/such/file".into()), ..Source::default() };
+    let missing = ConfigSources { file: Some("/no/such/file".into()), ..ConfigSources::default() };
     assert!(Config::load(&missing).unwrap_err().to_string().contains("/no/such/file"));
 }
 
 #[test]
 fn a_key_file_must_be_there_and_alone() {
-    let with = |line: &str| SOUND.replace("api_key = 'k'", line);
+    let with = |line: &str| VALID_CONFIG.replace("api_key = 'k'", line);
     assert!(faults(&with("api_key_file = '/no/such/key'"))[0].starts_with("odoo.api_key_file: /no/such/key"));
     assert!(
         faults(&with("api_key = 'k'\napi_key_file = '/x'"))[0]
@@ -241,7 +247,7 @@ fn wake_ups_go_where_odoo_can_reach() {
 #[test]
 fn names_and_origins_are_exact() {
     let with = |line: &str| {
-        let text = SOUND.replacen("\n", &format!("\n{line}\n"), 1);
+        let text = VALID_CONFIG.replacen("\n", &format!("\n{line}\n"), 1);
         load(&text, &[], &[]).map_err(|faults| faults.iter().map(str::to_owned).collect::<Vec<_>>())
     };
     for good in [
@@ -261,7 +267,7 @@ fn names_and_origins_are_exact() {
     {
         let faults = with(&format!("allowed_origins = ['{bad}']")).unwrap_err();
         assert!(faults.len() == 1 && faults[0].starts_with("allowed_origins: "), "{bad}: {faults:?}");
-        let faults = load(&SOUND.replace("https://odoo.example.com", bad), &[], &[]).unwrap_err();
+        let faults = load(&VALID_CONFIG.replace("https://odoo.example.com", bad), &[], &[]).unwrap_err();
         assert!(faults.to_string().contains("public_url: "), "{bad}: {faults}");
     }
     for bad in ["http://u:p@sidecar/wake", "http://sidecar:port/wake", "http://0x7f.1/wake", "sidecar/wake"] {
@@ -271,40 +277,42 @@ fn names_and_origins_are_exact() {
 }
 
 #[test]
-fn a_proxy_that_is_not_trusted_is_suspected() {
+fn an_untrusted_proxy_is_suspected() {
     let server = |url: &str, listen: &str, trusted: &[&str]| Server {
         public_url: url.into(),
         listen: listen.parse().unwrap(),
         trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
         ..Server::default()
     };
-    assert!(server("https://odoo.example.com", "127.0.0.1:1", &[]).hides_clients());
-    assert!(server("http://odoo.example.com", "0.0.0.0:1", &[]).hides_clients());
-    assert!(server("http://localhost", "[::]:1", &[]).hides_clients());
-    assert!(!server("http://localhost", "127.0.0.1:1", &[]).hides_clients());
-    assert!(!server("http://localhost", "[::1]:1", &[]).hides_clients());
-    assert!(!server("https://odoo.example.com", "0.0.0.0:1", &["10.0.0.0/8"]).hides_clients());
+    assert!(server("https://odoo.example.com", "127.0.0.1:1", &[]).likely_behind_untrusted_proxy());
+    assert!(server("http://odoo.example.com", "0.0.0.0:1", &[]).likely_behind_untrusted_proxy());
+    assert!(server("http://localhost", "[::]:1", &[]).likely_behind_untrusted_proxy());
+    assert!(!server("http://localhost", "127.0.0.1:1", &[]).likely_behind_untrusted_proxy());
+    assert!(!server("http://localhost", "[::1]:1", &[]).likely_behind_untrusted_proxy());
+    assert!(
+        !server("https://odoo.example.com", "0.0.0.0:1", &["10.0.0.0/8"]).likely_behind_untrusted_proxy()
+    );
 }
 
 #[test]
 fn secrets_are_not_shown() {
-    let config = load(SOUND.replace("'k'", "'s3cret'").as_str(), &[], &[]).unwrap();
+    let config = load(VALID_CONFIG.replace("'k'", "'s3cret'").as_str(), &[], &[]).unwrap();
     assert!(!format!("{config:?}").contains("s3cret"));
 }
 
 #[test]
 fn arguments_are_read_without_ending_the_process() {
     let read = |line: &str| Arguments::read(line.split(' ').map(Into::into));
-    assert!(matches!(read("sidecar --help"), Start::Told(text) if text.contains("--check")));
+    assert!(matches!(read("sidecar --help"), ParsedCommand::Print(text) if text.contains("--check")));
     assert!(
-        matches!(read("sidecar --version"), Start::Told(text) if text.contains(env!("CARGO_PKG_VERSION")))
+        matches!(read("sidecar --version"), ParsedCommand::Print(text) if text.contains(env!("CARGO_PKG_VERSION")))
     );
-    assert!(matches!(read("sidecar --nonsense"), Start::Wrong(_)));
-    let Start::With(arguments) = read("sidecar --check --odoo-url http://x --log-level debug") else {
+    assert!(matches!(read("sidecar --nonsense"), ParsedCommand::UsageError(_)));
+    let ParsedCommand::Run(arguments) = read("sidecar --check --odoo-url http://x --log-level debug") else {
         panic!()
     };
     assert!(arguments.check);
-    let source = Source { overrides: arguments.overrides(), environment: HashMap::new(), file: None };
+    let source = ConfigSources { overrides: arguments.overrides(), environment: HashMap::new(), file: None };
     let faults = Config::load(&source).unwrap_err().to_string();
     assert!(faults.contains("public_url") && !faults.contains("odoo.url"), "{faults}");
 }

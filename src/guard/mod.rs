@@ -3,14 +3,14 @@
 //!
 //! `web` asks here before a request costs anything more. Knows no HTTP and no MCP.
 
-mod address;
-mod rate;
-mod rules;
-mod slots;
-mod switch;
+mod address_rules;
+mod concurrency;
+mod failed_auth;
+mod master_switch;
+mod rate_limit;
 
-pub use address::{Addresses, Prefix};
-pub use rate::{Counted, Rate, Reached, Scarce};
-pub use rules::admits;
-pub use slots::{Full, Slot, Slots};
-pub use switch::{Closed, Switch};
+pub use address_rules::allows_address;
+pub use concurrency::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit};
+pub use failed_auth::{AddressPrefix, FailedAuthLimiter};
+pub use master_switch::{MasterSwitch, SwitchClosed};
+pub use rate_limit::{Counted, RateLimitExceeded, RequestRateLimiter, Scarce};

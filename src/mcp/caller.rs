@@ -9,14 +9,14 @@ use rmcp::model::Extensions;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Activity;
-use crate::audit::Entry;
-use crate::guard::Slot;
-use crate::odoo::memory::Account;
+use super::TrackedSession;
+use crate::audit::RequestEntry;
+use crate::guard::ConcurrencyPermit;
+use crate::odoo::memory_budget::MemoryAccount;
 use crate::vocab::Principal;
 
 tokio::task_local! {
-    static SCOPE: Scope;
+    static REQUEST_SCOPE: RequestScope;
 }
 
 /// What a handler may know of a request. Lies in the extensions of its `http::request::Parts`.
@@ -28,13 +28,13 @@ pub struct Caller {
     /// Ends with the connection: revoked, changed or deleted.
     pub lifetime: CancellationToken,
     /// The session that the request belongs to or is about to open; none where it names one that is not there.
-    pub activity: Option<Arc<Activity>>,
+    pub session: Option<Arc<TrackedSession>>,
     /// Where what becomes of the request is accounted for; none where there is nothing to call.
-    pub audit: Option<Arc<Entry>>,
+    pub audit: Option<Arc<RequestEntry>>,
     /// Given back when the handler is done with the request, which can be after the client has left.
-    pub permit: Option<Arc<Slot>>,
+    pub permit: Option<Arc<ConcurrencyPermit>>,
     /// Where the memory of the request and its answer is reserved.
-    pub account: Arc<Account>,
+    pub account: Arc<MemoryAccount>,
     /// What is wrong with the arguments of a tool call that goes on without them.
     pub unreadable: Option<Arc<str>>,
     /// What an answer to the model says beside itself.
@@ -43,7 +43,7 @@ pub struct Caller {
 
 impl Caller {
     /// The caller of a request that rmcp hands to a handler.
-    pub fn of(extensions: &Extensions) -> Result<&Self, ErrorData> {
+    pub fn from_extensions(extensions: &Extensions) -> Result<&Self, ErrorData> {
         extensions
             .get::<Parts>()
             .and_then(|parts| parts.extensions.get::<Self>())
@@ -52,33 +52,33 @@ impl Caller {
 
     /// The caller of the request that this task is about to hand to rmcp, for rmcp's synchronous questions.
     pub fn current() -> Option<Self> {
-        SCOPE.try_with(|scope| scope.caller.clone()).ok()
+        REQUEST_SCOPE.try_with(|scope| scope.caller.clone()).ok()
     }
 }
 
 /// What the code that rmcp calls back in the caller's own task needs to know.
-pub(super) struct Scope {
+pub(super) struct RequestScope {
     caller: Caller,
-    reservation: Mutex<Option<Slot>>,
+    reservation: Mutex<Option<ConcurrencyPermit>>,
 }
 
-impl Scope {
-    pub fn new(caller: Caller, reservation: Option<Slot>) -> Self {
+impl RequestScope {
+    pub fn new(caller: Caller, reservation: Option<ConcurrencyPermit>) -> Self {
         Self { caller, reservation: Mutex::new(reservation) }
     }
 
     /// Runs a future inside this scope.
     pub async fn run<F: Future>(self, future: F) -> F::Output {
-        SCOPE.scope(self, future).await
+        REQUEST_SCOPE.scope(self, future).await
     }
 
     /// The caller and the slot reserved for the session that is being made.
-    pub fn claim() -> Option<(Caller, Slot)> {
+    pub fn take_reservation() -> Option<(Caller, ConcurrencyPermit)> {
         let claim = |scope: &Self| {
             let slot = scope.reservation.lock().unwrap_or_else(PoisonError::into_inner).take();
             slot.map(|slot| (scope.caller.clone(), slot))
         };
-        SCOPE.try_with(claim).ok().flatten()
+        REQUEST_SCOPE.try_with(claim).ok().flatten()
     }
 }
 
@@ -105,14 +105,14 @@ pub(super) mod fixture {
             limits: RateLimits::default(),
             addresses: AddressRules::default(),
             schema_key: "key".into(),
-            proof: Proof::of("a credential"),
+            proof: Proof::of_text("a credential"),
         };
         Caller {
             principal: Arc::new(principal),
             peer: IpAddr::from([203, 0, 113, 9]),
             request_id: Uuid::nil(),
             lifetime: CancellationToken::new(),
-            activity: None,
+            session: None,
             audit: None,
             permit: None,
             account: Arc::default(),

@@ -12,29 +12,29 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
-use super::caller::Scope;
-use super::listing::{Listings, Plain};
-use super::{Body, Caller, Ledger, Sessions};
-use crate::guard::Slot;
+use super::caller::RequestScope;
+use super::list_cache::{CacheableRequest, ToolListCache};
+use super::{Caller, LegacySessionManager, ResponseBody, SessionRegistry};
+use crate::guard::ConcurrencyPermit;
 
 /// Proxies cut silent connections after 60 s and more.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const SSE_KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Which of the two services a request goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
+pub enum ServiceMode {
     /// The modern era, and the legacy era with sessions and event streams.
-    Full,
+    Sessions,
     /// The legacy era for clients that accept no event stream: no session, one JSON answer.
-    Plain,
+    Stateless,
 }
 
 /// A request on its way to the engine.
-pub struct Visit {
+pub struct EngineRequest {
     pub caller: Caller,
-    pub lane: Lane,
+    pub mode: ServiceMode,
     /// Room for the session that the request may open.
-    pub reservation: Option<Slot>,
+    pub reservation: Option<ConcurrencyPermit>,
     pub request: Request<Bytes>,
 }
 
@@ -42,27 +42,35 @@ pub struct Visit {
 #[derive(Clone)]
 pub struct Endpoint {
     engine: Arc<dyn Engine>,
-    sessions: Arc<Sessions>,
-    listings: Listings,
+    sessions: Arc<LegacySessionManager>,
+    list_cache: ToolListCache,
     cancel: CancellationToken,
 }
 
 trait Engine: Send + Sync {
-    fn handle(&self, lane: Lane, request: Request<Full<Bytes>>) -> BoxFuture<'_, Response<Body>>;
+    fn handle(
+        &self,
+        mode: ServiceMode,
+        request: Request<Full<Bytes>>,
+    ) -> BoxFuture<'_, Response<ResponseBody>>;
 }
 
 struct Services<H> {
-    full: StreamableHttpService<H, Sessions>,
-    plain: StreamableHttpService<H, NeverSessionManager>,
+    with_sessions: StreamableHttpService<H, LegacySessionManager>,
+    stateless: StreamableHttpService<H, NeverSessionManager>,
 }
 
 // === impl Services ===
 
 impl<H: ServerHandler> Engine for Services<H> {
-    fn handle(&self, lane: Lane, request: Request<Full<Bytes>>) -> BoxFuture<'_, Response<Body>> {
-        match lane {
-            Lane::Full => Box::pin(self.full.handle(request)),
-            Lane::Plain => Box::pin(self.plain.handle(request)),
+    fn handle(
+        &self,
+        mode: ServiceMode,
+        request: Request<Full<Bytes>>,
+    ) -> BoxFuture<'_, Response<ResponseBody>> {
+        match mode {
+            ServiceMode::Sessions => Box::pin(self.with_sessions.handle(request)),
+            ServiceMode::Stateless => Box::pin(self.stateless.handle(request)),
         }
     }
 }
@@ -71,13 +79,17 @@ impl<H: ServerHandler> Engine for Services<H> {
 
 impl Endpoint {
     /// Mounts `handler`. `max_body` is the bound that the edge has already applied.
-    pub fn new<H: ServerHandler + Clone>(handler: H, sessions: Arc<Sessions>, max_body: usize) -> Self {
+    pub fn new<H: ServerHandler + Clone>(
+        handler: H,
+        sessions: Arc<LegacySessionManager>,
+        max_body: usize,
+    ) -> Self {
         let cancel = CancellationToken::new();
         // Host and Origin are checked by the edge, which answers in JSON; no retry, see `sessions`.
         let config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
             .disable_allowed_origins()
-            .with_sse_keep_alive(Some(KEEP_ALIVE))
+            .with_sse_keep_alive(Some(SSE_KEEP_ALIVE))
             .with_sse_retry(None)
             .with_json_response(true)
             .with_max_request_body_bytes(max_body)
@@ -90,33 +102,38 @@ impl Endpoint {
         );
         let full =
             StreamableHttpService::new(make, Arc::clone(&sessions), config.with_legacy_session_mode(true));
-        Self { engine: Arc::new(Services { full, plain }), sessions, listings: Listings::new(), cancel }
+        Self {
+            engine: Arc::new(Services { with_sessions: full, stateless: plain }),
+            sessions,
+            list_cache: ToolListCache::new(),
+            cancel,
+        }
     }
 
     /// The legacy sessions of this endpoint.
-    pub fn sessions(&self) -> &Arc<Sessions> {
+    pub fn sessions(&self) -> &Arc<LegacySessionManager> {
         &self.sessions
     }
 
     /// The sessions of both eras.
-    pub fn ledger(&self) -> &Arc<Ledger> {
-        self.sessions.ledger()
+    pub fn registry(&self) -> &Arc<SessionRegistry> {
+        self.sessions.registry()
     }
 
     /// Carries a request through rmcp. Headers that hold secrets must be gone from it.
-    pub async fn handle(&self, visit: Visit) -> Response<Body> {
-        let Visit { caller, lane, reservation, mut request } = visit;
-        let plain = Plain::of(&request, &caller.principal);
+    pub async fn handle(&self, incoming: EngineRequest) -> Response<ResponseBody> {
+        let EngineRequest { caller, mode, reservation, mut request } = incoming;
+        let plain = CacheableRequest::from_request(&request, &caller.principal);
         if let Some(plain) = &plain
-            && let Some(answer) = self.listings.answer(plain).await
+            && let Some(answer) = self.list_cache.get(plain).await
         {
             return answer;
         }
         request.extensions_mut().insert(caller.clone());
-        let served = self.engine.handle(lane, request.map(Full::new));
-        let answer = Scope::new(caller, reservation).run(served).await;
+        let served = self.engine.handle(mode, request.map(Full::new));
+        let answer = RequestScope::new(caller, reservation).run(served).await;
         match plain {
-            Some(plain) => self.listings.keep(plain, answer).await,
+            Some(plain) => self.list_cache.insert(plain, answer).await,
             None => answer,
         }
     }

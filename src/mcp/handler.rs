@@ -16,16 +16,16 @@ use serde_json::json;
 
 use super::{Caller, info};
 use crate::audit;
-use crate::audit::Verdict;
-use crate::tools::{Category, NoTool, NotCalled, Reply, ToolSpec, Toolbox};
+use crate::audit::RequestOutcome;
+use crate::tools::{CallRejected, Category, NoTool, Reply, ToolSpec, Toolbox};
 use crate::vocab::quoted;
 
 /// The code of the answer where a call cannot be accounted for; `web` gives it its status.
-pub const UNACCOUNTED: ErrorCode = ErrorCode(1007);
+pub const AUDIT_UNAVAILABLE: ErrorCode = ErrorCode(1007);
 
 /// Methods whose parameters rmcp reads into a type of their own. One that arrives as a custom request all
 /// the same had parameters of a wrong form.
-const TYPED: [&str; 4] = ["tools/call", "tools/list", "initialize", "completion/complete"];
+const TYPED_METHODS: [&str; 4] = ["tools/call", "tools/list", "initialize", "completion/complete"];
 
 /// Serves the tools of a `Toolbox`. Cheap to clone: rmcp makes one for each request or session.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Handler {
         Self { toolbox }
     }
 
-    async fn run(
+    async fn run_tool(
         &self,
         caller: &Caller,
         spec: &ToolSpec,
@@ -47,11 +47,11 @@ impl Handler {
     ) -> Result<Reply, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         // What cannot be accounted for is not done.
-        let audit = caller.audit.as_ref().ok_or_else(|| not_called(&NotCalled::Unaccounted))?;
+        let audit = caller.audit.as_ref().ok_or_else(|| call_error(&CallRejected::AuditUnavailable))?;
         if let Some(sentence) = &caller.unreadable {
             let sentence = audit::without_secrets(sentence);
-            audit.end(Verdict::refused("invalid_arguments", &sentence));
-            audit.kept().await;
+            audit.end(RequestOutcome::refused("invalid_arguments", &sentence));
+            audit.committed().await;
             return Ok(Reply::error(sentence));
         }
         let account = &caller.account;
@@ -68,39 +68,40 @@ impl Handler {
             call.await
         };
         // What a client has an answer for is in the log, even if this process is killed now.
-        audit.kept().await;
-        reply.map_err(|error| not_called(&error))
+        audit.committed().await;
+        reply.map_err(|error| call_error(&error))
     }
 }
 
 /// Why there is no reply. What a connection may not call is refused like what is not there, but says why.
-fn not_called(error: &NotCalled) -> ErrorData {
+fn call_error(error: &CallRejected) -> ErrorData {
     match error {
-        NotCalled::NoTool(none) => {
+        CallRejected::NoTool(none) => {
             let data = match none {
                 NoTool::Barred { tool, .. } => json!({"reason": none.reason(), "tool": tool}),
                 NoTool::Unknown(_) => json!({"reason": none.reason()}),
             };
             ErrorData::invalid_params(none.to_string(), Some(data))
         }
-        NotCalled::Unaccounted => {
-            ErrorData::new(UNACCOUNTED, error.to_string(), Some(json!({"reason": "audit_full"})))
+        CallRejected::AuditUnavailable => {
+            ErrorData::new(AUDIT_UNAVAILABLE, error.to_string(), Some(json!({"reason": "audit_full"})))
         }
     }
 }
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        info::server()
+        info::server_config()
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        Cow::Borrowed(info::VERSIONS)
+        Cow::Borrowed(info::PROTOCOL_VERSIONS)
     }
 
     async fn discover(&self, _context: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
-        let mut result = DiscoverResult::from_server_info(info::VERSIONS.to_vec(), info::server());
-        result.ttl_ms = info::TTL_MS;
+        let mut result =
+            DiscoverResult::from_server_info(info::PROTOCOL_VERSIONS.to_vec(), info::server_config());
+        result.ttl_ms = info::LIST_TTL_MS;
         result.cache_scope = CacheScope::Private;
         Ok(result)
     }
@@ -110,13 +111,14 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let caller = Caller::of(&context.extensions)?;
-        let tools = self.toolbox.list(&caller.principal).iter().map(|spec| info::tool(spec)).collect();
+        let caller = Caller::from_extensions(&context.extensions)?;
+        let tools =
+            self.toolbox.list(&caller.principal).iter().map(|spec| info::tool_definition(spec)).collect();
         let mut result = ListToolsResult::with_all_items(tools);
-        result.ttl_ms = Some(info::TTL_MS);
+        result.ttl_ms = Some(info::LIST_TTL_MS);
         // The list depends on scope and policy of the connection.
         result.cache_scope = Some(CacheScope::Private);
-        result.meta = info::signature(&context.meta);
+        result.meta = info::server_info_meta(&context.meta);
         Ok(result)
     }
 
@@ -125,28 +127,28 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = Caller::of(&context.extensions)?;
+        let caller = Caller::from_extensions(&context.extensions)?;
         let spec = self.toolbox.find(&caller.principal, &request.name).map_err(|none| {
             if let Some(audit) = &caller.audit {
-                audit.end(Verdict::refused(none.audited(), &none.to_string()));
+                audit.end(RequestOutcome::refused(none.audited(), &none.to_string()));
             }
-            not_called(&none.into())
+            call_error(&none.into())
         })?;
-        let mut reply = self.run(caller, &spec, request, &context).await?;
+        let mut reply = self.run_tool(caller, &spec, request, &context).await?;
         if let Some(notice) = &caller.notice {
             reply = reply.noting(notice);
         }
         let content = vec![ContentBlock::text(reply.text)];
         let mut result =
             if reply.is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
-        result.meta = info::signature(&context.meta);
+        result.meta = info::server_info_meta(&context.meta);
         Ok(result.into())
     }
 
     /// Asked by rmcp to check `Mcp-Param-*` headers, synchronously, before the handler runs.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         let caller = Caller::current()?;
-        self.toolbox.find(&caller.principal, name).ok().map(|spec| info::tool(&spec))
+        self.toolbox.find(&caller.principal, name).ok().map(|spec| info::tool_definition(&spec))
     }
 
     // The handshake declares none of what follows. Legacy clients ask all the same, and many take an error for a
@@ -157,7 +159,7 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        if_legacy(&context, ListPromptsRequestMethod::VALUE)
+        empty_for_legacy(&context, ListPromptsRequestMethod::VALUE)
     }
 
     async fn list_resources(
@@ -165,7 +167,7 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        if_legacy(&context, ListResourcesRequestMethod::VALUE)
+        empty_for_legacy(&context, ListResourcesRequestMethod::VALUE)
     }
 
     async fn list_resource_templates(
@@ -173,7 +175,7 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        if_legacy(&context, ListResourceTemplatesRequestMethod::VALUE)
+        empty_for_legacy(&context, ListResourceTemplatesRequestMethod::VALUE)
     }
 
     /// Accepted, though no log messages are sent: clients set a level without looking at the capabilities.
@@ -183,7 +185,7 @@ impl ServerHandler for Handler {
         _request: rmcp::model::SetLevelRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        if_legacy(&context, "logging/setLevel")
+        empty_for_legacy(&context, "logging/setLevel")
     }
 
     async fn complete(
@@ -191,7 +193,7 @@ impl ServerHandler for Handler {
         _request: CompleteRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        Err(not_served(CompleteRequestMethod::VALUE))
+        Err(method_not_found(CompleteRequestMethod::VALUE))
     }
 
     async fn on_custom_request(
@@ -201,23 +203,23 @@ impl ServerHandler for Handler {
     ) -> Result<CustomResult, ErrorData> {
         // The modern era has no handshake: there the method does not exist, whatever its parameters are.
         let removed = request.method == "initialize" && context.meta.protocol_version().is_some();
-        if TYPED.contains(&request.method.as_str()) && !removed {
+        if TYPED_METHODS.contains(&request.method.as_str()) && !removed {
             let message = format!("the parameters of {} have a wrong form", request.method);
             return Err(ErrorData::invalid_params(message, None));
         }
-        Err(not_served(&request.method))
+        Err(method_not_found(&request.method))
     }
 }
 
 /// An empty answer to a legacy client.
-fn if_legacy<T: Default>(context: &RequestContext<RoleServer>, method: &str) -> Result<T, ErrorData> {
+fn empty_for_legacy<T: Default>(context: &RequestContext<RoleServer>, method: &str) -> Result<T, ErrorData> {
     match context.meta.protocol_version() {
         None => Ok(T::default()),
-        Some(_) => Err(not_served(method)),
+        Some(_) => Err(method_not_found(method)),
     }
 }
 
-fn not_served(method: &str) -> ErrorData {
+fn method_not_found(method: &str) -> ErrorData {
     ErrorData::new(
         ErrorCode::METHOD_NOT_FOUND,
         format!("the method {} is not served here", quoted(method)),

@@ -9,13 +9,13 @@ use serde_json::json;
 use crate::tools::ToolSpec;
 
 /// The revisions that are served; the first is the modern one, the others open with `initialize`.
-pub const VERSIONS: &[ProtocolVersion] =
+pub const PROTOCOL_VERSIONS: &[ProtocolVersion] =
     &[ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
 
 /// How long a client may keep a list, in milliseconds.
-pub const TTL_MS: u64 = 60_000;
+pub const LIST_TTL_MS: u64 = 60_000;
 
-const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+const SERVER_INFO_META_KEY: &str = "io.modelcontextprotocol/serverInfo";
 
 const INSTRUCTIONS: &str = "\
 These tools work on one Odoo database, with the access rights of one Odoo user.
@@ -36,25 +36,25 @@ A refusal says what to change: follow it rather than trying variations. Before y
 make sure that the user wants exactly that.";
 
 /// The answer to `initialize` and `server/discover`. Only what is really delivered is declared.
-pub fn server() -> ServerConfig {
+pub fn server_config() -> ServerConfig {
     ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-        .with_server_info(identity())
+        .with_server_info(implementation())
         .with_instructions(INSTRUCTIONS)
 }
 
 /// Who answers: the modern era, which has no handshake, wants it with each result. Nothing for the others.
-pub fn signature(request: &RequestMetaObject) -> Option<MetaObject> {
+pub fn server_info_meta(request: &RequestMetaObject) -> Option<MetaObject> {
     request.protocol_version()?;
-    let identity = serde_json::to_value(identity()).ok()?;
-    Some(MetaObject(serde_json::Map::from_iter([(SERVER_INFO.to_owned(), identity)])))
+    let identity = serde_json::to_value(implementation()).ok()?;
+    Some(MetaObject(serde_json::Map::from_iter([(SERVER_INFO_META_KEY.to_owned(), identity)])))
 }
 
-fn identity() -> Implementation {
+fn implementation() -> Implementation {
     Implementation::new("odoo-mcp-sidecar", env!("CARGO_PKG_VERSION")).with_title("Odoo")
 }
 
 /// A tool in MCP's words.
-pub fn tool(spec: &ToolSpec) -> Tool {
+pub fn tool_definition(spec: &ToolSpec) -> Tool {
     let annotations = ToolAnnotations::from_raw(
         // Once is enough: `title` of the tool itself comes first for every client that knows it.
         None,
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn nothing_is_declared_that_is_not_delivered() {
-        let capabilities = serde_json::to_value(server().capabilities).unwrap();
+        let capabilities = serde_json::to_value(server_config().capabilities).unwrap();
         assert_eq!(capabilities, json!({"tools": {}}));
     }
 }

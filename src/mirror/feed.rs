@@ -10,20 +10,20 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Known, Mirror};
+use super::{HelloState, Mirror};
 use crate::odoo::Error;
 use crate::odoo::gateway::{CONTRACT, ChangesRequest, FaultCode, HelloAnswer, HelloRequest, WakeUp};
 use crate::vocab::Secret;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// How often the age of the settings is looked at, for those who wait for the gate.
-const LOOK: Duration = Duration::from_secs(1);
-const TIDY: Duration = Duration::from_secs(60);
+const AGE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Who this sidecar is, as it tells Odoo.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct ReplicaIdentity {
     /// Kept over restarts, so that a restart is no new replica.
     pub replica: uuid::Uuid,
     pub version: String,
@@ -36,30 +36,35 @@ pub struct Identity {
 
 /// When what is due next.
 #[derive(Debug)]
-struct Plan {
+struct FeedSchedule {
     hello: Instant,
     changes: Instant,
-    tidy: Instant,
-    pause: Duration,
+    cleanup: Instant,
+    backoff: Duration,
 }
 
 impl Mirror {
     /// Keeps the mirror true until cancelled. Runs once, in a task of its own.
-    pub async fn follow(self: Arc<Self>, cancel: CancellationToken, identity: Identity) {
-        self.doorbell.expect(identity.wake_secret.clone());
+    pub async fn run_feed(self: Arc<Self>, cancel: CancellationToken, identity: ReplicaIdentity) {
+        self.wakeup_verifier.set_secret(identity.wake_secret.clone());
         let now = Instant::now();
-        let mut plan = Plan { hello: now, changes: now, tidy: now + TIDY, pause: FIRST_PAUSE };
+        let mut plan = FeedSchedule {
+            hello: now,
+            changes: now,
+            cleanup: now + CLEANUP_INTERVAL,
+            backoff: INITIAL_BACKOFF,
+        };
         while cancel.run_until_cancelled(self.step(&mut plan, &identity)).await.is_some() {}
-        self.doorbell.expect(None);
+        self.wakeup_verifier.set_secret(None);
     }
 
     /// Does what is due and waits for what is next.
-    async fn step(&self, plan: &mut Plan, identity: &Identity) {
+    async fn step(&self, plan: &mut FeedSchedule, identity: &ReplicaIdentity) {
         let now = Instant::now();
-        if now >= plan.tidy {
-            self.lives.tidy();
-            self.principals.tidy();
-            plan.tidy = now + TIDY;
+        if now >= plan.cleanup {
+            self.epochs.remove_expired();
+            self.principals.remove_idle();
+            plan.cleanup = now + CLEANUP_INTERVAL;
         }
         let outcome = if now >= plan.hello {
             self.hello(identity).await.map(|()| {
@@ -68,47 +73,48 @@ impl Mirror {
                 plan.changes = now;
             })
         } else if now >= plan.changes {
-            self.changes(identity).await.map(|()| plan.changes = Instant::now() + self.poll())
+            self.changes(identity).await.map(|()| plan.changes = Instant::now() + self.poll_interval())
         } else {
-            self.rest(plan).await;
+            self.wait_until_due(plan).await;
             return;
         };
         match outcome {
-            Ok(()) => plan.pause = FIRST_PAUSE,
+            Ok(()) => plan.backoff = INITIAL_BACKOFF,
             Err(error) => {
-                self.note_trouble(&error);
+                self.record_failure(&error);
                 // Back from being away, Odoo may have forgotten this replica: hello comes first again.
-                plan.hello = Instant::now() + plan.pause;
+                plan.hello = Instant::now() + plan.backoff;
                 plan.changes = plan.hello;
-                plan.pause = (plan.pause * 2).min(LONGEST_PAUSE);
+                plan.backoff = (plan.backoff * 2).min(MAX_BACKOFF);
             }
         }
-        self.switch.announce();
+        self.settings_gate.publish();
     }
 
     /// Waits until something is due, or somebody rings.
-    async fn rest(&self, plan: &mut Plan) {
+    async fn wait_until_due(&self, plan: &mut FeedSchedule) {
         // The first stream shortens the wait that has already begun.
-        plan.changes = plan.changes.min(Instant::now() + self.poll());
+        plan.changes = plan.changes.min(Instant::now() + self.poll_interval());
         let next = plan.hello.min(plan.changes);
-        let look = Instant::now() + LOOK;
+        let look = Instant::now() + AGE_CHECK_INTERVAL;
         let rung =
-            timeout(look.min(next).saturating_duration_since(Instant::now()), self.bell.notified()).await;
+            timeout(look.min(next).saturating_duration_since(Instant::now()), self.feed_trigger.notified())
+                .await;
         if rung.is_ok() {
             // Whoever rang knows that Odoo is there. A wake-up says less than all, and `changes` may have told
             // its part before: all settings are read again.
             plan.hello = Instant::now();
         }
-        self.switch.announce();
+        self.settings_gate.publish();
     }
 
-    fn poll(&self) -> Duration {
-        let watched = self.watchers.load(Ordering::Acquire) > 0;
+    fn poll_interval(&self) -> Duration {
+        let watched = self.open_streams.load(Ordering::Acquire) > 0;
         Duration::from_millis(if watched { self.options.poll_watched_ms } else { self.options.poll_ms })
     }
 
-    async fn hello(&self, identity: &Identity) -> Result<(), Error> {
-        let asked = self.switch.asking();
+    async fn hello(&self, identity: &ReplicaIdentity) -> Result<(), Error> {
+        let asked = self.settings_gate.stamp();
         let request = HelloRequest {
             contract: CONTRACT,
             replica: identity.replica,
@@ -119,25 +125,28 @@ impl Mirror {
         };
         let answer = self.client.hello(&request).await?;
         if answer.contract != CONTRACT {
-            self.mismatch(&format!("The sidecar speaks contract {CONTRACT}, the addon {}.", answer.contract));
-            return Err(Error::BadAnswer);
+            self.reject_contract(&format!(
+                "The sidecar speaks contract {CONTRACT}, the addon {}.",
+                answer.contract
+            ));
+            return Err(Error::InvalidAnswer);
         }
-        self.know(&answer);
-        self.switch.confirm(asked, Some(answer.settings));
-        if self.trouble().is_some() {
+        self.apply_hello(&answer);
+        self.settings_gate.confirm(asked, Some(answer.settings));
+        if self.feed_error().is_some() {
             tracing::info!("Odoo can be followed again");
-            self.set_trouble(None);
+            self.set_feed_error(None);
         }
         Ok(())
     }
 
     /// Takes over what hello says besides the settings.
-    fn know(&self, answer: &HelloAnswer) {
-        let before = self.known();
+    fn apply_hello(&self, answer: &HelloAnswer) {
+        let before = self.hello_state();
         let same = before.as_ref().is_some_and(|known| known.database_uuid == answer.database_uuid);
         if before.is_some() && !same {
             tracing::warn!("Odoo answers with another database: everything is read again");
-            self.forget_all();
+            self.invalidate_all();
         }
         if !same {
             // The cursor of the first hello only: later ones would skip what was not asked for yet.
@@ -161,7 +170,7 @@ impl Mirror {
                 _ => {}
             }
         }
-        self.set_known(Known {
+        self.set_hello_state(HelloState {
             database_uuid: answer.database_uuid.clone(),
             web_url: answer.web_url.as_str().into(),
             odoo_version: answer.odoo_version.as_str().into(),
@@ -169,57 +178,57 @@ impl Mirror {
         });
     }
 
-    async fn changes(&self, identity: &Identity) -> Result<(), Error> {
+    async fn changes(&self, identity: &ReplicaIdentity) -> Result<(), Error> {
         let Some(cursor) = self.cursor() else { return Ok(()) };
-        let asked = self.switch.asking();
+        let asked = self.settings_gate.stamp();
         let answer = self.client.changes(&ChangesRequest { replica: identity.replica, cursor }).await?;
         if answer.reset {
             tracing::warn!("Odoo cannot tell what changed: everything is read again");
-            self.forget_all();
+            self.invalidate_all();
         }
         for connection in &answer.connections {
-            self.lives.end(*connection);
+            self.epochs.invalidate(*connection);
         }
         for session in &answer.sessions {
-            self.endings.tell(session);
+            self.session_end_hook.call(session);
         }
         if answer.schema {
-            self.schema.forget();
+            self.schema.invalidate();
         }
-        self.switch.confirm(asked, answer.settings);
+        self.settings_gate.confirm(asked, answer.settings);
         self.set_cursor(Some(answer.cursor));
         Ok(())
     }
 
     /// Acts on a wake-up that was believed.
-    pub(super) fn heed_wake(&self, wake: &WakeUp) {
+    pub(super) fn apply_wakeup(&self, wake: &WakeUp) {
         for connection in &wake.revoked {
-            self.lives.end(*connection);
+            self.epochs.invalidate(*connection);
         }
-        self.switch.wake(wake);
-        self.bell.notify_one();
+        self.settings_gate.apply_wakeup(wake);
+        self.feed_trigger.notify_one();
     }
 
-    fn note_trouble(&self, error: &Error) {
+    fn record_failure(&self, error: &Error) {
         match error {
             Error::Fault(fault) if matches!(fault.code, FaultCode::Contract | FaultCode::NotService) => {
-                self.mismatch(&fault.message);
+                self.reject_contract(&fault.message);
             }
             _ => {
                 // Once, not with each of the many tries.
-                if self.trouble().is_none() {
+                if self.feed_error().is_none() {
                     tracing::warn!(%error, "Odoo cannot be followed; trying until it can");
                 }
-                self.set_trouble(Some(error.to_string()));
+                self.set_feed_error(Some(error.to_string()));
             }
         }
     }
 
-    fn mismatch(&self, message: &str) {
-        if self.trouble().as_deref() != Some(message) {
+    fn reject_contract(&self, message: &str) {
+        if self.feed_error().as_deref() != Some(message) {
             tracing::error!("{message}");
         }
-        self.switch.distrust();
-        self.set_trouble(Some(message.to_owned()));
+        self.settings_gate.invalidate();
+        self.set_feed_error(Some(message.to_owned()));
     }
 }

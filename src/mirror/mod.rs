@@ -1,21 +1,21 @@
 //! What Odoo says now, cached: settings, connections, schemas. `feed` follows `changes` and wake-ups.
 //!
 //! May be lost at any time; Odoo stays the authority, and everything here fails closed with age. Knows no
-//! MCP and no HTTP server. Each file keeps one thing: `switch` the settings and the gate, `lives` when a
-//! connection last changed, `endings` who hears of ended sessions, `principals` who stands behind a credential, `budget` how often Odoo may be
+//! MCP and no HTTP server. Each file keeps one thing: `settings_gate` the settings and the gate, `epochs` when a
+//! connection last changed, `session_end` who hears of ended sessions, `principals` who stands behind a credential, `lookup_limiter` how often Odoo may be
 //! asked about unknown ones, `schema` models and fields, `wake` which messages are believed.
 
-mod budget;
-mod endings;
+mod epochs;
 mod feed;
-mod lives;
-mod principals;
-mod schema;
-mod switch;
-mod wake;
+mod lookup_limiter;
+mod principal_cache;
+mod schema_cache;
+mod session_end;
+mod settings_gate;
+mod wakeup;
 
-pub use feed::Identity;
-pub use wake::WakeRefused;
+pub use feed::ReplicaIdentity;
+pub use wakeup::WakeupError;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,16 +25,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::mirror::Mirror as Options;
+use crate::config::mirror::MirrorConfig as Options;
 use crate::odoo::gateway::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
 use crate::odoo::{Client, Error};
 use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, Principal};
-use endings::Endings;
-use lives::Lives;
-use principals::Principals;
-use schema::Schema;
-use switch::Switch;
-use wake::Doorbell;
+use epochs::ConnectionEpochs;
+use principal_cache::PrincipalCache;
+use schema_cache::SchemaCache;
+use session_end::SessionEndHook;
+use settings_gate::SettingsGate;
+use wakeup::WakeupVerifier;
 
 /// Whether MCP requests are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,23 +71,23 @@ pub enum Denied {
 pub struct Mirror {
     client: Arc<Client>,
     options: Options,
-    switch: Switch,
-    lives: Arc<Lives>,
-    endings: Endings,
-    principals: Principals,
-    schema: Schema,
-    doorbell: Doorbell,
+    settings_gate: SettingsGate,
+    epochs: Arc<ConnectionEpochs>,
+    session_end_hook: SessionEndHook,
+    principals: PrincipalCache,
+    schema: SchemaCache,
+    wakeup_verifier: WakeupVerifier,
     /// Rings where the feed should ask at once.
-    bell: Notify,
+    feed_trigger: Notify,
     /// Streams that are open: the more often Odoo is asked.
-    watchers: AtomicUsize,
-    known: RwLock<Option<Arc<Known>>>,
+    open_streams: AtomicUsize,
+    hello_state: RwLock<Option<Arc<HelloState>>>,
     feed: Mutex<FeedState>,
 }
 
 /// What hello says besides the settings.
 #[derive(Debug)]
-struct Known {
+struct HelloState {
     database_uuid: String,
     web_url: Arc<str>,
     odoo_version: Arc<str>,
@@ -97,16 +97,16 @@ struct Known {
 #[derive(Debug, Default)]
 struct FeedState {
     cursor: Option<String>,
-    trouble: Option<String>,
+    error: Option<String>,
 }
 
 /// Held while a stream is open, so that changes are asked for more often.
 #[derive(Debug)]
-pub struct Watching(Arc<Mirror>);
+pub struct FastPollGuard(Arc<Mirror>);
 
-impl Drop for Watching {
+impl Drop for FastPollGuard {
     fn drop(&mut self) {
-        self.0.watchers.fetch_sub(1, Ordering::AcqRel);
+        self.0.open_streams.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -118,71 +118,76 @@ impl Mirror {
 
     /// A mirror that reads its time from `clock`; for tests of ages.
     pub fn with_clock(client: Arc<Client>, options: Options, clock: Clock) -> Arc<Self> {
-        let lives = Arc::new(Lives::new(clock.clone(), options.connection_ttl_ms));
+        let epochs = Arc::new(ConnectionEpochs::new(clock.clone(), options.connection_ttl_ms));
         Arc::new(Self {
-            principals: Principals::new(Arc::clone(&client), &options, clock.clone(), Arc::clone(&lives)),
-            schema: Schema::new(Arc::clone(&client), &options),
-            switch: Switch::new(clock.clone()),
-            endings: Endings::default(),
-            doorbell: Doorbell::new(clock),
-            lives,
+            principals: PrincipalCache::new(
+                Arc::clone(&client),
+                &options,
+                clock.clone(),
+                Arc::clone(&epochs),
+            ),
+            schema: SchemaCache::new(Arc::clone(&client), &options),
+            settings_gate: SettingsGate::new(clock.clone()),
+            session_end_hook: SessionEndHook::default(),
+            wakeup_verifier: WakeupVerifier::new(clock),
+            epochs: epochs,
             client,
             options,
-            bell: Notify::new(),
-            watchers: AtomicUsize::new(0),
-            known: RwLock::new(None),
+            feed_trigger: Notify::new(),
+            open_streams: AtomicUsize::new(0),
+            hello_state: RwLock::new(None),
             feed: Mutex::default(),
         })
     }
 
     /// The latest settings; none before the first hello.
     pub fn settings(&self) -> Option<Arc<SettingsDocument>> {
-        self.switch.settings()
+        self.settings_gate.settings()
     }
 
     /// Where people open Odoo, for links; empty before the first hello.
     pub fn web_url(&self) -> Arc<str> {
-        self.known().map_or_else(|| "".into(), |known| Arc::clone(&known.web_url))
+        self.hello_state().map_or_else(|| "".into(), |known| Arc::clone(&known.web_url))
     }
 
     /// The version of Odoo, such as `19.0`; empty before the first hello.
     pub fn odoo_version(&self) -> Arc<str> {
-        self.known().map_or_else(|| "".into(), |known| Arc::clone(&known.odoo_version))
+        self.hello_state().map_or_else(|| "".into(), |known| Arc::clone(&known.odoo_version))
     }
 
     /// What an administrator says of the public URL that this sidecar announces; empty before the first hello.
     pub fn public_url_state(&self) -> Arc<str> {
-        self.known().map_or_else(|| "".into(), |known| Arc::clone(&known.public_url_state))
+        self.hello_state().map_or_else(|| "".into(), |known| Arc::clone(&known.public_url_state))
     }
 
     /// The state of the master switch, now; fails closed with age.
     pub fn gate(&self) -> Gate {
-        self.switch.gate()
+        self.settings_gate.gate()
     }
 
     /// Changes of the gate, for streams that must end with it.
     pub fn watch_gate(&self) -> watch::Receiver<Gate> {
-        self.switch.watch()
+        self.settings_gate.subscribe()
     }
 
     /// Whether hello succeeded and the gate is known.
-    pub fn ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         self.gate() != Gate::Unknown
     }
 
     /// Whether Odoo has confirmed its settings lately enough for them to count; also where the switch is off.
-    pub fn settings_known(&self) -> bool {
-        self.switch.is_fresh()
+    pub fn has_current_settings(&self) -> bool {
+        self.settings_gate.is_fresh()
     }
 
     /// For how long Odoo has not confirmed its settings; none before the first hello.
     pub fn settings_age_ms(&self) -> Option<u64> {
-        self.switch.age_ms()
+        self.settings_gate.age_ms()
     }
 
     /// Why Odoo cannot be followed at the moment, in one sentence for administrators.
-    pub fn trouble(&self) -> Option<String> {
-        self.feed_state().trouble.clone()
+    pub fn feed_error(&self) -> Option<String> {
+        self.feed_state().error.clone()
     }
 
     /// Resolves a credential, from the cache or by asking Odoo once for all who wait.
@@ -193,7 +198,7 @@ impl Mirror {
         }
         let principal = self.principals.get(&credential.proof, peer).await;
         if matches!(principal, Err(Denied::Disabled)) {
-            self.bell.notify_one();
+            self.feed_trigger.notify_one();
         }
         principal
     }
@@ -206,41 +211,41 @@ impl Mirror {
     /// Cancelled when the connection is revoked, changed or deleted: streams and sessions of it end.
     /// To be asked for after `principal`; one that ended in between is answered already cancelled.
     pub fn lifetime(&self, connection: ConnectionId) -> CancellationToken {
-        self.lives.token(connection)
+        self.epochs.token(connection)
     }
 
     /// What is to be done with each session that an administrator has ended; said once, before `follow`.
     pub fn on_session_end(&self, act: impl Fn(&str) + Send + Sync + 'static) {
-        self.endings.heed_with(Box::new(act));
+        self.session_end_hook.set(Box::new(act));
     }
 
     /// Tells the mirror what Odoo said of a call, so that a refused connection is looked at again at once.
-    pub fn heed(&self, principal: &Principal, error: &Error) {
+    pub fn on_call_error(&self, principal: &Principal, error: &Error) {
         match error {
             // Of an address that was let in, Odoo says so only where the rules have changed.
             Error::Fault(fault)
                 if matches!(fault.code, FaultCode::Unauthenticated | FaultCode::AddressDenied) =>
             {
-                self.lives.end(principal.connection);
+                self.epochs.invalidate(principal.connection);
             }
-            Error::Fault(fault) if fault.code == FaultCode::Disabled => self.bell.notify_one(),
+            Error::Fault(fault) if fault.code == FaultCode::Disabled => self.feed_trigger.notify_one(),
             _ => {}
         }
     }
 
     /// To be held while a stream is open.
-    pub fn watching(self: &Arc<Self>) -> Watching {
-        if self.watchers.fetch_add(1, Ordering::AcqRel) == 0 {
-            self.bell.notify_one();
+    pub fn poll_fast(self: &Arc<Self>) -> FastPollGuard {
+        if self.open_streams.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.feed_trigger.notify_one();
         }
-        Watching(Arc::clone(self))
+        FastPollGuard(Arc::clone(self))
     }
 
     /// Takes a wake-up of Odoo: "off" and "revoked" act before this returns, the rest is asked for.
     /// A repeated message is taken without effect.
-    pub fn wake(&self, body: &[u8], signature: &str) -> Result<(), WakeRefused> {
-        if let Some(wake) = self.doorbell.hear(body, signature)? {
-            self.heed_wake(&wake);
+    pub fn receive_wakeup(&self, body: &[u8], signature: &str) -> Result<(), WakeupError> {
+        if let Some(wake) = self.wakeup_verifier.verify(body, signature)? {
+            self.apply_wakeup(&wake);
         }
         Ok(())
     }
@@ -266,17 +271,17 @@ impl Mirror {
 
     // === for the feed ===
 
-    fn forget_all(&self) {
-        self.lives.end_all();
-        self.schema.forget();
+    fn invalidate_all(&self) {
+        self.epochs.invalidate_all();
+        self.schema.invalidate();
     }
 
-    fn known(&self) -> Option<Arc<Known>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn hello_state(&self) -> Option<Arc<HelloState>> {
+        self.hello_state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_known(&self, known: Known) {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
+    fn set_hello_state(&self, known: HelloState) {
+        *self.hello_state.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
     }
 
     fn feed_state(&self) -> std::sync::MutexGuard<'_, FeedState> {
@@ -291,7 +296,7 @@ impl Mirror {
         self.feed_state().cursor = cursor;
     }
 
-    fn set_trouble(&self, trouble: Option<String>) {
-        self.feed_state().trouble = trouble;
+    fn set_feed_error(&self, trouble: Option<String>) {
+        self.feed_state().error = trouble;
     }
 }

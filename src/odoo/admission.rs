@@ -1,7 +1,7 @@
 //! The scheduler before Odoo: a weighted semaphore with round robin over connections and a cap on long calls.
 //!
 //! Odoo has a handful of workers, which its own users need as well. There are as many permits as workers. A short
-//! call may take any of them; calls that are expected to be long, or have been running for longer than `LONG`,
+//! call may take any of them; calls that are expected to be long, or have been running for longer than `LONG_CALL_AFTER`,
 //! hold all but one together, and those of one connection at most half of these. Who waits is queued by
 //! connection, and the connections take turns.
 //!
@@ -19,10 +19,10 @@ use tokio::time::Instant;
 use crate::vocab::ConnectionId;
 
 /// A call that runs for longer is no short one, even if it looked like one.
-const LONG: Duration = Duration::from_millis(250);
+const LONG_CALL_AFTER: Duration = Duration::from_millis(250);
 
 /// How many kinds of calls are known to be long. They are forgotten together; the next of each shows itself again.
-const MOST_KINDS: usize = 4096;
+const MAX_LONG_KINDS: usize = 4096;
 
 /// What a call is going to need.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,24 +38,24 @@ pub(super) struct Demand {
 #[derive(Debug)]
 pub(super) struct Admission {
     /// The most permits, however many workers there are.
-    most: usize,
-    state: Mutex<State>,
+    max_permits: usize,
+    state: Mutex<SchedulerState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct SchedulerState {
     permits: usize,
-    running: Vec<Running>,
+    running: Vec<RunningCall>,
     queues: HashMap<Option<ConnectionId>, VecDeque<Waiter>>,
     /// Whose turn it is: every connection that has a queue, once.
-    turns: VecDeque<Option<ConnectionId>>,
+    round_robin: VecDeque<Option<ConnectionId>>,
     /// Kinds of calls of which the last was long.
-    long: HashSet<u64>,
-    next: u64,
+    long_kinds: HashSet<u64>,
+    last_id: u64,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningCall {
     id: u64,
     demand: Demand,
     since: Instant,
@@ -76,7 +76,7 @@ pub(super) struct Permit {
 }
 
 /// A place in a queue. Dropped, it is left.
-struct Place {
+struct QueuePosition {
     admission: Arc<Admission>,
     owner: Option<ConnectionId>,
     id: u64,
@@ -87,26 +87,26 @@ struct Place {
 impl Admission {
     pub(super) fn new(most: usize, permits: usize) -> Arc<Self> {
         let most = most.max(1);
-        let state = State {
+        let state = SchedulerState {
             permits: permits.clamp(1, most),
             running: Vec::new(),
             queues: HashMap::new(),
-            turns: VecDeque::new(),
-            long: HashSet::new(),
-            next: 0,
+            round_robin: VecDeque::new(),
+            long_kinds: HashSet::new(),
+            last_id: 0,
         };
-        Arc::new(Self { most, state: Mutex::new(state) })
+        Arc::new(Self { max_permits: most, state: Mutex::new(state) })
     }
 
     /// Odoo works on so many calls at once.
     pub(super) fn set_permits(self: &Arc<Self>, permits: usize) {
-        self.state().permits = permits.clamp(1, self.most);
+        self.state().permits = permits.clamp(1, self.max_permits);
         self.dispatch();
     }
 
     /// Whether a call is to be treated as a long one: it says so itself, or the last of its kind was.
     pub(super) fn is_heavy(&self, demand: Demand) -> bool {
-        is_heavy(&self.state().long, demand)
+        is_heavy(&self.state().long_kinds, demand)
     }
 
     /// Has the next of its kind treated as a long one: it took no time, but was much.
@@ -118,20 +118,20 @@ impl Admission {
 
     /// Waits for a permit, as long as the caller does. None is no answer of a scheduler that works.
     pub(super) async fn acquire(self: &Arc<Self>, demand: Demand) -> Option<Permit> {
-        let (_place, granted) = self.queue(demand);
+        let (_place, granted) = self.enqueue(demand);
         self.dispatch();
         granted.await.ok()
     }
 
-    fn queue(self: &Arc<Self>, demand: Demand) -> (Place, oneshot::Receiver<Permit>) {
+    fn enqueue(self: &Arc<Self>, demand: Demand) -> (QueuePosition, oneshot::Receiver<Permit>) {
         let (reply, granted) = oneshot::channel();
         let mut state = self.state();
-        let id = state.number();
+        let id = state.next_id();
         if !state.queues.contains_key(&demand.owner) {
-            state.turns.push_back(demand.owner);
+            state.round_robin.push_back(demand.owner);
         }
         state.queues.entry(demand.owner).or_default().push_back(Waiter { id, demand, reply });
-        (Place { admission: Arc::clone(self), owner: demand.owner, id }, granted)
+        (QueuePosition { admission: Arc::clone(self), owner: demand.owner, id }, granted)
     }
 
     /// Hands out what there is.
@@ -144,15 +144,15 @@ impl Admission {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SchedulerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
+impl SchedulerState {
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
     }
 
     /// How many long calls there may be at once.
@@ -165,7 +165,7 @@ impl State {
         (self.heavy_cap() / 2).max(1)
     }
 
-    fn heavy(&self, now: Instant, of: impl Fn(&Running) -> bool) -> usize {
+    fn count_heavy(&self, now: Instant, of: impl Fn(&RunningCall) -> bool) -> usize {
         self.running.iter().filter(|running| running.is_heavy(now) && of(running)).count()
     }
 
@@ -175,17 +175,17 @@ impl State {
             return None;
         }
         let now = Instant::now();
-        let room = self.heavy(now, |_| true) < self.heavy_cap();
-        for turn in 0..self.turns.len() {
-            let Some(owner) = self.turns.get(turn).copied() else { break };
-            let of_owner = |running: &Running| running.demand.owner == owner;
-            let heavy = room && (owner.is_none() || self.heavy(now, of_owner) < self.heavy_share());
-            let Some(waiter) = self.next_of(owner, heavy) else { continue };
-            self.turns.remove(turn);
-            self.turns.push_back(owner);
-            self.tidy(owner);
-            let id = self.number();
-            self.running.push(Running { id, demand: waiter.demand, since: now });
+        let room = self.count_heavy(now, |_| true) < self.heavy_cap();
+        for turn in 0..self.round_robin.len() {
+            let Some(owner) = self.round_robin.get(turn).copied() else { break };
+            let of_owner = |running: &RunningCall| running.demand.owner == owner;
+            let heavy = room && (owner.is_none() || self.count_heavy(now, of_owner) < self.heavy_share());
+            let Some(waiter) = self.next_waiter(owner, heavy) else { continue };
+            self.round_robin.remove(turn);
+            self.round_robin.push_back(owner);
+            self.remove_empty_queue(owner);
+            let id = self.next_id();
+            self.running.push(RunningCall { id, demand: waiter.demand, since: now });
             return Some((waiter, id));
         }
         None
@@ -193,44 +193,44 @@ impl State {
 
     /// The one of a connection that has waited longest, of those that may go. What is a long call is looked at
     /// only now: a kind may have shown itself meanwhile.
-    fn next_of(&mut self, owner: Option<ConnectionId>, heavy: bool) -> Option<Waiter> {
+    fn next_waiter(&mut self, owner: Option<ConnectionId>, heavy: bool) -> Option<Waiter> {
         let queue = self.queues.get_mut(&owner)?;
-        let may_go = |waiter: &Waiter| heavy || !is_heavy(&self.long, waiter.demand);
+        let may_go = |waiter: &Waiter| heavy || !is_heavy(&self.long_kinds, waiter.demand);
         let at = queue.iter().position(may_go)?;
         let mut waiter = queue.remove(at)?;
-        waiter.demand.heavy = is_heavy(&self.long, waiter.demand);
+        waiter.demand.heavy = is_heavy(&self.long_kinds, waiter.demand);
         Some(waiter)
     }
 
     /// Forgets a connection that has no one waiting.
-    fn tidy(&mut self, owner: Option<ConnectionId>) {
+    fn remove_empty_queue(&mut self, owner: Option<ConnectionId>) {
         if self.queues.get(&owner).is_some_and(VecDeque::is_empty) {
             self.queues.remove(&owner);
-            self.turns.retain(|turn| *turn != owner);
+            self.round_robin.retain(|turn| *turn != owner);
         }
     }
 
     /// How long a call took is what the next of its kind is judged by.
-    fn learn(&mut self, done: &Running) {
+    fn learn(&mut self, done: &RunningCall) {
         let Some(kind) = done.demand.kind else { return };
-        if done.since.elapsed() <= LONG {
-            self.long.remove(&kind);
+        if done.since.elapsed() <= LONG_CALL_AFTER {
+            self.long_kinds.remove(&kind);
         } else {
             self.expect_long(kind);
         }
     }
 
     fn expect_long(&mut self, kind: u64) {
-        if self.long.len() >= MOST_KINDS {
-            self.long.clear();
+        if self.long_kinds.len() >= MAX_LONG_KINDS {
+            self.long_kinds.clear();
         }
-        self.long.insert(kind);
+        self.long_kinds.insert(kind);
     }
 }
 
-impl Running {
+impl RunningCall {
     fn is_heavy(&self, now: Instant) -> bool {
-        self.demand.heavy || now.duration_since(self.since) > LONG
+        self.demand.heavy || now.duration_since(self.since) > LONG_CALL_AFTER
     }
 }
 
@@ -250,13 +250,13 @@ impl Drop for Permit {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueuePosition {
     fn drop(&mut self) {
         let mut state = self.admission.state();
         if let Some(queue) = state.queues.get_mut(&self.owner) {
             queue.retain(|waiter| waiter.id != self.id);
         }
-        state.tidy(self.owner);
+        state.remove_empty_queue(self.owner);
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::client::{Client, Deadline, parse};
+use super::client::{Client, Deadline, parse_answer};
 use super::{Error, encode};
 
 /// Entries as JSON text, as they were kept, oldest first.
@@ -95,15 +95,21 @@ impl Client {
     pub async fn append_audit(&self, request: &AppendAuditRequest) -> Result<AppendAuditAnswer, Error> {
         let deadline = Deadline::within(self.options.control_timeout());
         let json = || encode::json(request);
-        let text = self.aside("append_audit", json, deadline).await.map_err(|failure| failure.of_read())?;
-        parse(&text)
+        let text = self
+            .send_uncounted("append_audit", json, deadline)
+            .await
+            .map_err(|failure| failure.into_read_error())?;
+        parse_answer(&text)
     }
 
     /// Asks where the chain stands, and reports what is wrong with it; the breaker as above.
     pub async fn check_audit(&self, request: &CheckAuditRequest) -> Result<CheckAuditAnswer, Error> {
         let deadline = Deadline::within(self.options.control_timeout());
         let json = || encode::json(request);
-        let text = self.aside("check_audit", json, deadline).await.map_err(|failure| failure.of_read())?;
-        parse(&text)
+        let text = self
+            .send_uncounted("check_audit", json, deadline)
+            .await
+            .map_err(|failure| failure.into_read_error())?;
+        parse_answer(&text)
     }
 }

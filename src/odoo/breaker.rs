@@ -15,11 +15,11 @@ pub(super) struct Breaker {
     failures: u32,
     pause: Duration,
     pause_max: Duration,
-    state: Mutex<State>,
+    state: Mutex<BreakerState>,
 }
 
 #[derive(Debug)]
-enum State {
+enum BreakerState {
     Closed {
         failures: u32,
     },
@@ -28,16 +28,16 @@ enum State {
         pause: Duration,
     },
     /// One call is on its way to see whether Odoo is back.
-    Trying {
+    HalfOpen {
         pause: Duration,
     },
 }
 
 /// The right to make one call. Dropped without a word, it changes nothing but frees the try.
 #[derive(Debug)]
-pub(super) struct Pass<'a> {
+pub(super) struct BreakerPermit<'a> {
     breaker: &'a Breaker,
-    trying: bool,
+    is_probe: bool,
 }
 
 impl Breaker {
@@ -46,86 +46,86 @@ impl Breaker {
             failures: options.breaker_failures.max(1),
             pause: Duration::from_millis(options.breaker_pause_ms),
             pause_max: Duration::from_millis(options.breaker_pause_max_ms),
-            state: Mutex::new(State::Closed { failures: 0 }),
+            state: Mutex::new(BreakerState::Closed { failures: 0 }),
         }
     }
 
     /// A pass, or none while Odoo is taken to be away.
-    pub(super) fn pass(&self, now: Instant) -> Option<Pass<'_>> {
+    pub(super) fn try_acquire(&self, now: Instant) -> Option<BreakerPermit<'_>> {
         let mut state = self.state();
         match *state {
-            State::Closed { .. } => Some(Pass { breaker: self, trying: false }),
-            State::Open { until, pause } if now >= until => {
-                *state = State::Trying { pause };
-                Some(Pass { breaker: self, trying: true })
+            BreakerState::Closed { .. } => Some(BreakerPermit { breaker: self, is_probe: false }),
+            BreakerState::Open { until, pause } if now >= until => {
+                *state = BreakerState::HalfOpen { pause };
+                Some(BreakerPermit { breaker: self, is_probe: true })
             }
-            State::Open { .. } | State::Trying { .. } => None,
+            BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => None,
         }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, BreakerState> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Whether calls pass, without making one.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(*self.state(), State::Closed { .. })
+        matches!(*self.state(), BreakerState::Closed { .. })
     }
 
-    fn failed(&self, trying: bool, now: Instant) {
+    fn record_failure(&self, trying: bool, now: Instant) {
         let mut state = self.state();
         *state = match *state {
-            State::Closed { failures } if failures + 1 < self.failures => {
-                State::Closed { failures: failures + 1 }
+            BreakerState::Closed { failures } if failures + 1 < self.failures => {
+                BreakerState::Closed { failures: failures + 1 }
             }
-            State::Closed { .. } => {
+            BreakerState::Closed { .. } => {
                 tracing::warn!("Odoo cannot be reached: calls fail at once until it is back");
-                State::Open { until: now + self.pause, pause: self.pause }
+                BreakerState::Open { until: now + self.pause, pause: self.pause }
             }
-            State::Trying { pause } if trying => {
+            BreakerState::HalfOpen { pause } if trying => {
                 let pause = (pause * 2).min(self.pause_max);
-                State::Open { until: now + pause, pause }
+                BreakerState::Open { until: now + pause, pause }
             }
             // A call from before the breaker opened tells nothing new.
-            State::Open { until, pause } => State::Open { until, pause },
-            State::Trying { pause } => State::Trying { pause },
+            BreakerState::Open { until, pause } => BreakerState::Open { until, pause },
+            BreakerState::HalfOpen { pause } => BreakerState::HalfOpen { pause },
         };
     }
 
-    fn answered(&self) {
+    fn record_success(&self) {
         let mut state = self.state();
-        if !matches!(*state, State::Closed { .. }) {
+        if !matches!(*state, BreakerState::Closed { .. }) {
             tracing::info!("Odoo can be reached again");
         }
-        *state = State::Closed { failures: 0 };
+        *state = BreakerState::Closed { failures: 0 };
     }
 
-    fn given_up(&self, now: Instant) {
+    fn abandon_probe(&self, now: Instant) {
         let mut state = self.state();
-        if let State::Trying { pause } = *state {
-            *state = State::Open { until: now, pause };
+        if let BreakerState::HalfOpen { pause } = *state {
+            *state = BreakerState::Open { until: now, pause };
         }
     }
 }
 
-impl Pass<'_> {
+impl BreakerPermit<'_> {
     /// The connection failed.
-    pub(super) fn failed(mut self, now: Instant) {
-        self.breaker.failed(self.trying, now);
-        self.trying = false;
+    pub(super) fn record_failure(mut self, now: Instant) {
+        self.breaker.record_failure(self.is_probe, now);
+        self.is_probe = false;
     }
 
     /// Odoo answered, whatever it said.
-    pub(super) fn answered(mut self) {
-        self.breaker.answered();
-        self.trying = false;
+    pub(super) fn record_success(mut self) {
+        self.breaker.record_success();
+        self.is_probe = false;
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for BreakerPermit<'_> {
     fn drop(&mut self) {
-        if self.trying {
-            self.breaker.given_up(Instant::now());
+        if self.is_probe {
+            self.breaker.abandon_probe(Instant::now());
         }
     }
 }
@@ -140,7 +140,7 @@ mod tests {
 
     fn open(breaker: &Breaker, now: Instant) {
         for _ in 0..3 {
-            breaker.pass(now).unwrap().failed(now);
+            breaker.try_acquire(now).unwrap().record_failure(now);
         }
     }
 
@@ -148,46 +148,46 @@ mod tests {
     fn it_opens_after_failures_in_a_row_only() {
         let (breaker, now) = (breaker(), Instant::now());
         for _ in 0..5 {
-            breaker.pass(now).unwrap().failed(now);
-            breaker.pass(now).unwrap().failed(now);
-            breaker.pass(now).unwrap().answered();
+            breaker.try_acquire(now).unwrap().record_failure(now);
+            breaker.try_acquire(now).unwrap().record_failure(now);
+            breaker.try_acquire(now).unwrap().record_success();
         }
-        assert!(breaker.pass(now).is_some());
+        assert!(breaker.try_acquire(now).is_some());
         assert!(breaker.is_closed());
         open(&breaker, now);
-        assert!(breaker.pass(now).is_none() && !breaker.is_closed());
+        assert!(breaker.try_acquire(now).is_none() && !breaker.is_closed());
     }
 
     #[test]
-    fn one_try_at_a_time_and_longer_pauses_up_to_the_longest() {
+    fn one_probe_at_a_time_and_pauses_grow_up_to_the_maximum() {
         let (breaker, mut now) = (breaker(), Instant::now());
         open(&breaker, now);
         for pause in [1, 2, 4, 8, 10, 10] {
-            assert!(breaker.pass(now + Duration::from_millis(pause * 1000 - 1)).is_none());
+            assert!(breaker.try_acquire(now + Duration::from_millis(pause * 1000 - 1)).is_none());
             now += Duration::from_secs(pause);
-            let attempt = breaker.pass(now).unwrap();
-            assert!(breaker.pass(now).is_none(), "a second try");
-            attempt.failed(now);
+            let attempt = breaker.try_acquire(now).unwrap();
+            assert!(breaker.try_acquire(now).is_none(), "a second try");
+            attempt.record_failure(now);
         }
         now += Duration::from_secs(10);
-        breaker.pass(now).unwrap().answered();
-        assert!(breaker.pass(now).is_some());
+        breaker.try_acquire(now).unwrap().record_success();
+        assert!(breaker.try_acquire(now).is_some());
     }
 
     #[test]
-    fn a_try_that_was_given_up_frees_its_place() {
+    fn an_abandoned_probe_lets_the_next_one_through() {
         let (breaker, now) = (breaker(), Instant::now());
         open(&breaker, now);
-        drop(breaker.pass(now + Duration::from_secs(1)).unwrap());
-        assert!(breaker.pass(Instant::now() + Duration::from_millis(1)).is_some());
+        drop(breaker.try_acquire(now + Duration::from_secs(1)).unwrap());
+        assert!(breaker.try_acquire(Instant::now() + Duration::from_millis(1)).is_some());
     }
 
     #[test]
     fn late_failures_do_not_prolong_the_pause() {
         let (breaker, now) = (breaker(), Instant::now());
-        let late = breaker.pass(now).unwrap();
+        let late = breaker.try_acquire(now).unwrap();
         open(&breaker, now);
-        late.failed(now + Duration::from_millis(900));
-        assert!(breaker.pass(now + Duration::from_secs(1)).is_some());
+        late.record_failure(now + Duration::from_millis(900));
+        assert!(breaker.try_acquire(now + Duration::from_secs(1)).is_some());
     }
 }

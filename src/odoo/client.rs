@@ -12,20 +12,20 @@ use tokio_util::task::TaskTracker;
 use super::admission::Admission;
 use super::batch::Batcher;
 use super::breaker::Breaker;
-use super::exchange::Route;
+use super::exchange::ExchangeResources;
 use super::failure::Failure;
 use super::gateway::{
-    Answer, AuthenticateAnswer, AuthenticateRequest, BatchAnswer, BatchItem, BatchRequest, Call, CallOnWire,
+    Answer, AuthenticateAnswer, AuthenticateRequest, BatchAnswer, BatchItem, BatchRequest, Call,
     CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest, Fault, FieldsAnswer, HelloAnswer,
-    HelloRequest, ModelsAnswer, SchemaRequest,
+    HelloRequest, ModelsAnswer, SchemaRequest, WireCall,
 };
 use super::sessions::{SyncSessionsAnswer, SyncSessionsRequest};
-use super::transport::{Text, Transport};
+use super::transport::{AnswerText, Transport};
 use super::{Error, Options, encode};
-use crate::vocab::aside_for_text;
+use crate::vocab::offload_text_scan;
 
 /// How long after its own deadline Odoo may still answer "too slow", before the sidecar says so itself.
-const SLACK: Duration = Duration::from_millis(500);
+const DEADLINE_GRACE: Duration = Duration::from_millis(500);
 /// The bounds that the contract sets to a deadline.
 const MIN_DEADLINE_MS: u64 = 100;
 const MAX_DEADLINE_MS: u64 = 300_000;
@@ -39,7 +39,7 @@ pub struct Client {
     pub(super) breaker: Breaker,
     pub(super) batcher: Batcher,
     pub(super) admission: Arc<Admission>,
-    pub(super) control: Semaphore,
+    pub(super) control_permits: Semaphore,
     pub(super) writes: TaskTracker,
     pub(super) options: Options,
 }
@@ -55,7 +55,7 @@ impl Deadline {
     pub fn within(timeout: Duration) -> Self {
         // The longest that the contract allows; a duration without bound would overflow the clock.
         let odoo = Instant::now() + timeout.min(Duration::from_millis(MAX_DEADLINE_MS));
-        Self { odoo, http: odoo + SLACK }
+        Self { odoo, http: odoo + DEADLINE_GRACE }
     }
 }
 
@@ -68,7 +68,7 @@ impl Client {
             batcher: Batcher::new(options.batch_size, options.threads),
             // Until Odoo has said how many workers it has.
             admission: Admission::new(options.max_in_flight, options.threads),
-            control: Semaphore::new(CONTROL_PERMITS),
+            control_permits: Semaphore::new(CONTROL_PERMITS),
             writes: TaskTracker::new(),
             options,
         }))
@@ -76,15 +76,17 @@ impl Client {
 
     /// Registers this replica and answers all settings.
     pub async fn hello(self: &Arc<Self>, request: &HelloRequest) -> Result<HelloAnswer, Error> {
-        let answer: HelloAnswer =
-            self.ask(Route::control(), "hello", request, self.options.control_timeout()).await?;
+        let answer: HelloAnswer = self
+            .request(ExchangeResources::control(), "hello", request, self.options.control_timeout())
+            .await?;
         self.set_workers(answer.workers);
         Ok(answer)
     }
 
     /// Resolves a proof to its live connection and user.
     pub async fn authenticate(&self, request: &AuthenticateRequest) -> Result<AuthenticateAnswer, Error> {
-        self.ask(Route::control(), "authenticate", request, self.options.control_timeout()).await
+        self.request(ExchangeResources::control(), "authenticate", request, self.options.control_timeout())
+            .await
     }
 
     /// Carries out a reading call alone; retried where Odoo was busy or the connection broke.
@@ -93,11 +95,13 @@ impl Client {
     }
 
     pub(super) async fn read_within(&self, call: &Call, deadline: Deadline) -> Result<Answer, Error> {
-        let json = || encode::json(&CallOnWire::of(call, remaining_ms(deadline)));
-        let text =
-            self.repeat(&Route::call(call), "execute", json, deadline).await.map_err(Failure::of_read)?;
-        let answer: Answer = parse(&text)?;
-        if answer.call_id == call.call_id { Ok(answer) } else { Err(Error::BadAnswer) }
+        let json = || encode::json(&WireCall::new(call, remaining_ms(deadline)));
+        let text = self
+            .send_with_retry(&ExchangeResources::for_call(call), "execute", json, deadline)
+            .await
+            .map_err(Failure::into_read_error)?;
+        let answer: Answer = parse_answer(&text)?;
+        if answer.call_id == call.call_id { Ok(answer) } else { Err(Error::InvalidAnswer) }
     }
 
     /// Carries out several reading calls in one go, each within its deadline and all within `most_ms` of work;
@@ -110,47 +114,52 @@ impl Client {
         let latest = calls.iter().map(|(_, deadline)| *deadline).max_by_key(|deadline| deadline.odoo);
         let latest = latest.unwrap_or_else(|| Deadline::within(Duration::ZERO));
         let json = || {
-            let on_wire = |(call, deadline)| CallOnWire::of(call, remaining_ms(deadline).min(most_ms));
+            let on_wire = |(call, deadline)| WireCall::new(call, remaining_ms(deadline).min(most_ms));
             encode::json(&BatchRequest { calls: calls.iter().copied().map(on_wire).collect() })
         };
-        let route = Route::batch(calls.iter().map(|(call, _)| *call));
-        let text = self.repeat(&route, "execute_batch", json, latest).await.map_err(Failure::of_read)?;
-        let answers = parse::<BatchAnswer>(&text)?.answers;
+        let route = ExchangeResources::for_batch(calls.iter().map(|(call, _)| *call));
+        let text = self
+            .send_with_retry(&route, "execute_batch", json, latest)
+            .await
+            .map_err(Failure::into_read_error)?;
+        let answers = parse_answer::<BatchAnswer>(&text)?.answers;
         let ids = answers.iter().map(BatchItem::call_id);
         if !ids.eq(calls.iter().map(|(call, _)| call.call_id)) {
-            return Err(Error::BadAnswer);
+            return Err(Error::InvalidAnswer);
         }
         Ok(answers.into_iter().map(BatchItem::into_result).collect())
     }
 
     /// What became of a write, for whoever lost its answer.
     pub async fn call_status(&self, request: &CallStatusRequest) -> Result<CallStatusAnswer, Error> {
-        self.ask(Route::control(), "call_status", request, self.options.control_timeout()).await
+        self.request(ExchangeResources::control(), "call_status", request, self.options.control_timeout())
+            .await
     }
 
     /// The models that the user may reach; `models` of the request must be none.
     pub async fn models(&self, request: &SchemaRequest) -> Result<ModelsAnswer, Error> {
-        self.ask(Route::common(), "schema", request, self.options.schema_timeout()).await
+        self.request(ExchangeResources::shared(), "schema", request, self.options.schema_timeout()).await
     }
 
     /// The fields of the named models.
     pub async fn fields(&self, request: &SchemaRequest) -> Result<FieldsAnswer, Error> {
-        self.ask(Route::common(), "schema", request, self.options.schema_timeout()).await
+        self.request(ExchangeResources::shared(), "schema", request, self.options.schema_timeout()).await
     }
 
     /// Everything after a cursor.
     pub async fn changes(&self, request: &ChangesRequest) -> Result<ChangesAnswer, Error> {
-        self.ask(Route::control(), "changes", request, self.options.control_timeout()).await
+        self.request(ExchangeResources::control(), "changes", request, self.options.control_timeout()).await
     }
 
     /// Tells of sessions; answers those that an administrator has ended.
     pub async fn sync_sessions(&self, request: &SyncSessionsRequest) -> Result<SyncSessionsAnswer, Error> {
-        self.ask(Route::control(), "sync_sessions", request, self.options.control_timeout()).await
+        self.request(ExchangeResources::control(), "sync_sessions", request, self.options.control_timeout())
+            .await
     }
 
-    async fn ask<Q, A>(
+    async fn request<Q, A>(
         &self,
-        route: Route,
+        route: ExchangeResources,
         method: &'static str,
         request: &Q,
         timeout: Duration,
@@ -160,8 +169,8 @@ impl Client {
         A: DeserializeOwned,
     {
         let json = || encode::json(request);
-        let text = self.repeat(&route, method, json, Deadline::within(timeout)).await;
-        parse(&text.map_err(Failure::of_read)?)
+        let text = self.send_with_retry(&route, method, json, Deadline::within(timeout)).await;
+        parse_answer(&text.map_err(Failure::into_read_error)?)
     }
 }
 
@@ -171,11 +180,11 @@ pub(super) fn remaining_ms(deadline: Deadline) -> u64 {
     u64::try_from(left).unwrap_or(u64::MAX).clamp(MIN_DEADLINE_MS, MAX_DEADLINE_MS)
 }
 
-pub(super) fn parse<A: DeserializeOwned>(text: &Text) -> Result<A, Error> {
+pub(super) fn parse_answer<A: DeserializeOwned>(text: &AnswerText) -> Result<A, Error> {
     let text = text.as_str();
-    aside_for_text(text.len(), || serde_json::from_str(text)).map_err(|error| {
+    offload_text_scan(text.len(), || serde_json::from_str(text)).map_err(|error| {
         // The position alone: the message of a parse error quotes data.
         tracing::debug!(line = error.line(), column = error.column(), "an answer does not fit the contract");
-        Error::BadAnswer
+        Error::InvalidAnswer
     })
 }

@@ -7,33 +7,33 @@ use serde_json::Value;
 
 use super::admission::Demand;
 use super::gateway::{Call, Mode, Step};
-use super::memory::COPIES;
+use super::memory_budget::ANSWER_COPIES;
 
 /// Rows times fields of a call that is known to be long. A thousand rows of twenty fields take a tenth of a second.
-const MANY_CELLS: usize = 25_000;
+const HEAVY_CELLS: usize = 25_000;
 /// Fields of a row where the addon chooses them.
-const CHOSEN_FIELDS: usize = 20;
+const DEFAULT_FIELDS: usize = 20;
 /// Records that one call writes, creates or deletes before it is a long one.
-const MANY_WRITES: usize = 50;
+const HEAVY_WRITES: usize = 50;
 /// Records and steps of a path that one call follows before it is a long one.
-const LONG_WAY: usize = 200;
+const HEAVY_PATH_LENGTH: usize = 200;
 /// Groupings that multiply.
-const MANY_GROUPINGS: usize = 3;
+const HEAVY_GROUPINGS: usize = 3;
 
 /// Bytes of an answer: of a field of a row, at least, and the most that is taken for granted.
-const CELL: usize = 32;
-const LEAST: usize = 16 * 1024;
-const MOST: usize = 4 * 1024 * 1024;
+const BYTES_PER_CELL: usize = 32;
+const MIN_RESERVED_BYTES: usize = 16 * 1024;
+const MAX_RESERVED_BYTES: usize = 4 * 1024 * 1024;
 
 /// What the scheduler has to know of a call.
 pub(super) fn demand(call: &Call) -> Demand {
-    let heavy = call.mode == Mode::Run || call.steps.iter().any(is_long) || cells(call) > MANY_CELLS;
+    let heavy = call.mode == Mode::Run || call.steps.iter().any(is_heavy_step) || cells(call) > HEAVY_CELLS;
     Demand { owner: Some(call.connection), heavy, kind: Some(kind(call)) }
 }
 
 /// Bytes to reserve before the length of the answer is known.
 pub(super) fn answer_bytes(call: &Call) -> usize {
-    (cells(call).saturating_mul(CELL)).clamp(LEAST, MOST) * COPIES
+    (cells(call).saturating_mul(BYTES_PER_CELL)).clamp(MIN_RESERVED_BYTES, MAX_RESERVED_BYTES) * ANSWER_COPIES
 }
 
 fn cells(call: &Call) -> usize {
@@ -42,7 +42,7 @@ fn cells(call: &Call) -> usize {
 
 fn step_cells(step: &Step) -> usize {
     let of = |rows: usize, fields: &Option<Vec<String>>| {
-        rows.saturating_mul(fields.as_ref().map_or(CHOSEN_FIELDS, |names| names.len().max(1)))
+        rows.saturating_mul(fields.as_ref().map_or(DEFAULT_FIELDS, |names| names.len().max(1)))
     };
     match step {
         Step::SearchRead { limit, fields, .. } | Step::Traverse { limit, fields, .. } => {
@@ -58,13 +58,13 @@ fn step_cells(step: &Step) -> usize {
 }
 
 /// What is long for another reason than the rows that it answers.
-fn is_long(step: &Step) -> bool {
+fn is_heavy_step(step: &Step) -> bool {
     match step {
         Step::Call { .. } => true,
-        Step::Traverse { ids, path, .. } => ids.len().saturating_mul(path.len()) > LONG_WAY,
-        Step::ReadGroup { groupby, .. } => groupby.len() >= MANY_GROUPINGS,
-        Step::Create { values, .. } => values.len() > MANY_WRITES,
-        Step::Write { ids, .. } | Step::Unlink { ids, .. } => ids.len() > MANY_WRITES,
+        Step::Traverse { ids, path, .. } => ids.len().saturating_mul(path.len()) > HEAVY_PATH_LENGTH,
+        Step::ReadGroup { groupby, .. } => groupby.len() >= HEAVY_GROUPINGS,
+        Step::Create { values, .. } => values.len() > HEAVY_WRITES,
+        Step::Write { ids, .. } | Step::Unlink { ids, .. } => ids.len() > HEAVY_WRITES,
         _ => false,
     }
 }
@@ -81,15 +81,15 @@ fn kind(call: &Call) -> u64 {
         match step {
             Step::SearchRead { model, domain, order, total, .. } => {
                 (model, order, total).hash(&mut hasher);
-                conditions(domain, &mut hasher);
+                hash_conditions(domain, &mut hasher);
             }
             Step::NameSearch { model, domain, .. } | Step::SearchCount { model, domain } => {
                 model.hash(&mut hasher);
-                conditions(domain, &mut hasher);
+                hash_conditions(domain, &mut hasher);
             }
             Step::ReadGroup { model, domain, groupby, aggregates, .. } => {
                 (model, groupby, aggregates).hash(&mut hasher);
-                conditions(domain, &mut hasher);
+                hash_conditions(domain, &mut hasher);
             }
             Step::Traverse { model, path, .. } => (model, path).hash(&mut hasher),
             Step::Call { model, method, .. } => (model, method).hash(&mut hasher),
@@ -104,7 +104,7 @@ fn kind(call: &Call) -> u64 {
 }
 
 /// Fields and operators of a domain, without the values.
-fn conditions(domain: &Value, hasher: &mut DefaultHasher) {
+fn hash_conditions(domain: &Value, hasher: &mut DefaultHasher) {
     for leaf in domain.as_array().into_iter().flatten() {
         let parts = leaf.as_array().map_or(&[][..], |parts| parts.get(..2).unwrap_or_default());
         parts.iter().filter_map(Value::as_str).for_each(|part| part.hash(hasher));
@@ -122,7 +122,7 @@ mod tests {
         Call {
             call_id: CallId::random(),
             connection: ConnectionId(1),
-            proof: Proof::of("a credential"),
+            proof: Proof::of_text("a credential"),
             ip: "203.0.113.9".into(),
             tool: "a_tool".into(),
             mode,
@@ -186,10 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn the_length_of_an_answer_is_guessed_within_bounds() {
+    fn the_length_of_an_answer_is_estimated_within_bounds() {
         let of = |step| answer_bytes(&call(Mode::Read, step));
-        assert_eq!(of(search(1, 1, json!([]))), LEAST * COPIES);
-        assert!(of(search(1000, 20, json!([]))) > LEAST * COPIES);
-        assert_eq!(of(search(1000, 1000, json!([]))), MOST * COPIES);
+        assert_eq!(of(search(1, 1, json!([]))), MIN_RESERVED_BYTES * ANSWER_COPIES);
+        assert!(of(search(1000, 20, json!([]))) > MIN_RESERVED_BYTES * ANSWER_COPIES);
+        assert_eq!(of(search(1000, 1000, json!([]))), MAX_RESERVED_BYTES * ANSWER_COPIES);
     }
 }

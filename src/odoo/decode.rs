@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 32;
 
 /// What Odoo answered.
 #[derive(Debug, PartialEq)]
-pub(super) enum Response<'a> {
+pub(super) enum XmlRpcResponse<'a> {
     Value(Scalar<'a>),
     Fault { code: i64, text: Cow<'a, str> },
 }
@@ -29,31 +29,31 @@ pub(super) enum Scalar<'a> {
 
 /// The answer is not what XML-RPC or the contract allow. Says nothing of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Garbled;
+pub(super) struct InvalidResponse;
 
 /// Reads a whole body.
-pub(super) fn response(body: &str) -> Result<Response<'_>, Garbled> {
-    let mut scan = Scan { rest: body, begun: false };
+pub(super) fn response(body: &str) -> Result<XmlRpcResponse<'_>, InvalidResponse> {
+    let mut scan = XmlScanner { rest: body, begun: false };
     scan.open(Tag::MethodResponse)?;
     let response = match scan.markup()? {
         Markup::Open(Tag::Params) => {
             scan.open(Tag::Param)?;
-            let value = scan.value()?.ok_or(Garbled)?;
+            let value = scan.value()?.ok_or(InvalidResponse)?;
             scan.close(Tag::Param)?;
             scan.close(Tag::Params)?;
-            Response::Value(value)
+            XmlRpcResponse::Value(value)
         }
         Markup::Open(Tag::Fault) => {
             let fault = scan.fault()?;
             scan.close(Tag::Fault)?;
             fault
         }
-        _ => return Err(Garbled),
+        _ => return Err(InvalidResponse),
     };
     scan.close(Tag::MethodResponse)?;
     match scan.markup()? {
         Markup::End => Ok(response),
-        _ => Err(Garbled),
+        _ => Err(InvalidResponse),
     }
 }
 
@@ -74,7 +74,7 @@ enum Tag {
 }
 
 impl Tag {
-    fn of(name: &str) -> Self {
+    fn from_name(name: &str) -> Self {
         match name {
             "methodResponse" => Self::MethodResponse,
             "params" => Self::Params,
@@ -101,12 +101,12 @@ enum Markup {
 }
 
 /// A cursor over the body. Each step is either a run of text or one piece of markup.
-struct Scan<'a> {
+struct XmlScanner<'a> {
     rest: &'a str,
     begun: bool,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> XmlScanner<'a> {
     /// The raw text up to the next markup, which may be empty.
     fn text(&mut self) -> &'a str {
         let length = self.rest.find('<').unwrap_or(self.rest.len());
@@ -116,15 +116,15 @@ impl<'a> Scan<'a> {
     }
 
     /// The next markup, before which only blanks may stand.
-    fn markup(&mut self) -> Result<Markup, Garbled> {
+    fn markup(&mut self) -> Result<Markup, InvalidResponse> {
         if !self.text().bytes().all(|byte| byte.is_ascii_whitespace()) {
-            return Err(Garbled);
+            return Err(InvalidResponse);
         }
         self.tag()
     }
 
     /// The markup that begins right here.
-    fn tag(&mut self) -> Result<Markup, Garbled> {
+    fn tag(&mut self) -> Result<Markup, InvalidResponse> {
         if self.rest.is_empty() {
             return Ok(Markup::End);
         }
@@ -132,46 +132,46 @@ impl<'a> Scan<'a> {
         // Names are matched by the grammar; a fresh reader knows no opening tag.
         reader.config_mut().check_end_names = false;
         reader.config_mut().allow_unmatched_ends = true;
-        let event = reader.read_event().map_err(|_| Garbled)?;
-        let length = usize::try_from(reader.buffer_position()).map_err(|_| Garbled)?;
-        self.rest = self.rest.get(length..).ok_or(Garbled)?;
+        let event = reader.read_event().map_err(|_| InvalidResponse)?;
+        let length = usize::try_from(reader.buffer_position()).map_err(|_| InvalidResponse)?;
+        self.rest = self.rest.get(length..).ok_or(InvalidResponse)?;
         match event {
             Event::Start(start) if start.attributes_raw().trim().is_empty() => {
                 self.begun = true;
-                Ok(Markup::Open(Tag::of(start.name().as_ref())))
+                Ok(Markup::Open(Tag::from_name(start.name().as_ref())))
             }
             Event::Empty(start) if start.attributes_raw().trim().is_empty() => {
-                Ok(Markup::Empty(Tag::of(start.name().as_ref())))
+                Ok(Markup::Empty(Tag::from_name(start.name().as_ref())))
             }
-            Event::End(end) => Ok(Markup::Close(Tag::of(end.name().as_ref()))),
+            Event::End(end) => Ok(Markup::Close(Tag::from_name(end.name().as_ref()))),
             Event::Decl(_) if !self.begun => {
                 self.begun = true;
                 self.markup()
             }
-            _ => Err(Garbled),
+            _ => Err(InvalidResponse),
         }
     }
 
-    fn open(&mut self, tag: Tag) -> Result<(), Garbled> {
-        if self.markup()? == Markup::Open(tag) { Ok(()) } else { Err(Garbled) }
+    fn open(&mut self, tag: Tag) -> Result<(), InvalidResponse> {
+        if self.markup()? == Markup::Open(tag) { Ok(()) } else { Err(InvalidResponse) }
     }
 
-    fn close(&mut self, tag: Tag) -> Result<(), Garbled> {
-        if self.markup()? == Markup::Close(tag) { Ok(()) } else { Err(Garbled) }
+    fn close(&mut self, tag: Tag) -> Result<(), InvalidResponse> {
+        if self.markup()? == Markup::Close(tag) { Ok(()) } else { Err(InvalidResponse) }
     }
 
     /// A whole `<value>`; none where it holds no scalar (only in a fault's unknown members).
-    fn value(&mut self) -> Result<Option<Scalar<'a>>, Garbled> {
+    fn value(&mut self) -> Result<Option<Scalar<'a>>, InvalidResponse> {
         match self.markup()? {
             Markup::Open(Tag::Value) => {}
             Markup::Empty(Tag::Value) => return Ok(Some(Scalar::Text(Cow::Borrowed("")))),
-            _ => return Err(Garbled),
+            _ => return Err(InvalidResponse),
         }
         let bare = self.text();
         match self.tag()? {
             // XML-RPC takes a value without a type for a string.
             Markup::Close(Tag::Value) => return unescape(bare).map(|text| Some(Scalar::Text(text))),
-            _ if !bare.bytes().all(|byte| byte.is_ascii_whitespace()) => return Err(Garbled),
+            _ if !bare.bytes().all(|byte| byte.is_ascii_whitespace()) => return Err(InvalidResponse),
             Markup::Empty(Tag::Text) => {
                 self.close(Tag::Value)?;
                 return Ok(Some(Scalar::Text(Cow::Borrowed(""))));
@@ -179,7 +179,7 @@ impl<'a> Scan<'a> {
             Markup::Open(tag @ (Tag::Text | Tag::Int | Tag::Bool)) => {
                 let raw = self.text();
                 if self.tag()? != Markup::Close(tag) {
-                    return Err(Garbled);
+                    return Err(InvalidResponse);
                 }
                 let scalar = scalar(tag, raw)?;
                 self.close(Tag::Value)?;
@@ -187,31 +187,31 @@ impl<'a> Scan<'a> {
             }
             Markup::Open(_) => self.skip(2)?,
             Markup::Empty(_) => self.close(Tag::Value)?,
-            _ => return Err(Garbled),
+            _ => return Err(InvalidResponse),
         }
         Ok(None)
     }
 
     /// Passes over what is open, `depth` elements of it.
-    fn skip(&mut self, mut depth: usize) -> Result<(), Garbled> {
+    fn skip(&mut self, mut depth: usize) -> Result<(), InvalidResponse> {
         while depth > 0 {
             self.text();
             match self.tag()? {
                 Markup::Open(_) if depth < MAX_DEPTH => depth += 1,
                 Markup::Close(_) => depth -= 1,
                 Markup::Empty(_) => {}
-                _ => return Err(Garbled),
+                _ => return Err(InvalidResponse),
             }
         }
         Ok(())
     }
 
     /// The struct of a fault: `faultCode`, which may be a string, `faultString`, and maybe more.
-    fn fault(&mut self) -> Result<Response<'a>, Garbled> {
+    fn fault(&mut self) -> Result<XmlRpcResponse<'a>, InvalidResponse> {
         let (mut code, mut text) = (None, None);
         self.open(Tag::Value)?;
         self.open(Tag::Struct)?;
-        while self.markup_is_member()? {
+        while self.next_member()? {
             self.open(Tag::Name)?;
             let name = self.text();
             self.close(Tag::Name)?;
@@ -225,32 +225,32 @@ impl<'a> Scan<'a> {
         }
         self.close(Tag::Value)?;
         // A code that is no number is no code of Odoo's: it stands for an unknown failure.
-        Ok(Response::Fault { code: code.unwrap_or(1), text: text.unwrap_or_default() })
+        Ok(XmlRpcResponse::Fault { code: code.unwrap_or(1), text: text.unwrap_or_default() })
     }
 
     /// Whether another member follows; passes its opening tag, or the closing tag of the struct.
-    fn markup_is_member(&mut self) -> Result<bool, Garbled> {
+    fn next_member(&mut self) -> Result<bool, InvalidResponse> {
         match self.markup()? {
             Markup::Open(Tag::Member) => Ok(true),
             Markup::Close(Tag::Struct) => Ok(false),
-            _ => Err(Garbled),
+            _ => Err(InvalidResponse),
         }
     }
 }
 
-fn scalar(tag: Tag, raw: &str) -> Result<Scalar<'_>, Garbled> {
+fn scalar(tag: Tag, raw: &str) -> Result<Scalar<'_>, InvalidResponse> {
     match (tag, raw.trim()) {
         (Tag::Text, _) => unescape(raw).map(Scalar::Text),
-        (Tag::Int, number) => number.parse().map(Scalar::Int).map_err(|_| Garbled),
+        (Tag::Int, number) => number.parse().map(Scalar::Int).map_err(|_| InvalidResponse),
         (Tag::Bool, "0") => Ok(Scalar::Bool(false)),
         (Tag::Bool, "1") => Ok(Scalar::Bool(true)),
-        _ => Err(Garbled),
+        _ => Err(InvalidResponse),
     }
 }
 
 /// Resolves XML's five entities and character references; an unknown entity is refused.
-fn unescape(raw: &str) -> Result<Cow<'_, str>, Garbled> {
-    quick_xml::escape::unescape(raw).map_err(|_| Garbled)
+fn unescape(raw: &str) -> Result<Cow<'_, str>, InvalidResponse> {
+    quick_xml::escape::unescape(raw).map_err(|_| InvalidResponse)
 }
 
 #[cfg(test)]

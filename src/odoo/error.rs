@@ -16,33 +16,33 @@ pub enum Error {
     Busy,
     /// Answers that were not fetched yet use up the memory for answers; nothing was done.
     #[error("too many long answers are on their way at the moment")]
-    Full,
+    MemoryFull,
     /// The answer is longer than any that is passed on; nothing was changed.
     #[error("the answer of Odoo is too long to be passed on")]
-    TooLong,
+    AnswerTooLong,
     /// Odoo has carried out a write, but there was no room for its answer.
     #[error("Odoo carried this out, but its answer is too long to be passed on")]
-    Unread,
+    AnswerDropped,
     /// The deadline of a read passed.
     #[error("Odoo did not answer in time")]
     TimedOut,
     /// The answer of a read broke off or was unusable.
     #[error("the answer of Odoo was lost or unreadable")]
-    BadAnswer,
+    InvalidAnswer,
     /// The answer of a write was lost and Odoo could not say what became of it.
     #[error(
         "it is not known whether Odoo carried this out: check the record, or repeat the call with the same idempotency key"
     )]
-    Lost,
+    OutcomeUnknown,
     /// Odoo knows neither the service user nor its key, or the database.
     #[error("Odoo refused the service account of the sidecar")]
-    ServiceLogin,
+    ServiceLoginRefused,
     /// What answers at the address of Odoo is something else.
     #[error("the address of Odoo in the settings answers with HTTP status {0}, as Odoo would not")]
     NotOdoo(u16),
     /// The address of Odoo in the settings is not a usable URL, or no connection pool can be made of them.
     #[error("the address of Odoo in the settings is not usable")]
-    Setup,
+    InvalidSetup,
 }
 
 impl Error {
@@ -52,21 +52,21 @@ impl Error {
             Self::Fault(fault) => fault.code.name(),
             Self::Unreachable => "odoo_unreachable".to_owned(),
             Self::Busy => "odoo_busy".to_owned(),
-            Self::Full => "memory".to_owned(),
-            Self::TooLong => "answer_too_long".to_owned(),
-            Self::Unread => "answer_not_passed_on".to_owned(),
+            Self::MemoryFull => "memory".to_owned(),
+            Self::AnswerTooLong => "answer_too_long".to_owned(),
+            Self::AnswerDropped => "answer_not_passed_on".to_owned(),
             Self::TimedOut => "odoo_timeout".to_owned(),
-            Self::BadAnswer => "bad_answer".to_owned(),
-            Self::Lost => "unknown".to_owned(),
-            Self::ServiceLogin => "service_login".to_owned(),
+            Self::InvalidAnswer => "bad_answer".to_owned(),
+            Self::OutcomeUnknown => "unknown".to_owned(),
+            Self::ServiceLoginRefused => "service_login".to_owned(),
             Self::NotOdoo(_) => "not_odoo".to_owned(),
-            Self::Setup => "setup".to_owned(),
+            Self::InvalidSetup => "setup".to_owned(),
         }
     }
 
     /// Whether Odoo may have carried out what it was asked, as far as anybody here knows.
-    pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::Lost | Self::TimedOut | Self::BadAnswer)
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown | Self::TimedOut | Self::InvalidAnswer)
     }
 
     /// Whether Odoo did not let the call through, rather than try it in vain.

@@ -15,26 +15,26 @@ use super::client::{Client, Deadline};
 use super::cost;
 use super::failure::Failure;
 use super::gateway::Call;
-use super::memory::{Account, Claim, Full};
-use super::transport::Text;
+use super::memory_budget::{MemoryAccount, MemoryClaim, ReserveError};
+use super::transport::AnswerText;
 
 /// The pause before a busy Odoo is asked again; doubled each time, up to a second.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 /// How long a call waits for room for its answer before it is sent; it holds nothing in Odoo meanwhile.
-const ROOM_PATIENCE: Duration = Duration::from_secs(5);
+const MEMORY_WAIT: Duration = Duration::from_secs(5);
 
 /// An answer after which the next of its kind counts as a long call, however fast it came: it would fill a batch.
-const LONG_ANSWER: usize = 1024 * 1024;
+const HEAVY_ANSWER_BYTES: usize = 1024 * 1024;
 
-type Exchange = Pin<Box<dyn Future<Output = Result<Text, Failure>> + Send>>;
+type ExchangeFuture = Pin<Box<dyn Future<Output = Result<AnswerText, Failure>> + Send>>;
 
 /// Where an exchange queues, and where the memory for its answer is reserved.
 #[derive(Debug, Clone)]
-pub(super) struct Route {
+pub(super) struct ExchangeResources {
     queue: Queue,
-    account: Arc<Account>,
+    account: Arc<MemoryAccount>,
     /// Reserved before anything is sent.
-    room: usize,
+    reserved_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,17 +46,17 @@ enum Queue {
 
 // === impl Route ===
 
-impl Route {
-    pub(super) fn call(call: &Call) -> Self {
+impl ExchangeResources {
+    pub(super) fn for_call(call: &Call) -> Self {
         Self {
             queue: Queue::Calls(cost::demand(call)),
             account: Arc::clone(&call.account),
-            room: cost::answer_bytes(call),
+            reserved_bytes: cost::answer_bytes(call),
         }
     }
 
     /// Of calls of several connections, which wait as one.
-    pub(super) fn batch<'a>(calls: impl Iterator<Item = &'a Call>) -> Self {
+    pub(super) fn for_batch<'a>(calls: impl Iterator<Item = &'a Call>) -> Self {
         let mut account = Arc::default();
         let mut room = 0;
         for call in calls {
@@ -65,27 +65,27 @@ impl Route {
             }
             room += cost::answer_bytes(call);
         }
-        Self { queue: Queue::Calls(Demand::default()), account, room }
+        Self { queue: Queue::Calls(Demand::default()), account, reserved_bytes: room }
     }
 
     /// What is no call of a connection, but works in Odoo like one.
-    pub(super) fn common() -> Self {
-        Self { queue: Queue::Calls(Demand::default()), account: Arc::default(), room: 0 }
+    pub(super) fn shared() -> Self {
+        Self { queue: Queue::Calls(Demand::default()), account: Arc::default(), reserved_bytes: 0 }
     }
 
     pub(super) fn control() -> Self {
-        Self::control_for(Arc::default())
+        Self::control_with_account(Arc::default())
     }
 
     /// A question of the sidecar whose answer belongs to a call.
-    pub(super) fn control_for(account: Arc<Account>) -> Self {
-        Self { queue: Queue::Control, account, room: 0 }
+    pub(super) fn control_with_account(account: Arc<MemoryAccount>) -> Self {
+        Self { queue: Queue::Control, account, reserved_bytes: 0 }
     }
 }
 
 /// What an exchange holds in the queue that it came through; given back with its last byte.
 #[derive(Debug)]
-enum Held<'a> {
+enum QueuePermit<'a> {
     Calls(Permit),
     Control(#[allow(dead_code, reason = "held, not read")] SemaphorePermit<'a>),
 }
@@ -95,19 +95,19 @@ enum Held<'a> {
 impl Client {
     /// Sends what changes nothing, again where that helps: at once and one time where the connection
     /// failed, after growing pauses until the deadline where Odoo is busy.
-    pub(super) async fn repeat(
+    pub(super) async fn send_with_retry(
         &self,
-        route: &Route,
+        route: &ExchangeResources,
         method: &'static str,
         json: impl Fn() -> Result<String, serde_json::Error>,
         deadline: Deadline,
-    ) -> Result<Text, Failure> {
-        let (mut resent, mut pause) = (false, FIRST_PAUSE);
+    ) -> Result<AnswerText, Failure> {
+        let (mut resent, mut pause) = (false, INITIAL_BACKOFF);
         loop {
-            match self.attempt(route, method, &json, false, deadline).await {
+            match self.send_once(route, method, &json, false, deadline).await {
                 Ok(text) => return Ok(text),
-                Err(Failure::Unsent | Failure::Broken) if !resent => resent = true,
-                Err(Failure::Overloaded | Failure::Contended) if Instant::now() + pause < deadline.odoo => {
+                Err(Failure::NotConnected | Failure::ConnectionLost) if !resent => resent = true,
+                Err(Failure::Overloaded | Failure::Conflict) if Instant::now() + pause < deadline.odoo => {
                     // Spread, so that those who were refused together do not come back together.
                     let share = rand::rng().random_range(0.5..1.0);
                     sleep(pause.mul_f64(share)).await;
@@ -119,94 +119,98 @@ impl Client {
     }
 
     /// Sends once: breaker, queue, Odoo.
-    pub(super) async fn attempt(
+    pub(super) async fn send_once(
         &self,
-        route: &Route,
+        route: &ExchangeResources,
         method: &'static str,
         json: impl Fn() -> Result<String, serde_json::Error>,
         fresh: bool,
         deadline: Deadline,
-    ) -> Result<Text, Failure> {
-        let pass = self.breaker.pass(Instant::now()).ok_or(Failure::Away)?;
-        let (held, claim) = self.enter(route, deadline).await?;
+    ) -> Result<AnswerText, Failure> {
+        let pass = self.breaker.try_acquire(Instant::now()).ok_or(Failure::BreakerOpen)?;
+        let (held, claim) = self.acquire_resources(route, deadline).await?;
         let outcome = self.exchange(held, claim, method, json, fresh, deadline).await;
         if let (Ok(text), Queue::Calls(demand)) = (&outcome, route.queue)
-            && text.as_str().len() > LONG_ANSWER
+            && text.as_str().len() > HEAVY_ANSWER_BYTES
         {
             self.admission.mark_heavy(demand);
         }
         match &outcome {
-            Err(failure) if failure.is_of_connection() => pass.failed(Instant::now()),
-            Err(Failure::TimedOut | Failure::Crowded | Failure::Overloaded) => drop(pass),
-            _ => pass.answered(),
+            Err(failure) if failure.is_connection_failure() => pass.record_failure(Instant::now()),
+            Err(Failure::TimedOut | Failure::QueueTimeout | Failure::Overloaded) => drop(pass),
+            _ => pass.record_success(),
         }
         outcome
     }
 
     /// Sends once, beside the breaker: not while it is open, and without effect on it.
-    pub(super) async fn aside(
+    pub(super) async fn send_uncounted(
         &self,
         method: &'static str,
         json: impl Fn() -> Result<String, serde_json::Error>,
         deadline: Deadline,
-    ) -> Result<Text, Failure> {
+    ) -> Result<AnswerText, Failure> {
         if !self.breaker.is_closed() {
-            return Err(Failure::Away);
+            return Err(Failure::BreakerOpen);
         }
-        let (held, claim) = self.enter(&Route::control(), deadline).await?;
+        let (held, claim) = self.acquire_resources(&ExchangeResources::control(), deadline).await?;
         self.exchange(held, claim, method, json, false, deadline).await
     }
 
     /// Waits for a permit and for room. Who has a permit and no room gives it back before it waits.
-    async fn enter(&self, route: &Route, deadline: Deadline) -> Result<(Held<'_>, Claim), Failure> {
-        let patience = deadline.odoo.min(Instant::now() + ROOM_PATIENCE);
+    async fn acquire_resources(
+        &self,
+        route: &ExchangeResources,
+        deadline: Deadline,
+    ) -> Result<(QueuePermit<'_>, MemoryClaim), Failure> {
+        let patience = deadline.odoo.min(Instant::now() + MEMORY_WAIT);
         loop {
-            let held = timeout_at(deadline.odoo, self.queue(route.queue)).await;
-            let held = held.ok().flatten().ok_or(Failure::Crowded)?;
-            match route.account.claim(route.room) {
+            let held = timeout_at(deadline.odoo, self.acquire_permit(route.queue)).await;
+            let held = held.ok().flatten().ok_or(Failure::QueueTimeout)?;
+            match route.account.claim(route.reserved_bytes) {
                 Ok(claim) => return Ok((held, claim)),
-                Err(Full::Ever) => return Err(Failure::NoRoom),
+                Err(ReserveError::TooLarge) => return Err(Failure::MemoryTimeout),
                 Err(_) => drop(held),
             }
             // Only a look: what it reserves is given back, and taken again with the permit.
-            let room = route.account.grow(route.room, patience).await;
-            room.map_err(|_| Failure::NoRoom)?;
-            route.account.shrink(route.room);
+            let room = route.account.grow(route.reserved_bytes, patience).await;
+            room.map_err(|_| Failure::MemoryTimeout)?;
+            route.account.shrink(route.reserved_bytes);
         }
     }
 
-    async fn queue(&self, queue: Queue) -> Option<Held<'_>> {
+    async fn acquire_permit(&self, queue: Queue) -> Option<QueuePermit<'_>> {
         match queue {
-            Queue::Calls(demand) => self.admission.acquire(demand).await.map(Held::Calls),
-            Queue::Control => self.control.acquire().await.ok().map(Held::Control),
+            Queue::Calls(demand) => self.admission.acquire(demand).await.map(QueuePermit::Calls),
+            Queue::Control => self.control_permits.acquire().await.ok().map(QueuePermit::Control),
         }
     }
 
     async fn exchange(
         &self,
-        held: Held<'_>,
-        claim: Claim,
+        held: QueuePermit<'_>,
+        claim: MemoryClaim,
         method: &'static str,
         json: impl Fn() -> Result<String, serde_json::Error>,
         fresh: bool,
         deadline: Deadline,
-    ) -> Result<Text, Failure> {
+    ) -> Result<AnswerText, Failure> {
         // Made only now, since it says how much of its time the queue left.
-        let json = json().map_err(|_| Failure::Unusable)?;
+        let json = json().map_err(|_| Failure::InvalidAnswer)?;
         let account = Arc::clone(claim.account());
         let transport = Arc::clone(&self.transport);
         let exchange = async move { transport.call(method, json, fresh, claim, deadline.http).await };
         let outcome = match held {
-            Held::Calls(permit) => {
+            QueuePermit::Calls(permit) => {
                 // Odoo goes on with a call whose caller has left, so its permit stays as long.
                 let exchange = async move {
                     let outcome = exchange.await;
                     drop(permit);
                     outcome
                 };
-                Finishing { exchange: Some(Box::pin(exchange)), account }.await
+                FinishOnDrop { exchange: Some(Box::pin(exchange)), account }.await
             }
-            Held::Control(_permit) => exchange.await,
+            QueuePermit::Control(_permit) => exchange.await,
         };
         if let Err(failure) = &outcome {
             tracing::debug!(method, failure = failure.name(), "a call of Odoo failed");
@@ -216,13 +220,13 @@ impl Client {
 }
 
 /// An exchange that is seen through in the background where it is dropped halfway.
-struct Finishing {
-    exchange: Option<Exchange>,
-    account: Arc<Account>,
+struct FinishOnDrop {
+    exchange: Option<ExchangeFuture>,
+    account: Arc<MemoryAccount>,
 }
 
-impl Future for Finishing {
-    type Output = Result<Text, Failure>;
+impl Future for FinishOnDrop {
+    type Output = Result<AnswerText, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // Polled after its end, which no `await` does, it stays pending.
@@ -233,7 +237,7 @@ impl Future for Finishing {
     }
 }
 
-impl Drop for Finishing {
+impl Drop for FinishOnDrop {
     fn drop(&mut self) {
         // Without a runtime the process is ending.
         if let (Some(exchange), Ok(runtime)) = (self.exchange.take(), Handle::try_current()) {

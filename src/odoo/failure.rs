@@ -6,13 +6,13 @@ use super::gateway::Fault;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Failure {
     /// The breaker is open: nothing was sent.
-    Away,
+    BreakerOpen,
     /// No place in the queue came free before the deadline: nothing was sent.
-    Crowded,
+    QueueTimeout,
     /// No connection was made: nothing was sent.
-    Unsent,
+    NotConnected,
     /// The connection broke before any byte of an answer: Odoo may have carried out the request.
-    Broken,
+    ConnectionLost,
     /// The deadline passed: Odoo may still be at it.
     TimedOut,
     /// A proxy, or Odoo, answered that Odoo is away or too busy; the request may have reached Odoo.
@@ -20,13 +20,13 @@ pub(super) enum Failure {
     /// What answers at the address refused with this status, as Odoo would not: nothing was done.
     NotOdoo(u16),
     /// There was no room for an answer in time: nothing was sent.
-    NoRoom,
+    MemoryTimeout,
     /// Odoo has answered, but there was no room for it in time, or would not be `ever`.
-    Unheld { ever: bool, answered: Answered },
+    AnswerDropped { ever: bool, answered: AnswerKind },
     /// The answer broke off, or was no answer of the gateway.
-    Unusable,
+    InvalidAnswer,
     /// Odoo rolled back since another transaction was in the way, or its database was.
-    Contended,
+    Conflict,
     /// The service user's login was refused; nothing was done.
     LoginDenied,
     /// The gateway refused, and rolled back.
@@ -35,7 +35,7 @@ pub(super) enum Failure {
 
 /// What an answer that was not read began with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answered {
+pub(super) enum AnswerKind {
     /// A result: the call was carried out.
     Value,
     /// A fault: the call was rolled back.
@@ -45,51 +45,51 @@ pub(super) enum Answered {
 
 impl Failure {
     /// Whether the connection, not the call, failed: what the breaker counts.
-    pub(super) fn is_of_connection(&self) -> bool {
-        matches!(self, Self::Unsent | Self::Broken)
+    pub(super) fn is_connection_failure(&self) -> bool {
+        matches!(self, Self::NotConnected | Self::ConnectionLost)
     }
 
     /// Its name in the log, which must not show what a fault holds.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Away => "breaker open",
-            Self::Crowded => "queue full",
-            Self::Unsent => "not connected",
-            Self::Broken => "connection broke",
+            Self::BreakerOpen => "breaker open",
+            Self::QueueTimeout => "queue full",
+            Self::NotConnected => "not connected",
+            Self::ConnectionLost => "connection broke",
             Self::TimedOut => "timed out",
             Self::Overloaded => "overloaded",
             Self::NotOdoo(_) => "not Odoo",
-            Self::NoRoom => "no room",
-            Self::Unheld { .. } => "no room for the answer",
-            Self::Unusable => "unusable answer",
-            Self::Contended => "rolled back",
+            Self::MemoryTimeout => "no room",
+            Self::AnswerDropped { .. } => "no room for the answer",
+            Self::InvalidAnswer => "unusable answer",
+            Self::Conflict => "rolled back",
             Self::LoginDenied => "login refused",
             Self::Refused(_) => "refused",
         }
     }
 
     /// What a caller is told of a call that changes nothing.
-    pub(super) fn of_read(self) -> Error {
+    pub(super) fn into_read_error(self) -> Error {
         match self {
-            Self::Away | Self::Unsent => Error::Unreachable,
-            Self::Crowded | Self::Overloaded | Self::Contended => Error::Busy,
-            Self::NoRoom | Self::Unheld { ever: false, .. } => Error::Full,
-            Self::Unheld { ever: true, .. } => Error::TooLong,
+            Self::BreakerOpen | Self::NotConnected => Error::Unreachable,
+            Self::QueueTimeout | Self::Overloaded | Self::Conflict => Error::Busy,
+            Self::MemoryTimeout | Self::AnswerDropped { ever: false, .. } => Error::MemoryFull,
+            Self::AnswerDropped { ever: true, .. } => Error::AnswerTooLong,
             Self::TimedOut => Error::TimedOut,
-            Self::Broken | Self::Unusable => Error::BadAnswer,
+            Self::ConnectionLost | Self::InvalidAnswer => Error::InvalidAnswer,
             Self::NotOdoo(status) => Error::NotOdoo(status),
-            Self::LoginDenied => Error::ServiceLogin,
+            Self::LoginDenied => Error::ServiceLoginRefused,
             Self::Refused(fault) => Error::Fault(fault),
         }
     }
 
     /// What is certain of a write; none where nothing is.
-    pub(super) fn of_write(self) -> Option<Error> {
+    pub(super) fn into_write_error(self) -> Option<Error> {
         match self {
-            Self::Unheld { answered: Answered::Value, .. } => Some(Error::Unread),
-            Self::Unheld { answered: Answered::Unclear, .. } => None,
-            Self::Broken | Self::TimedOut | Self::Overloaded | Self::Unusable => None,
-            certain => Some(certain.of_read()),
+            Self::AnswerDropped { answered: AnswerKind::Value, .. } => Some(Error::AnswerDropped),
+            Self::AnswerDropped { answered: AnswerKind::Unclear, .. } => None,
+            Self::ConnectionLost | Self::TimedOut | Self::Overloaded | Self::InvalidAnswer => None,
+            certain => Some(certain.into_read_error()),
         }
     }
 }

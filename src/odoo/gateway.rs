@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::memory::Account;
+use super::memory_budget::MemoryAccount;
 use crate::vocab::{CallId, ConnectionId, ConnectionKind, MethodLevel, Proof, Scope, UserId};
 
 /// The version of the contract that this sidecar speaks.
@@ -124,7 +124,7 @@ pub struct ConnectionDocument {
 
 impl ConnectionDocument {
     /// Which methods the connection may call.
-    pub fn methods(&self) -> MethodLevel {
+    pub fn effective_method_level(&self) -> MethodLevel {
         let before = if self.allow_methods { MethodLevel::Any } else { MethodLevel::None };
         self.method_level.unwrap_or(before)
     }
@@ -168,12 +168,12 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// Where the memory for its answer is reserved.
     #[serde(skip)]
-    pub account: Arc<Account>,
+    pub account: Arc<MemoryAccount>,
 }
 
 /// A call as it is sent: with the time that the queue left of its deadline.
 #[derive(Debug, Serialize)]
-pub(super) struct CallOnWire<'a> {
+pub(super) struct WireCall<'a> {
     call_id: CallId,
     proof: &'a Proof,
     ip: &'a str,
@@ -186,8 +186,8 @@ pub(super) struct CallOnWire<'a> {
     idempotency_key: Option<&'a str>,
 }
 
-impl<'a> CallOnWire<'a> {
-    pub(super) fn of(call: &'a Call, deadline_ms: u64) -> Self {
+impl<'a> WireCall<'a> {
+    pub(super) fn new(call: &'a Call, deadline_ms: u64) -> Self {
         Self {
             call_id: call.call_id,
             proof: &call.proof,
@@ -289,7 +289,7 @@ pub struct Answer {
 
 #[derive(Debug, Serialize)]
 pub(super) struct BatchRequest<'a> {
-    pub(super) calls: Vec<CallOnWire<'a>>,
+    pub(super) calls: Vec<WireCall<'a>>,
 }
 
 #[derive(Debug, Deserialize)]

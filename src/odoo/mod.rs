@@ -5,7 +5,7 @@
 //! caller can act on; what Odoo itself said when it failed never leaves this room.
 //!
 //! Road of a call: `batch` (small reads), `client` or `write` -> `exchange` (`breaker`, then `admission`, which
-//! goes by `cost`, then room in `memory`) -> `transport` (login, `encode`, `decode`) -> `http`.
+//! goes by `cost`, then room in `memory_budget`) -> `transport` (login, `encode`, `decode`) -> `http_pool`.
 
 mod admission;
 pub mod audit;
@@ -18,10 +18,10 @@ mod encode;
 mod error;
 mod exchange;
 mod failure;
-mod fault;
+mod fault_mapping;
 pub mod gateway;
-mod http;
-pub mod memory;
+mod http_pool;
+pub mod memory_budget;
 pub mod sessions;
 mod transport;
 mod write;
@@ -29,4 +29,4 @@ mod write;
 pub use client::{Client, Deadline};
 pub use error::Error;
 
-use crate::config::odoo::Odoo as Options;
+use crate::config::odoo::OdooConfig as Options;

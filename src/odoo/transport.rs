@@ -14,19 +14,19 @@ use reqwest::Url;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::decode::{self, Response, Scalar};
+use super::decode::{self, Scalar, XmlRpcResponse};
 use super::failure::Failure;
-use super::http::Http;
-use super::memory::{Account, Claim};
-use super::{Error, Options, encode, fault};
-use crate::vocab::{Secret, aside_for_text};
+use super::http_pool::HttpPool;
+use super::memory_budget::{MemoryAccount, MemoryClaim};
+use super::{Error, Options, encode, fault_mapping};
+use crate::vocab::{Secret, offload_text_scan};
 
 /// How long a refused login is taken for final, so that waiting calls do not each repeat it.
-const LOGIN_PAUSE: Duration = Duration::from_secs(1);
+const LOGIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Transport {
-    http: Http,
+    http: HttpPool,
     common: Url,
     object: Url,
     database: String,
@@ -35,45 +35,45 @@ pub(super) struct Transport {
     /// The service user's id; 0 before the first login.
     uid: AtomicI64,
     /// Held while logging in; holds when a login was last refused.
-    refused: Mutex<Option<Instant>>,
+    last_refusal: Mutex<Option<Instant>>,
 }
 
 /// The JSON text of an answer, left inside the body it came in where it needed no unescaping.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct AnswerText {
     body: String,
-    part: Range<usize>,
+    range: Range<usize>,
 }
 
-impl Text {
+impl AnswerText {
     pub(super) fn as_str(&self) -> &str {
-        self.body.get(self.part.clone()).unwrap_or_default()
+        self.body.get(self.range.clone()).unwrap_or_default()
     }
 }
 
-impl From<String> for Text {
+impl From<String> for AnswerText {
     fn from(body: String) -> Self {
         let part = 0..body.len();
-        Self { body, part }
+        Self { body, range: part }
     }
 }
 
 impl Transport {
     pub(super) fn new(options: &Options) -> Result<Self, Error> {
         let base = format!("{}/", options.url.trim_end_matches('/'));
-        let base = Url::parse(&base).map_err(|_| Error::Setup)?;
+        let base = Url::parse(&base).map_err(|_| Error::InvalidSetup)?;
         if !matches!(base.scheme(), "http" | "https") {
-            return Err(Error::Setup);
+            return Err(Error::InvalidSetup);
         }
         Ok(Self {
-            http: Http::new(options, base.scheme() == "https")?,
-            common: base.join("xmlrpc/2/common").map_err(|_| Error::Setup)?,
-            object: base.join("xmlrpc/2/object").map_err(|_| Error::Setup)?,
+            http: HttpPool::new(options, base.scheme() == "https")?,
+            common: base.join("xmlrpc/2/common").map_err(|_| Error::InvalidSetup)?,
+            object: base.join("xmlrpc/2/object").map_err(|_| Error::InvalidSetup)?,
             database: options.database.clone(),
             login: options.login.clone(),
             key: options.api_key.clone(),
             uid: AtomicI64::new(0),
-            refused: Mutex::new(None),
+            last_refusal: Mutex::new(None),
         })
     }
 
@@ -84,19 +84,19 @@ impl Transport {
         method: &str,
         json: String,
         fresh: bool,
-        mut claim: Claim,
+        mut claim: MemoryClaim,
         deadline: Instant,
-    ) -> Result<Text, Failure> {
+    ) -> Result<AnswerText, Failure> {
         let uid = self.uid(deadline).await?;
         let text = match self.execute(uid, method, &json, fresh, &mut claim, deadline).await {
             // The key or the user's id changed: Odoo refused before it looked at the call.
             Err(Failure::LoginDenied) => {
-                let uid = self.log_in(uid, deadline).await.map_err(unsent)?;
+                let uid = self.log_in(uid, deadline).await.map_err(as_unsent)?;
                 self.execute(uid, method, &json, fresh, &mut claim, deadline).await?
             }
             other => other?,
         };
-        claim.keep();
+        claim.commit();
         Ok(text)
     }
 
@@ -106,37 +106,40 @@ impl Transport {
         method: &str,
         json: &str,
         fresh: bool,
-        claim: &mut Claim,
+        claim: &mut MemoryClaim,
         deadline: Instant,
-    ) -> Result<Text, Failure> {
+    ) -> Result<AnswerText, Failure> {
         let body = encode::execute(&self.database, uid, self.key.expose(), method, json.to_owned());
         let body = self.http.post(self.object.clone(), body, fresh, claim, deadline).await?;
-        let part = match aside_for_text(body.len(), || decode::response(&body)) {
+        let part = match offload_text_scan(body.len(), || decode::response(&body)) {
             // The body is needed no longer.
-            Ok(Response::Value(Scalar::Text(Cow::Owned(text)))) => return Ok(Text::from(text)),
-            Ok(Response::Value(Scalar::Text(Cow::Borrowed(text)))) => place(&body, text),
-            Ok(Response::Fault { code, text }) => return Err(fault::failure(code, &text)),
-            Ok(Response::Value(_)) | Err(decode::Garbled) => return Err(Failure::Unusable),
+            Ok(XmlRpcResponse::Value(Scalar::Text(Cow::Owned(text)))) => return Ok(AnswerText::from(text)),
+            Ok(XmlRpcResponse::Value(Scalar::Text(Cow::Borrowed(text)))) => range_of(&body, text),
+            Ok(XmlRpcResponse::Fault { code, text }) => return Err(fault_mapping::map_fault(code, &text)),
+            Ok(XmlRpcResponse::Value(_)) | Err(decode::InvalidResponse) => {
+                return Err(Failure::InvalidAnswer);
+            }
         };
-        Ok(Text { body, part })
+        Ok(AnswerText { body, range: part })
     }
 
     /// The service user's id; logs in where that was not done yet. Its failure means that nothing was sent.
     async fn uid(&self, deadline: Instant) -> Result<i64, Failure> {
         match self.uid.load(Ordering::Acquire) {
-            0 => self.log_in(0, deadline).await.map_err(unsent),
+            0 => self.log_in(0, deadline).await.map_err(as_unsent),
             uid => Ok(uid),
         }
     }
 
     /// Logs in, once for all who wait, unless another did since `stale` was read.
     async fn log_in(&self, stale: i64, deadline: Instant) -> Result<i64, Failure> {
-        let mut refused = timeout_at(deadline, self.refused.lock()).await.map_err(|_| Failure::TimedOut)?;
+        let mut refused =
+            timeout_at(deadline, self.last_refusal.lock()).await.map_err(|_| Failure::TimedOut)?;
         let uid = self.uid.load(Ordering::Acquire);
         if uid != stale && uid != 0 {
             return Ok(uid);
         }
-        if refused.is_some_and(|at| at.elapsed() < LOGIN_PAUSE) {
+        if refused.is_some_and(|at| at.elapsed() < LOGIN_RETRY_DELAY) {
             return Err(Failure::LoginDenied);
         }
         self.uid.store(0, Ordering::Release);
@@ -157,29 +160,29 @@ impl Transport {
 
     async fn authenticate(&self, deadline: Instant) -> Result<i64, Failure> {
         let body = encode::authenticate(&self.database, &self.login, self.key.expose());
-        let mut claim = Arc::<Account>::default().claim(0).map_err(|_| Failure::NoRoom)?;
+        let mut claim = Arc::<MemoryAccount>::default().claim(0).map_err(|_| Failure::MemoryTimeout)?;
         let body = self.http.post(self.common.clone(), body, false, &mut claim, deadline).await?;
         match decode::response(&body) {
-            Ok(Response::Value(Scalar::Int(uid))) if uid > 0 => Ok(uid),
-            Ok(Response::Value(_)) => Err(Failure::LoginDenied),
-            Ok(Response::Fault { code, text }) => Err(fault::of_login(code, &text)),
-            Err(decode::Garbled) => Err(Failure::Unusable),
+            Ok(XmlRpcResponse::Value(Scalar::Int(uid))) if uid > 0 => Ok(uid),
+            Ok(XmlRpcResponse::Value(_)) => Err(Failure::LoginDenied),
+            Ok(XmlRpcResponse::Fault { code, text }) => Err(fault_mapping::map_login_fault(code, &text)),
+            Err(decode::InvalidResponse) => Err(Failure::InvalidAnswer),
         }
     }
 }
 
 /// A login that failed, as the failure of the call that never got as far as being sent.
-fn unsent(failure: Failure) -> Failure {
+fn as_unsent(failure: Failure) -> Failure {
     match failure {
-        Failure::Broken | Failure::Unusable => Failure::Unsent,
-        Failure::TimedOut => Failure::Crowded,
-        Failure::Overloaded => Failure::Contended,
+        Failure::ConnectionLost | Failure::InvalidAnswer => Failure::NotConnected,
+        Failure::TimedOut => Failure::QueueTimeout,
+        Failure::Overloaded => Failure::Conflict,
         other => other,
     }
 }
 
 /// Where `part`, borrowed from `whole`, stands in it.
-fn place(whole: &str, part: &str) -> Range<usize> {
+fn range_of(whole: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
     start..start + part.len()
 }

@@ -2,12 +2,12 @@
 
 use std::pin::Pin;
 
-use super::Receipt;
+use super::CommitTicket;
 use crate::vocab::ConnectionId;
 
 /// Which limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Span {
+pub enum LimitPeriod {
     Minute,
     Day,
 }
@@ -17,7 +17,7 @@ pub enum Span {
 pub struct Window {
     pub start: i64,
     pub end: i64,
-    pub most: u32,
+    pub limit: u32,
 }
 
 /// The minute and the day of a request.
@@ -29,20 +29,24 @@ pub struct Windows {
 
 /// A request that was counted.
 #[derive(Debug)]
-pub struct Taken {
-    pub receipt: Receipt,
+pub struct CountedRequest {
+    pub ticket: CommitTicket,
     /// The requests of its day so far, itself included.
     pub day: i64,
 }
 
 /// What a store will answer; one in memory knows it at once.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Counts of requests.
-pub trait Counters: std::fmt::Debug + Send + Sync {
+pub trait CounterStore: std::fmt::Debug + Send + Sync {
     /// Counts a request of `owner` in both windows, or in neither and says which one is full. Exact however
     /// many ask at once.
-    fn take(&self, owner: ConnectionId, windows: Windows) -> Pending<'_, Result<Taken, Span>>;
+    fn count_request(
+        &self,
+        owner: ConnectionId,
+        windows: Windows,
+    ) -> BoxFuture<'_, Result<CountedRequest, LimitPeriod>>;
 
     /// Keeps what is not kept yet and lets go of what is held. Counting goes on, but is not kept.
     fn close(&self);

@@ -20,17 +20,18 @@ use std::thread::JoinHandle;
 use dashmap::DashMap;
 use uuid::Uuid;
 
-use super::desk::{Care, Desk, Job};
-use super::file::Error;
-use super::pen::{Health, Pen};
+use super::sqlite_file::Error;
+use super::write_queue::{Maintenance, WriteOp, WriteQueue};
+use super::writer::{Health, Writer};
 use super::{
-    Counters, Handled, Kept, Notes, Pending, Receipt, Span, Spool, Stage, Taken, Trouble, Window, Windows,
+    BoxFuture, CommitTicket, CountedRequest, CounterStore, DeliveryReport, KeyValueStore, LimitPeriod, Spool,
+    SpoolEntry, Stage, StorageFault, Window, Windows,
 };
 use crate::vocab::ConnectionId;
 
 /// How many requests were counted in a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Count {
+pub(super) struct WindowCount {
     pub(super) start: i64,
     pub(super) end: i64,
     pub(super) count: i64,
@@ -38,36 +39,36 @@ pub(super) struct Count {
 
 /// The counts of one connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) minute: Count,
-    pub(super) day: Count,
+pub(super) struct ConnectionCounters {
+    pub(super) minute: WindowCount,
+    pub(super) day: WindowCount,
 }
 
-pub(super) type Tallies = DashMap<ConnectionId, Tally>;
+pub(super) type CounterMap = DashMap<ConnectionId, ConnectionCounters>;
 
 /// The store of one process.
 #[derive(Debug)]
-pub struct Embedded {
-    tallies: Arc<Tallies>,
-    desk: Arc<Desk>,
-    pen: Arc<Mutex<Pen>>,
+pub struct EmbeddedStore {
+    counters: Arc<CounterMap>,
+    queue: Arc<WriteQueue>,
+    writer: Arc<Mutex<Writer>>,
     health: Arc<Health>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 // === impl Count ===
 
-impl Count {
+impl WindowCount {
     /// Begins anew where another window has come. A request that comes late into the next window counts
     /// there; a clock that was set back by more than a window begins anew.
-    fn roll(&mut self, window: Window) {
+    fn roll_over(&mut self, window: Window) {
         let set_back = self.start - window.start > window.end - window.start;
         if window.start > self.start || set_back {
             *self = Self { start: window.start, end: window.end, count: 0 };
         }
     }
 
-    fn add(&mut self, before: Self) {
+    fn merge(&mut self, before: Self) {
         if self.end == before.end {
             self.count += before.count;
         } else if self.end < before.end {
@@ -75,151 +76,156 @@ impl Count {
         }
     }
 
-    fn is_full(&self, window: Window) -> bool {
-        window.most > 0 && self.count >= i64::from(window.most)
+    fn is_at_limit(&self, window: Window) -> bool {
+        window.limit > 0 && self.count >= i64::from(window.limit)
     }
 }
 
 // === impl Tally ===
 
-impl Tally {
+impl ConnectionCounters {
     /// Takes over what was counted before, where this process has begun to count already.
-    pub(super) fn add(&mut self, before: Self) {
-        self.minute.add(before.minute);
-        self.day.add(before.day);
+    pub(super) fn merge(&mut self, before: Self) {
+        self.minute.merge(before.minute);
+        self.day.merge(before.day);
     }
 }
 
 // === impl Embedded ===
 
-impl Embedded {
+impl EmbeddedStore {
     /// Opens the store in `directory`, which no other process may use.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let unusable = |error| Error::Unusable(directory.to_owned(), error);
-        let tallies = Arc::new(Tallies::default());
-        let (desk, written) = Desk::new();
-        let desk = Arc::new(desk);
+        let counters = Arc::new(CounterMap::default());
+        let (queue, written) = WriteQueue::new();
+        let queue = Arc::new(queue);
         let health = Arc::new(Health::default());
-        let pen = Pen::open(directory, Arc::clone(&tallies), Arc::clone(&health), written)?;
-        let pen = Arc::new(Mutex::new(pen));
-        let writing = (Arc::clone(&desk), Arc::clone(&pen), Arc::clone(&health));
+        let state_writer = Writer::open(directory, Arc::clone(&counters), Arc::clone(&health), written)?;
+        let state_writer = Arc::new(Mutex::new(state_writer));
+        let writing = (Arc::clone(&queue), Arc::clone(&state_writer), Arc::clone(&health));
         let writer = std::thread::Builder::new()
             .name("state".to_owned())
-            .spawn(move || write(&writing.0, &writing.1, &writing.2))
+            .spawn(move || run_writer(&writing.0, &writing.1, &writing.2))
             .map_err(|error| unusable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
-        Ok(Self { tallies, desk, pen, health, writer: Mutex::new(Some(writer)) })
+        Ok(Self { counters, queue, writer: state_writer, health, writer_thread: Mutex::new(Some(writer)) })
     }
 
     /// Writes what lies on the desk, unless somebody else is writing: then the thread does it next.
-    fn write_now(&self) {
-        match self.pen.try_lock() {
-            Ok(mut pen) => {
-                let (pile, last) = self.desk.take();
-                if pen.write(pile, last) {
-                    self.desk.ring();
+    fn write_or_wake(&self) {
+        match self.writer.try_lock() {
+            Ok(mut state_writer) => {
+                let (batch, last) = self.queue.drain_urgent();
+                if state_writer.commit(batch, last) {
+                    self.queue.wake_writer();
                 }
             }
-            Err(_) => self.desk.ring(),
+            Err(_) => self.queue.wake_writer(),
         }
     }
 
     /// Counts a request; answers how many the day has with it.
-    fn count(&self, owner: ConnectionId, windows: Windows) -> Result<i64, Span> {
-        let mut tally = self.tallies.entry(owner).or_default();
-        tally.minute.roll(windows.minute);
-        tally.day.roll(windows.day);
+    fn count_in_memory(&self, owner: ConnectionId, windows: Windows) -> Result<i64, LimitPeriod> {
+        let mut counts = self.counters.entry(owner).or_default();
+        counts.minute.roll_over(windows.minute);
+        counts.day.roll_over(windows.day);
         // The day first: where both are full, it is what the client has to wait for.
-        if tally.day.is_full(windows.day) {
-            return Err(Span::Day);
+        if counts.day.is_at_limit(windows.day) {
+            return Err(LimitPeriod::Day);
         }
-        if tally.minute.is_full(windows.minute) {
-            return Err(Span::Minute);
+        if counts.minute.is_at_limit(windows.minute) {
+            return Err(LimitPeriod::Minute);
         }
-        tally.minute.count += 1;
-        tally.day.count += 1;
-        Ok(tally.day.count)
+        counts.minute.count += 1;
+        counts.day.count += 1;
+        Ok(counts.day.count)
     }
 }
 
-impl Counters for Embedded {
-    fn take(&self, owner: ConnectionId, windows: Windows) -> Pending<'_, Result<Taken, Span>> {
+impl CounterStore for EmbeddedStore {
+    fn count_request(
+        &self,
+        owner: ConnectionId,
+        windows: Windows,
+    ) -> BoxFuture<'_, Result<CountedRequest, LimitPeriod>> {
         // Nobody waits for a disk that is full: the counts in memory still hold.
-        let urgent = windows.day.most > 0 && self.health.trouble().is_none();
-        let taken = self.count(owner, windows);
-        let taken = taken.map(|day| Taken { receipt: self.desk.note(owner, urgent), day });
-        Box::pin(std::future::ready(taken))
+        let urgent = windows.day.limit > 0 && self.health.fault().is_none();
+        let counted = self.count_in_memory(owner, windows);
+        let counted =
+            counted.map(|day| CountedRequest { ticket: self.queue.enqueue_count(owner, urgent), day });
+        Box::pin(std::future::ready(counted))
     }
 
     fn close(&self) {
-        self.desk.close();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue.close();
+        let writer = self.writer_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
             let _ = writer.join();
         }
     }
 }
 
-impl Spool for Embedded {
-    fn keep(&self, entry: Kept, stage: Stage) -> Receipt {
-        let receipt = self.desk.put(Job::Keep(entry, stage));
-        self.write_now();
-        receipt
+impl Spool for EmbeddedStore {
+    fn put(&self, entry: SpoolEntry, stage: Stage) -> CommitTicket {
+        let ticket = self.queue.enqueue(WriteOp::Put(entry, stage));
+        self.write_or_wake();
+        ticket
     }
 
-    fn keep_soon(&self, entries: Vec<(Kept, Stage)>) {
+    fn put_in_background(&self, entries: Vec<(SpoolEntry, Stage)>) {
         for (entry, stage) in entries {
-            self.desk.put(Job::Keep(entry, stage));
+            self.queue.enqueue(WriteOp::Put(entry, stage));
         }
-        self.desk.ring();
+        self.queue.wake_writer();
     }
 
-    fn withdraw(&self, id: Uuid) {
-        self.desk.put(Job::Withdraw(id));
-        self.desk.ring();
+    fn remove(&self, id: Uuid) {
+        self.queue.enqueue(WriteOp::Remove(id));
+        self.queue.wake_writer();
     }
 
-    fn oldest(&self, most: usize) -> Pending<'_, Vec<Kept>> {
-        let answer = self.desk.question(most);
+    fn peek_oldest(&self, limit: usize) -> BoxFuture<'_, Vec<SpoolEntry>> {
+        let answer = self.queue.query_oldest(limit);
         Box::pin(async move { answer.await.unwrap_or_default() })
     }
 
-    fn settle(&self, handled: Handled) -> Pending<'_, bool> {
-        let receipt = self.desk.put(Job::Settle(handled));
-        self.desk.ring();
-        Box::pin(receipt.kept())
+    fn acknowledge(&self, report: DeliveryReport) -> BoxFuture<'_, bool> {
+        let ticket = self.queue.enqueue(WriteOp::Acknowledge(report));
+        self.queue.wake_writer();
+        Box::pin(ticket.committed())
     }
 
-    fn recall(&self) {
-        self.desk.put(Job::Recall);
-        self.desk.ring();
+    fn requeue_deferred(&self) {
+        self.queue.enqueue(WriteOp::RequeueDeferred);
+        self.queue.wake_writer();
     }
 
-    fn used(&self) -> u64 {
-        self.health.used()
+    fn bytes_used(&self) -> u64 {
+        self.health.bytes_used()
     }
 
-    fn trouble(&self) -> Option<Trouble> {
-        self.health.trouble()
+    fn fault(&self) -> Option<StorageFault> {
+        self.health.fault()
     }
 }
 
-impl Notes for Embedded {
+impl KeyValueStore for EmbeddedStore {
     fn is_open(&self) -> bool {
-        self.health.trouble() != Some(Trouble::Closed)
+        self.health.fault() != Some(StorageFault::NotOpen)
     }
 
-    fn noted(&self, name: &str) -> Option<String> {
-        self.health.notes().get(name).cloned()
+    fn get(&self, name: &str) -> Option<String> {
+        self.health.values().get(name).cloned()
     }
 
-    fn note(&self, name: &'static str, text: String) {
-        self.health.notes().insert(name.to_owned(), text.clone());
-        self.desk.put(Job::Note(name, text));
-        self.desk.ring();
+    fn set(&self, name: &'static str, text: String) {
+        self.health.values().insert(name.to_owned(), text.clone());
+        self.queue.enqueue(WriteOp::SetValue(name, text));
+        self.queue.wake_writer();
     }
 }
 
-impl Drop for Embedded {
+impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.close();
     }
@@ -227,22 +233,22 @@ impl Drop for Embedded {
 
 /// The thread that writes what nobody waits for, and all that comes while somebody else has the pen. It also
 /// looks after the file.
-fn write(desk: &Desk, pen: &Mutex<Pen>, health: &Health) {
+fn run_writer(queue: &WriteQueue, state_writer: &Mutex<Writer>, health: &Health) {
     let mut seen = 0;
-    let mut care = pen.lock().unwrap_or_else(PoisonError::into_inner).care();
+    let mut maintenance = state_writer.lock().unwrap_or_else(PoisonError::into_inner).maintenance();
     loop {
-        let failing = matches!(health.trouble(), Some(Trouble::Closed | Trouble::Unwritable));
-        desk.wait(failing, care);
-        let mut pen = pen.lock().unwrap_or_else(PoisonError::into_inner);
-        let work = desk.take_all();
-        pen.write(work.pile, work.last);
-        pen.answer(work.questions);
-        if work.closed {
-            return pen.put_down_for_good();
+        let failing = matches!(health.fault(), Some(StorageFault::NotOpen | StorageFault::Unwritable));
+        queue.wait_for_work(failing, maintenance);
+        let mut state_writer = state_writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let drained = queue.drain();
+        state_writer.commit(drained.batch, drained.last_sequence);
+        state_writer.answer_queries(drained.queries);
+        if drained.closed {
+            return state_writer.close();
         }
-        let quiet = care == Care::WhenQuiet && work.last == seen;
-        pen.look_after(quiet);
-        (seen, care) = (work.last, pen.care());
+        let idle = maintenance == Maintenance::WhenIdle && drained.last_sequence == seen;
+        state_writer.maintain(idle);
+        (seen, maintenance) = (drained.last_sequence, state_writer.maintenance());
     }
 }
 

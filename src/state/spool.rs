@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Pending, Receipt};
+use super::{BoxFuture, CommitTicket};
 
 /// What becomes of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,56 +16,56 @@ pub enum Stage {
 /// An entry as it is kept: what it says is for others to know. Ids are of version 7, so that their order is
 /// that of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct SpoolEntry {
     pub id: Uuid,
     pub body: String,
 }
 
 /// What became of entries that were handed on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Handled {
+pub struct DeliveryReport {
     /// They are forgotten.
-    pub taken: Vec<Uuid>,
-    /// They stay, and are not told of before `recall`.
-    pub put_off: Vec<Uuid>,
+    pub delivered: Vec<Uuid>,
+    /// They stay, and are not told of before `requeue_deferred`.
+    pub deferred: Vec<Uuid>,
     /// They are never told of again, but stay for a person to look at, with the reason.
-    pub set_aside: Vec<(Uuid, String)>,
+    pub dead_lettered: Vec<(Uuid, String)>,
 }
 
 /// Why nothing new should be begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum StorageFault {
     /// The file could not be opened yet.
-    Closed,
+    NotOpen,
     /// The last entries could not be written; they wait in memory.
     Unwritable,
     /// What is begun can be finished, but the volume has no room for more.
-    NoRoom,
+    NoSpace,
 }
 
 /// Entries that must outlive the process until they have been handed on.
 pub trait Spool: std::fmt::Debug + Send + Sync {
     /// Keeps an entry in place of what stood under its id. The receipt tells whether a kill could still lose it.
-    fn keep(&self, entry: Kept, stage: Stage) -> Receipt;
+    fn put(&self, entry: SpoolEntry, stage: Stage) -> CommitTicket;
 
     /// Keeps entries that nobody waits for.
-    fn keep_soon(&self, entries: Vec<(Kept, Stage)>);
+    fn put_in_background(&self, entries: Vec<(SpoolEntry, Stage)>);
 
     /// Forgets an entry that came to nothing.
-    fn withdraw(&self, id: Uuid);
+    fn remove(&self, id: Uuid);
 
     /// The oldest entries that can be handed on, in their order.
-    fn oldest(&self, most: usize) -> Pending<'_, Vec<Kept>>;
+    fn peek_oldest(&self, limit: usize) -> BoxFuture<'_, Vec<SpoolEntry>>;
 
     /// Notes what became of them; whether that is kept.
-    fn settle(&self, handled: Handled) -> Pending<'_, bool>;
+    fn acknowledge(&self, report: DeliveryReport) -> BoxFuture<'_, bool>;
 
     /// What was put off can be handed on again.
-    fn recall(&self);
+    fn requeue_deferred(&self);
 
     /// How many bytes all that is kept takes, roughly.
-    fn used(&self) -> u64;
+    fn bytes_used(&self) -> u64;
 
     /// What keeps a new entry from being begun at the moment; none: it can be kept.
-    fn trouble(&self) -> Option<Trouble>;
+    fn fault(&self) -> Option<StorageFault>;
 }

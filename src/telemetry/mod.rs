@@ -12,15 +12,15 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-use crate::config::{Format, Log};
+use crate::config::{Log, LogFormat};
 
 /// Libraries that would drown our own lines or tell too much, unless the operator names them himself.
-const QUIET: [(&str, &str); 5] =
+const LIBRARY_LEVELS: [(&str, &str); 5] =
     [("rmcp", "error"), ("rmcp::service", "off"), ("hyper", "warn"), ("h2", "warn"), ("reqwest", "warn")];
 
 /// Installs the subscriber and the panic hook of this process; a second subscriber (tests) is left out silently.
 pub fn init(log: &Log) {
-    panics::watch();
+    panics::install_hook();
     let _ = tracing::subscriber::set_global_default(subscriber(log, std::io::stderr));
 }
 
@@ -31,15 +31,15 @@ where
 {
     let lines = fmt::layer().with_writer(writer).with_ansi(false);
     let lines = match log.format {
-        Format::Json => lines.json().flatten_event(true).boxed(),
-        Format::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.boxed(),
     };
     Registry::default().with(lines.with_filter(filter(&log.level)))
 }
 
 fn filter(level: &str) -> EnvFilter {
     let mut directives = level.to_owned();
-    for (library, at) in QUIET {
+    for (library, at) in LIBRARY_LEVELS {
         let root = library.split("::").next().unwrap_or(library);
         if !level.contains(root) {
             directives.push_str(&format!(",{library}={at}"));

@@ -1,7 +1,7 @@
 //! Every span and field name that occurs in a log line, with its meaning.
 
 /// The span of one HTTP request on the public listener; made at `debug`.
-pub const REQUEST: &str = "request";
+pub const REQUEST_SPAN: &str = "request";
 
 /// Name and meaning of every field. Deployments may rely on these.
 pub const FIELDS: &[(&str, &str)] = &[

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
 /// Installs the hook for this process.
-pub fn watch() {
+pub fn install_hook() {
     std::panic::set_hook(Box::new(|panic| {
         PANICS.fetch_add(1, Ordering::Relaxed);
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -29,7 +29,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_a_task_is_counted() {
         let before = std::panic::take_hook();
-        watch();
+        install_hook();
         let ended = tokio::spawn(async { assert!(std::hint::black_box(false), "a secret") }).await;
         std::panic::set_hook(before);
         assert!(ended.is_err_and(|error| error.is_panic()));

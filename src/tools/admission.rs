@@ -67,7 +67,7 @@ impl Barred {
 pub(super) fn barred(spec: &ToolSpec, principal: &Principal) -> Option<Barred> {
     if principal.scope != Scope::Full && !spec.annotations.read_only {
         Some(Barred::Scope)
-    } else if !principal.admits(spec.name) {
+    } else if !principal.allows_tool(spec.name) {
         Some(Barred::List)
     } else if principal.method_level == MethodLevel::None && spec.category == Category::Execute {
         Some(Barred::SwitchedOff)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::group::{FUNCTIONS, GRANULARITIES};
+use super::group::{AGGREGATE_FUNCTIONS, GRANULARITIES};
 
 /// How many records there are in each group; Odoo's answer holds it always.
 pub(super) const COUNT: &str = "__count";
@@ -141,7 +141,7 @@ fn without_alias(text: &str) -> &str {
 fn known(function: &str) -> Option<&'static str> {
     let lower = function.trim().to_lowercase();
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == lower).map(|(_, function)| *function);
-    synonym.or_else(|| FUNCTIONS.iter().find(|known| **known == lower).copied())
+    synonym.or_else(|| AGGREGATE_FUNCTIONS.iter().find(|known| **known == lower).copied())
 }
 
 fn is_name(text: &str) -> bool {

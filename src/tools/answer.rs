@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::plan::Limit;
+use super::plan::RowLimit;
 use crate::odoo::Error;
 
 /// The rows of a reading step, as text of their own.
@@ -23,10 +23,10 @@ pub(super) struct Rows<'a> {
     pub skipped_reasons: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub total: Option<&'a RawValue>,
-    /// Ids of `read` that gave no row.
+    /// Ids of `parse_result` that gave no row.
     #[serde(default)]
     pub missing: Vec<i64>,
-    /// Ids of `read` whose rows did not fit into the answer.
+    /// Ids of `parse_result` whose rows did not fit into the answer.
     #[serde(default)]
     pub rest: Vec<i64>,
     /// Of `traverse`: the model of the rows, and the way to them.
@@ -40,28 +40,28 @@ pub(super) struct Rows<'a> {
 }
 
 /// Reads a raw result; a gateway that answers something else is as good as one that answers nothing.
-pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
-    serde_json::from_str(raw.get()).map_err(|_| Error::BadAnswer)
+pub(super) fn parse_result<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
+    serde_json::from_str(raw.get()).map_err(|_| Error::InvalidAnswer)
 }
 
 /// A JSON object in the making.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct ObjectWriter {
     text: String,
 }
 
-impl Body {
+impl ObjectWriter {
     pub fn new() -> Self {
-        Self::with_room(256)
+        Self::with_capacity(256)
     }
 
-    pub fn with_room(bytes: usize) -> Self {
+    pub fn with_capacity(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes);
         text.push('{');
         Self { text }
     }
 
-    fn name(&mut self, name: &str) {
+    fn write_name(&mut self, name: &str) {
         self.text.push_str(if self.text.len() > 1 { ",\"" } else { "\"" });
         self.text.push_str(name);
         self.text.push_str("\":");
@@ -69,7 +69,7 @@ impl Body {
 
     /// Adds a small member. Only maps with odd keys can fail to serialise, and none is passed here.
     pub fn put(&mut self, name: &str, value: impl Serialize) -> &mut Self {
-        self.name(name);
+        self.write_name(name);
         self.text.push_str(serde_json::to_string(&value).as_deref().unwrap_or("null"));
         self
     }
@@ -79,13 +79,13 @@ impl Body {
     }
 
     pub fn raw(&mut self, name: &str, value: &RawValue) -> &mut Self {
-        self.name(name);
+        self.write_name(name);
         self.text.push_str(value.get());
         self
     }
 
     pub fn rows(&mut self, name: &str, rows: &[&RawValue]) -> &mut Self {
-        self.name(name);
+        self.write_name(name);
         self.text.push('[');
         for (index, row) in rows.iter().enumerate() {
             if index > 0 {
@@ -107,14 +107,14 @@ impl Body {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page {
     pub offset: u32,
-    pub limit: Limit,
+    pub limit: RowLimit,
 }
 
 impl Rows<'_> {
     /// A body of the right size with all that is said about rows, but not yet the rows.
-    pub fn body(&self, model: &str, page: Option<Page>) -> Body {
+    pub fn body(&self, model: &str, page: Option<Page>) -> ObjectWriter {
         let bytes: usize = self.records.iter().map(|row| row.get().len() + 1).sum();
-        let mut body = Body::with_room(bytes + 512);
+        let mut body = ObjectWriter::with_capacity(bytes + 512);
         body.put("model", model).put("count", self.records.len());
         if let Some(page) = page {
             body.put("has_more", self.has_more);
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn page(offset: u32) -> Option<Page> {
-        Some(Page { offset, limit: Limit { rows: 20, clamped: false } })
+        Some(Page { offset, limit: RowLimit { rows: 20, clamped: false } })
     }
 
     #[test]

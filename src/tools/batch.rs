@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL};
-use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool, record_id};
-use super::write::{changed, deleted};
+use super::plan::{
+    ADDITIVE, ArgumentError, DESTRUCTIVE, Found, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,
+    record_id,
+};
+use super::schema::{Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL};
+use super::write::{changed_reply, deleted_reply};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
@@ -20,40 +23,45 @@ const MAX_STEPS: usize = 100;
 
 pub(super) struct BatchCreate;
 
-static CREATE: Spec = Spec {
+static CREATE: ToolDefinition = ToolDefinition {
     name: "batch_create",
     title: "Create many records",
     description: "Creates up to 1000 records of a model, all or none.",
     args: &[
         MODEL,
-        Arg::must(
+        Arg::required(
             "records",
-            Kind::Objects,
+            ArgKind::Objects,
             "Values as for create_record, e.g. [{\"name\":\"A\"},{\"name\":\"B\"}]",
         ),
         DRY_RUN,
-        KEY,
+        IDEMPOTENCY_KEY,
         CONTEXT,
     ],
     category: Category::Write,
     risk: Risk::Medium,
-    annotations: ADDS,
+    annotations: ADDITIVE,
 };
 
 impl Tool for BatchCreate {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &CREATE
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
         let values: Vec<Map<String, Value>> =
             arguments.list("records").into_iter().filter_map(object).collect();
         let step = Step::Create { model: arguments.model(), values };
         Ok(Plan::change(Mode::Write, vec![step], arguments))
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
-        changed("created", arguments, got, site)
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        changed_reply("created", arguments, got, context)
     }
 }
 
@@ -61,36 +69,36 @@ impl Tool for BatchCreate {
 
 pub(super) struct BatchUpdate;
 
-static UPDATE: Spec = Spec {
+static UPDATE: ToolDefinition = ToolDefinition {
     name: "batch_update",
     title: "Update many records",
     description: "Writes different values to different records of a model, all or none.",
     args: &[
         MODEL,
-        Arg::must(
+        Arg::required(
             "updates",
-            Kind::Updates,
+            ArgKind::Updates,
             "Each record once, e.g. [{\"id\":7,\"values\":{\"name\":\"A\"}}]",
         ),
         DRY_RUN,
-        KEY,
+        IDEMPOTENCY_KEY,
         CONTEXT,
     ],
     category: Category::Write,
     risk: Risk::Medium,
-    annotations: CHANGES,
+    annotations: DESTRUCTIVE,
 };
 
 impl Tool for BatchUpdate {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &UPDATE
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
         let updates = arguments.list("updates");
-        let groups = group(updates)?;
+        let groups = group_by_values(updates)?;
         if groups.len() > MAX_STEPS {
-            return Err(Refusal::new(format!(
+            return Err(ArgumentError::new(format!(
                 "`updates` holds {} different sets of values and one call takes {MAX_STEPS}: send them in parts.",
                 groups.len()
             )));
@@ -101,39 +109,44 @@ impl Tool for BatchUpdate {
         Ok(Plan::change(Mode::Write, steps, arguments))
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
-        changed("updated", arguments, got, site)
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        changed_reply("updated", arguments, got, context)
     }
 }
 
 /// Values and the ids of the records that get them.
-type Group = (Map<String, Value>, Vec<i64>);
+type UpdateGroup = (Map<String, Value>, Vec<i64>);
 
 /// Records that get the same values share a step. Each record may occur once, so the order of steps is free.
-fn group(updates: Vec<Value>) -> Result<Vec<Group>, Refusal> {
+fn group_by_values(updates: Vec<Value>) -> Result<Vec<UpdateGroup>, ArgumentError> {
     let mut seen = HashSet::new();
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<UpdateGroup> = Vec::new();
     // By their text: comparing all values with all others would take long where they begin alike.
     let mut known: HashMap<String, usize> = HashMap::new();
     for mut update in updates.into_iter().filter_map(object) {
         let id = record_id("updates", update.get("id").unwrap_or(&Value::Null))?;
         if update.contains_key("ids") {
-            return Err(Refusal::new(format!(
+            return Err(ArgumentError::new(format!(
                 "`updates` gives both `id` ({id}) and `ids` in one entry: name its records in one of them."
             )));
         }
         if let Some(other) = update.keys().find(|key| *key != "id" && *key != "values") {
-            return Err(Refusal::new(format!(
+            return Err(ArgumentError::new(format!(
                 "`updates` holds the key {} for id {id}: put fields inside `values`.",
                 quoted(other)
             )));
         }
         let values = update.shift_remove("values").and_then(object).unwrap_or_default();
         if values.is_empty() {
-            return Err(Refusal::new(format!("`updates` gives no `values` for id {id}.")));
+            return Err(ArgumentError::new(format!("`updates` gives no `values` for id {id}.")));
         }
         if !seen.insert(id) {
-            return Err(Refusal::new(format!("`updates` names id {id} twice: join its values.")));
+            return Err(ArgumentError::new(format!("`updates` names id {id} twice: join its values.")));
         }
         match known.entry(sorted_text(&values)) {
             Entry::Occupied(at) => groups.get_mut(*at.get()).into_iter().for_each(|(_, ids)| ids.push(id)),
@@ -156,28 +169,33 @@ fn sorted_text(values: &Map<String, Value>) -> String {
 
 pub(super) struct BatchDelete;
 
-static DELETE: Spec = Spec {
+static DELETE: ToolDefinition = ToolDefinition {
     name: "batch_delete",
     title: "Delete many records",
     description: "Deletes up to 1000 records of a model for good, all or none.",
-    args: &[MODEL, Arg::must("ids", Kind::Ids, "The records"), DRY_RUN, KEY],
+    args: &[MODEL, Arg::required("ids", ArgKind::Ids, "The records"), DRY_RUN, IDEMPOTENCY_KEY],
     category: Category::Write,
     risk: Risk::High,
-    annotations: CHANGES,
+    annotations: DESTRUCTIVE,
 };
 
 impl Tool for BatchDelete {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &DELETE
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
         let step = Step::Unlink { model: arguments.model(), ids: arguments.ids("ids")? };
         Ok(Plan::change(Mode::Write, vec![step], arguments))
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
-        deleted(arguments, got)
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        _context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        deleted_reply(arguments, got)
     }
 }
 

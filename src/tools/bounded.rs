@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::Reply;
-use super::answer::Body;
+use super::answer::ObjectWriter;
 
 /// What rows that are put together here may take of an answer, so that there is room for what is said about them.
 const MAX_ROWS_CHARS: usize = 140_000;
@@ -29,7 +29,7 @@ pub(super) fn bounded(reply: Reply, most: usize, model: Option<&str>, changes: b
         return Reply::error(format!("{}…", reply.text.get(..end).unwrap_or_default()));
     }
     if changes {
-        let mut body = Body::new();
+        let mut body = ObjectWriter::new();
         body.put("model", model)
             .put("note", "Done. The answer is too long to be shown: read the records that you need.");
         return Reply::json(body);

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::args::{Arg, Kind};
+use super::schema::{Arg, ArgKind};
 use crate::odoo::gateway::MAX_LIMIT;
 use crate::vocab::quoted;
 
@@ -12,7 +12,7 @@ pub(super) const MAX_NAME_CHARS: usize = 200;
 /// As the addon bounds a query and an order.
 const MAX_TEXT_CHARS: usize = 1000;
 /// As the addon bounds a list of fields.
-const MAX_NAMES: usize = 500;
+const MAX_LISTED_NAMES: usize = 500;
 /// As the addon bounds a domain, the domains inside of it included.
 const MAX_DOMAIN_ITEMS: usize = 1000;
 const MAX_DOMAIN_DEPTH: usize = 10;
@@ -23,7 +23,7 @@ const MAX_MEMBERS: usize = 1000;
 pub(super) const MAX_SPREAD_BYTES: usize = 1 << 20;
 
 /// Before anything is read: how many arguments there are, and how long their names.
-pub(super) fn of_all(given: &Map<String, Value>) -> Result<(), String> {
+pub(super) fn check_all(given: &Map<String, Value>) -> Result<(), String> {
     if given.len() > MAX_ARGUMENTS {
         return Err(format!(
             "The call has {} arguments, and no tool takes more than {MAX_ARGUMENTS}.",
@@ -32,38 +32,38 @@ pub(super) fn of_all(given: &Map<String, Value>) -> Result<(), String> {
     }
     given
         .keys()
-        .try_for_each(|name| short_name("The name of an argument", name))
+        .try_for_each(|name| check_name_length("The name of an argument", name))
         .map_err(|why| format!("{why}."))
 }
 
 /// One argument that has been read. An error reads as the end of a sentence, as in `coerce`.
-pub(super) fn of_one(arg: &Arg, value: &Value) -> Result<(), String> {
+pub(super) fn check_one(arg: &Arg, value: &Value) -> Result<(), String> {
     match (arg.kind, value) {
-        (Kind::Name, Value::String(name)) => short(name, MAX_NAME_CHARS),
-        (Kind::Text | Kind::Order, Value::String(text)) => short(text, MAX_TEXT_CHARS),
-        (Kind::Names | Kind::Aggregates | Kind::Path, Value::Array(names)) => {
-            few(names.len(), MAX_NAMES, "names")?;
+        (ArgKind::Name, Value::String(name)) => check_text_length(name, MAX_NAME_CHARS),
+        (ArgKind::Text | ArgKind::Order, Value::String(text)) => check_text_length(text, MAX_TEXT_CHARS),
+        (ArgKind::Names | ArgKind::Aggregates | ArgKind::Path, Value::Array(names)) => {
+            check_count(names.len(), MAX_LISTED_NAMES, "names")?;
             names
                 .iter()
                 .filter_map(Value::as_str)
-                .try_for_each(|name| short_name("takes names, and one", name))
+                .try_for_each(|name| check_name_length("takes names, and one", name))
         }
-        (Kind::Id | Kind::Ids, Value::Array(ids)) => few(ids.len(), MAX_LIMIT as usize, "ids"),
-        (Kind::Objects | Kind::Updates, Value::Array(items)) => {
-            records(items.len())?;
-            items.iter().filter_map(Value::as_object).try_for_each(members)
+        (ArgKind::Id | ArgKind::Ids, Value::Array(ids)) => check_count(ids.len(), MAX_LIMIT as usize, "ids"),
+        (ArgKind::Objects | ArgKind::Updates, Value::Array(items)) => {
+            check_record_count(items.len())?;
+            items.iter().filter_map(Value::as_object).try_for_each(check_members)
         }
-        (Kind::Object | Kind::Context, Value::Object(given)) => members(given),
-        (Kind::Domain, domain) => {
+        (ArgKind::Object | ArgKind::Context, Value::Object(given)) => check_members(given),
+        (ArgKind::Domain, domain) => {
             let mut left = MAX_DOMAIN_ITEMS;
-            conditions(domain, MAX_DOMAIN_DEPTH + 1, &mut left)
+            check_conditions(domain, MAX_DOMAIN_DEPTH + 1, &mut left)
         }
         _ => Ok(()),
     }
 }
 
 /// The records of a batch, counted before they are spread over their ids as well.
-pub(super) fn records(count: usize) -> Result<(), String> {
+pub(super) fn check_record_count(count: usize) -> Result<(), String> {
     if count <= MAX_LIMIT as usize {
         return Ok(());
     }
@@ -71,9 +71,9 @@ pub(super) fn records(count: usize) -> Result<(), String> {
 }
 
 /// Values that would be repeated for each of these ids.
-pub(super) fn spread(values: &Map<String, Value>, ids: usize) -> Result<(), String> {
-    records(ids)?;
-    let bytes = weight_of_all(values.values(), MAX_SPREAD_BYTES);
+pub(super) fn check_spread(values: &Map<String, Value>, ids: usize) -> Result<(), String> {
+    check_record_count(ids)?;
+    let bytes = total_bytes(values.values(), MAX_SPREAD_BYTES);
     if ids <= 1 || bytes.saturating_mul(ids) <= MAX_SPREAD_BYTES {
         return Ok(());
     }
@@ -83,10 +83,10 @@ pub(super) fn spread(values: &Map<String, Value>, ids: usize) -> Result<(), Stri
 }
 
 /// About how many bytes values take, as far as `most`.
-pub(super) fn weight_of_all<'a>(values: impl Iterator<Item = &'a Value>, most: usize) -> usize {
+pub(super) fn total_bytes<'a>(values: impl Iterator<Item = &'a Value>, most: usize) -> usize {
     let mut sum: usize = 0;
     for value in values {
-        sum = sum.saturating_add(weight(value, most.saturating_sub(sum)));
+        sum = sum.saturating_add(value_bytes(value, most.saturating_sub(sum)));
         if sum > most {
             break;
         }
@@ -94,24 +94,24 @@ pub(super) fn weight_of_all<'a>(values: impl Iterator<Item = &'a Value>, most: u
     sum
 }
 
-fn weight(value: &Value, most: usize) -> usize {
+fn value_bytes(value: &Value, most: usize) -> usize {
     match value {
         Value::String(text) => 16 + text.len(),
-        Value::Array(items) => 16 + weight_of_all(items.iter(), most),
+        Value::Array(items) => 16 + total_bytes(items.iter(), most),
         Value::Object(members) => {
             let names = members.keys().map(String::len).sum::<usize>();
-            16 + names + weight_of_all(members.values(), most)
+            16 + names + total_bytes(members.values(), most)
         }
         _ => 16,
     }
 }
 
-fn members(given: &Map<String, Value>) -> Result<(), String> {
-    few(given.len(), MAX_MEMBERS, "members in an object")?;
-    given.keys().try_for_each(|name| short_name("holds a key that", name))
+fn check_members(given: &Map<String, Value>) -> Result<(), String> {
+    check_count(given.len(), MAX_MEMBERS, "members in an object")?;
+    given.keys().try_for_each(|name| check_name_length("holds a key that", name))
 }
 
-fn conditions(domain: &Value, depth: usize, left: &mut usize) -> Result<(), String> {
+fn check_conditions(domain: &Value, depth: usize, left: &mut usize) -> Result<(), String> {
     let Value::Array(items) = domain else { return Ok(()) };
     if depth == 0 {
         return Err(format!("is nested deeper than {MAX_DOMAIN_DEPTH} domains"));
@@ -127,23 +127,23 @@ fn conditions(domain: &Value, depth: usize, left: &mut usize) -> Result<(), Stri
             continue;
         };
         for name in [field, operator].into_iter().filter_map(Value::as_str) {
-            short_name("holds a name that", name)?;
+            check_name_length("holds a name that", name)?;
         }
         if matches!(operator.as_str(), Some("any" | "not any")) {
-            conditions(value, depth - 1, left)?;
+            check_conditions(value, depth - 1, left)?;
         }
     }
     Ok(())
 }
 
-fn short_name(what: &str, name: &str) -> Result<(), String> {
+fn check_name_length(what: &str, name: &str) -> Result<(), String> {
     if !is_longer(name, MAX_NAME_CHARS) {
         return Ok(());
     }
     Err(format!("{what} has more than {MAX_NAME_CHARS} characters: {}", quoted(name)))
 }
 
-fn short(text: &str, most: usize) -> Result<(), String> {
+fn check_text_length(text: &str, most: usize) -> Result<(), String> {
     if !is_longer(text, most) {
         return Ok(());
     }
@@ -154,6 +154,6 @@ fn is_longer(text: &str, most: usize) -> bool {
     text.len() > most && text.chars().nth(most).is_some()
 }
 
-fn few(given: usize, most: usize, what: &str) -> Result<(), String> {
+fn check_count(given: usize, most: usize, what: &str) -> Result<(), String> {
     if given <= most { Ok(()) } else { Err(format!("takes at most {most} {what}, not {given}")) }
 }

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::args::{Arg, CONTEXT_KEYS, Kind};
 use super::lenient::{self, is_blank, is_nothing};
+use super::schema::{Arg, ArgKind, CONTEXT_KEYS};
 use super::{aggregate, bounds, domain, literal, order};
 use crate::vocab::{quoted, quoted_json};
 
@@ -36,15 +36,16 @@ const SYNONYMS: [(&str, &str); 21] = [
 
 /// Brings arguments into the form of the schema where their meaning is certain. An error is a whole sentence.
 pub(super) fn coerce(args: &[Arg], mut given: Map<String, Value>) -> Result<Map<String, Value>, String> {
-    bounds::of_all(&given)?;
-    rename(args, &mut given);
+    bounds::check_all(&given)?;
+    rename_synonyms(args, &mut given);
     let mut read = Map::with_capacity(given.len());
     for (name, value) in given {
         let Some(arg) = args.iter().find(|arg| arg.name == name) else {
             read.insert(name, value);
             continue;
         };
-        let value = read_as(arg.kind, value).and_then(|value| bounds::of_one(arg, &value).map(|()| value));
+        let value =
+            coerce_to(arg.kind, value).and_then(|value| bounds::check_one(arg, &value).map(|()| value));
         let value = value.map_err(|why| format!("`{name}` {why}."))?;
         // An optional argument that says nothing is one that is not there.
         if !is_nothing(arg, &value) {
@@ -54,7 +55,7 @@ pub(super) fn coerce(args: &[Arg], mut given: Map<String, Value>) -> Result<Map<
     Ok(read)
 }
 
-fn rename(args: &[Arg], given: &mut Map<String, Value>) {
+fn rename_synonyms(args: &[Arg], given: &mut Map<String, Value>) {
     let known = |name: &str| args.iter().any(|arg| arg.name == name);
     for (other, name) in SYNONYMS {
         if known(name)
@@ -67,24 +68,24 @@ fn rename(args: &[Arg], given: &mut Map<String, Value>) {
     }
 }
 
-fn read_as(kind: Kind, value: Value) -> Result<Value, String> {
+fn coerce_to(kind: ArgKind, value: Value) -> Result<Value, String> {
     let value = lenient::plain(kind, value);
     Ok(match kind {
-        Kind::Text | Kind::Name => text(value),
-        Kind::Order => order::read(value, text),
-        Kind::Number | Kind::Offset => integer(value),
-        Kind::Flag => flag(value),
-        Kind::Id => one_id(value),
-        Kind::Ids => ids(value),
-        Kind::Names => names(value, &[',']),
-        Kind::Aggregates => aggregate::listed(names(aggregates(value), &[','])),
-        Kind::Path => names(value, &[',', '.']),
-        Kind::Domain => domain::tidy(lenient::conditions(from_text(value)?))?,
-        Kind::Object => from_text(value)?,
-        Kind::Objects => list_of_objects(from_text(value)?),
-        Kind::Updates => updates(list_of_objects(from_text(value)?))?,
-        Kind::List => from_text(value)?,
-        Kind::Context => context(from_text(value)?)?,
+        ArgKind::Text | ArgKind::Name => text(value),
+        ArgKind::Order => order::read(value, text),
+        ArgKind::Number | ArgKind::Offset => integer(value),
+        ArgKind::Flag => flag(value),
+        ArgKind::Id => one_id(value),
+        ArgKind::Ids => ids(value),
+        ArgKind::Names => names(value, &[',']),
+        ArgKind::Aggregates => aggregate::listed(names(aggregates(value), &[','])),
+        ArgKind::Path => names(value, &[',', '.']),
+        ArgKind::Domain => domain::normalize(lenient::conditions(from_text(value)?))?,
+        ArgKind::Object => from_text(value)?,
+        ArgKind::Objects => list_of_objects(from_text(value)?),
+        ArgKind::Updates => updates(list_of_objects(from_text(value)?))?,
+        ArgKind::List => from_text(value)?,
+        ArgKind::Context => context(from_text(value)?)?,
     })
 }
 
@@ -215,17 +216,17 @@ fn list_of_objects(value: Value) -> Value {
 /// `{"ids": [1, 2], "values"}` is two updates.
 fn updates(value: Value) -> Result<Value, String> {
     let Value::Array(items) = value else { return Ok(value) };
-    bounds::records(items.len())?;
+    bounds::check_record_count(items.len())?;
     let mut all = Vec::with_capacity(items.len());
     for item in items {
-        spread(item, &mut all)?;
-        bounds::records(all.len())?;
+        expand_update(item, &mut all)?;
+        bounds::check_record_count(all.len())?;
     }
     Ok(Value::Array(all))
 }
 
 /// The updates that one stands for. Its values are repeated, so how often is bounded first.
-fn spread(mut item: Value, all: &mut Vec<Value>) -> Result<(), String> {
+fn expand_update(mut item: Value, all: &mut Vec<Value>) -> Result<(), String> {
     // With both, one of them would be left out in silence: `group` refuses the key that stays.
     let both = item.get("ids").is_some() && item.get("id").is_some();
     if let Some(values) = item.get_mut("values").filter(|values| values.is_string()) {
@@ -236,7 +237,7 @@ fn spread(mut item: Value, all: &mut Vec<Value>) -> Result<(), String> {
         if let Some(Value::Array(given)) = given.map(ids)
             && !given.is_empty()
         {
-            bounds::spread(update, given.len())?;
+            bounds::check_spread(update, given.len())?;
             all.extend(given.into_iter().map(|id| {
                 let mut one = update.clone();
                 one.insert("id".into(), id);
@@ -288,60 +289,60 @@ fn context(value: Value) -> Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::args::{CONTEXT, MODEL};
+    use super::super::schema::{CONTEXT, MODEL};
     use super::*;
 
-    fn read(kind: Kind, value: Value) -> Value {
-        read_as(kind, value).unwrap()
+    fn read(kind: ArgKind, value: Value) -> Value {
+        coerce_to(kind, value).unwrap()
     }
 
     #[test]
     fn ids_come_in_many_forms() {
         for value in [json!([5, 6]), json!("5,6"), json!("[5, 6]"), json!(["5", 6.0, 5]), json!("(5, 6)")] {
-            assert_eq!(read(Kind::Ids, value), json!([5, 6]));
+            assert_eq!(read(ArgKind::Ids, value), json!([5, 6]));
         }
-        assert_eq!(read(Kind::Ids, json!(5)), json!([5]));
-        assert_eq!(read(Kind::Ids, json!({"id": 5, "name": "x"})), json!([5]));
-        assert_eq!(read(Kind::Ids, json!("abc")), json!(["abc"]));
-        assert_eq!(read(Kind::Id, json!(["7"])), json!(7));
-        assert_eq!(read(Kind::Id, json!([7, 8])), json!([7, 8]));
+        assert_eq!(read(ArgKind::Ids, json!(5)), json!([5]));
+        assert_eq!(read(ArgKind::Ids, json!({"id": 5, "name": "x"})), json!([5]));
+        assert_eq!(read(ArgKind::Ids, json!("abc")), json!(["abc"]));
+        assert_eq!(read(ArgKind::Id, json!(["7"])), json!(7));
+        assert_eq!(read(ArgKind::Id, json!([7, 8])), json!([7, 8]));
     }
 
     #[test]
     fn names_come_in_many_forms() {
         for value in [json!(["a", "b.c"]), json!("a, b.c"), json!("['a', 'b.c']")] {
-            assert_eq!(read(Kind::Names, value), json!(["a", "b.c"]));
+            assert_eq!(read(ArgKind::Names, value), json!(["a", "b.c"]));
         }
-        assert_eq!(read(Kind::Path, json!("a.b.c")), json!(["a", "b", "c"]));
-        assert_eq!(read(Kind::Path, json!(["a.b", "c"])), json!(["a", "b", "c"]));
-        assert_eq!(read(Kind::Names, json!({"a": 1})), json!({"a": 1}));
+        assert_eq!(read(ArgKind::Path, json!("a.b.c")), json!(["a", "b", "c"]));
+        assert_eq!(read(ArgKind::Path, json!(["a.b", "c"])), json!(["a", "b", "c"]));
+        assert_eq!(read(ArgKind::Names, json!({"a": 1})), json!({"a": 1}));
     }
 
     #[test]
     fn scalars_come_in_many_forms() {
-        assert_eq!(read(Kind::Number, json!("20")), json!(20));
-        assert_eq!(read(Kind::Number, json!(20.0)), json!(20));
-        assert_eq!(read(Kind::Number, json!(2.5)), json!(2.5));
-        assert_eq!(read(Kind::Flag, json!("True")), json!(true));
-        assert_eq!(read(Kind::Flag, json!(0)), json!(false));
-        assert_eq!(read(Kind::Flag, json!("maybe")), json!("maybe"));
-        assert_eq!(read(Kind::Text, json!(42)), json!("42"));
-        assert_eq!(read(Kind::Text, json!(["name desc", "id"])), json!("name desc, id"));
+        assert_eq!(read(ArgKind::Number, json!("20")), json!(20));
+        assert_eq!(read(ArgKind::Number, json!(20.0)), json!(20));
+        assert_eq!(read(ArgKind::Number, json!(2.5)), json!(2.5));
+        assert_eq!(read(ArgKind::Flag, json!("True")), json!(true));
+        assert_eq!(read(ArgKind::Flag, json!(0)), json!(false));
+        assert_eq!(read(ArgKind::Flag, json!("maybe")), json!("maybe"));
+        assert_eq!(read(ArgKind::Text, json!(42)), json!("42"));
+        assert_eq!(read(ArgKind::Text, json!(["name desc", "id"])), json!("name desc, id"));
     }
 
     #[test]
     fn values_of_records_are_never_touched() {
         let values = json!({"name": "True", "code": "[1, 2]", "note": null, "ref": " 5 "});
-        assert_eq!(read(Kind::Object, values.clone()), values);
-        assert_eq!(read(Kind::Object, json!(values.to_string())), values);
-        assert_eq!(read(Kind::Objects, values.clone()), json!([values]));
-        assert_eq!(read(Kind::Objects, json!("[{'name': None}]")), json!([{"name": null}]));
+        assert_eq!(read(ArgKind::Object, values.clone()), values);
+        assert_eq!(read(ArgKind::Object, json!(values.to_string())), values);
+        assert_eq!(read(ArgKind::Objects, values.clone()), json!([values]));
+        assert_eq!(read(ArgKind::Objects, json!("[{'name': None}]")), json!([{"name": null}]));
     }
 
     #[test]
     fn updates_of_several_records_are_spread() {
         assert_eq!(
-            read(Kind::Updates, json!([{"ids": [1, "2"], "values": {"a": 1}}, {"id": "3", "values": {}}])),
+            read(ArgKind::Updates, json!([{"ids": [1, "2"], "values": {"a": 1}}, {"id": "3", "values": {}}])),
             json!([{"values": {"a": 1}, "id": 1}, {"values": {"a": 1}, "id": 2}, {"values": {}, "id": 3}])
         );
     }
@@ -349,12 +350,17 @@ mod tests {
     #[test]
     fn an_update_with_both_keys_stays_as_it_is() {
         let both = json!([{"id": 46, "ids": [47], "values": {"a": 1}}]);
-        assert_eq!(read(Kind::Updates, both.clone()), both);
+        assert_eq!(read(ArgKind::Updates, both.clone()), both);
     }
 
     #[test]
-    fn synonyms_and_nothings_are_read() {
-        let args = [MODEL, Arg::may("ids", Kind::Ids, ""), CONTEXT, Arg::may("fields", Kind::Names, "")];
+    fn synonyms_and_absent_values_are_read() {
+        let args = [
+            MODEL,
+            Arg::optional("ids", ArgKind::Ids, ""),
+            CONTEXT,
+            Arg::optional("fields", ArgKind::Names, ""),
+        ];
         let given = json!({"res_model": " res.partner ", "id": 5, "fields": "", "context": null});
         let read = coerce(&args, given.as_object().cloned().unwrap()).unwrap();
         assert_eq!(Value::Object(read), json!({"model": "res.partner", "ids": [5]}));
@@ -362,7 +368,7 @@ mod tests {
 
     #[test]
     fn the_right_name_wins_over_a_synonym() {
-        let args = [Arg::may("ids", Kind::Ids, "")];
+        let args = [Arg::optional("ids", ArgKind::Ids, "")];
         let given = json!({"ids": 1, "id": 2});
         let read = coerce(&args, given.as_object().cloned().unwrap()).unwrap();
         assert_eq!(Value::Object(read), json!({"ids": [1], "id": 2}));
@@ -373,7 +379,7 @@ mod tests {
         let context =
             json!({"active_test": "false", "allowed_company_ids": "1,2", "lang": "fr_FR", "tz": null});
         assert_eq!(
-            read(Kind::Context, context),
+            read(ArgKind::Context, context),
             json!({"active_test": false, "allowed_company_ids": [1, 2], "lang": "fr_FR"})
         );
         for (wrong, told) in [
@@ -382,14 +388,14 @@ mod tests {
             (json!({"allowed_company_ids": "x"}), "takes a list of company ids for `allowed_company_ids`"),
             (json!({"lang": 1}), "takes text for `lang`, not 1"),
         ] {
-            let fault = read_as(Kind::Context, wrong).unwrap_err();
+            let fault = coerce_to(ArgKind::Context, wrong).unwrap_err();
             assert!(fault.starts_with(told), "{fault}");
         }
     }
 
     #[test]
-    fn text_that_is_no_literal_is_told_with_its_argument() {
-        let args = [Arg::may("domain", Kind::Domain, "")];
+    fn an_invalid_literal_is_reported_with_its_argument() {
+        let args = [Arg::optional("domain", ArgKind::Domain, "")];
         let given = json!({"domain": "[('user_id','=',uid)]"});
         let fault = coerce(&args, given.as_object().cloned().unwrap()).unwrap_err();
         assert!(fault.starts_with("`domain` holds the name \"uid\""), "{fault}");

@@ -4,68 +4,73 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::answer::Body;
-use super::args::{Arg, Kind, MODEL, OFFSET};
+use super::answer::ObjectWriter;
 use super::bounded::leading;
 use super::bounds::MAX_NAME_CHARS;
 use super::models::LANG;
-use super::nearest::{either, nearest};
-use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
+use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
+use super::schema::{Arg, ArgKind, MODEL, OFFSET};
+use super::suggest::{join_alternatives, suggest};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::FieldDocument;
-use crate::vocab::visible;
+use crate::vocab::single_line;
 
 const DEFAULT_LIMIT: u32 = 60;
 /// Selections such as time zones have hundreds of values.
-const MAX_SELECTION: usize = 20;
+const MAX_SELECTION_VALUES: usize = 20;
 const MAX_SELECTION_IN_FULL: usize = 1000;
 /// Help beyond this is for people; who asks for a field by name gets more of it.
-const MAX_HELP: usize = 160;
-const MAX_HELP_IN_FULL: usize = 1000;
+const MAX_HELP_CHARS: usize = 160;
+const MAX_FULL_HELP_CHARS: usize = 1000;
 /// Labels have no bound in Odoo.
-const MAX_LABEL: usize = 200;
+const MAX_LABEL_CHARS: usize = 200;
 /// Of so many unknown names what they may have meant is looked for.
-const MAX_GUESSES: usize = 10;
+const MAX_SUGGESTED_NAMES: usize = 10;
 
 pub(super) struct DescribeModel;
 
-static SPEC: Spec = Spec {
+static SPEC: ToolDefinition = ToolDefinition {
     name: "describe_model",
     title: "Describe a model",
     description: "Fields of a model, the most relevant first (type, label, relation, selection), and your access. \
                   `omitted` counts what is not shown: ask by `fields`, `pattern` or `offset`.",
     args: &[
         MODEL,
-        Arg::may("fields", Kind::Names, "Only these, in full"),
-        Arg::may("pattern", Kind::Name, "Words in name, label or type"),
-        Arg::may("limit", Kind::Number, "Default 60"),
+        Arg::optional("fields", ArgKind::Names, "Only these, in full"),
+        Arg::optional("pattern", ArgKind::Name, "Words in name, label or type"),
+        Arg::optional("limit", ArgKind::Number, "Default 60"),
         OFFSET,
         LANG,
     ],
     category: Category::Read,
     risk: Risk::Low,
-    annotations: READS,
+    annotations: READ_ONLY,
 };
 
 impl Tool for DescribeModel {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &SPEC
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
-        Ok(Plan::Fields { model: arguments.model(), lang: arguments.owned("lang") })
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
+        Ok(Plan::Fields { model: arguments.model(), lang: arguments.owned_text("lang") })
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
-        let Got::Fields { about, fields } = got else { return Err(Error::BadAnswer) };
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        _context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        let Found::Fields { about, fields } = got else { return Err(Error::InvalidAnswer) };
         let named = arguments.names("fields");
         let pattern = arguments.text("pattern").unwrap_or_default();
-        let found = wanted(fields, named.as_deref(), pattern);
+        let found = matching_fields(fields, named.as_deref(), pattern);
         let (limit, offset) = (arguments.limit(DEFAULT_LIMIT), arguments.offset() as usize);
         let shown = found.iter().skip(offset).take(limit.rows as usize);
-        let shown = leading(shown.map(|field| line(field, named.is_some())).collect());
-        let mut body = Body::with_room(shown.len() * 120 + 256);
+        let shown = leading(shown.map(|field| field_line(field, named.is_some())).collect());
+        let mut body = ObjectWriter::with_capacity(shown.len() * 120 + 256);
         body.put("model", arguments.model());
         if let Some(about) = about {
             body.put("label", &about.label).put("access", &about.access);
@@ -76,7 +81,7 @@ impl Tool for DescribeModel {
         let all = if pattern.is_empty() { fields.len() } else { found.len() };
         body.put("count", shown.len()).put("omitted", all.saturating_sub(shown.len()));
         body.put_if(next < found.len(), "next_offset", next);
-        let unknown = unknown(fields, named.as_deref());
+        let unknown = unknown_names(fields, named.as_deref());
         body.put_if(!unknown.is_empty(), "unknown_fields", unknown);
         if found.is_empty() && named.is_none() {
             body.put("hint", no_field(fields, pattern));
@@ -86,7 +91,7 @@ impl Tool for DescribeModel {
     }
 }
 
-fn wanted<'a>(
+fn matching_fields<'a>(
     fields: &'a [FieldDocument],
     named: Option<&[String]>,
     pattern: &str,
@@ -115,39 +120,39 @@ fn wanted<'a>(
 }
 
 fn no_field(fields: &[FieldDocument], pattern: &str) -> String {
-    let guess = nearest(pattern, fields.iter().map(|field| (field.name.as_str(), field.label.as_str())));
+    let guess = suggest(pattern, fields.iter().map(|field| (field.name.as_str(), field.label.as_str())));
     match guess.as_slice() {
         [] => {
             "No field matches; names, labels and types are searched: try another or fewer words.".to_owned()
         }
-        guess => format!("No field matches; did you mean {}?", either(guess)),
+        guess => format!("No field matches; did you mean {}?", join_alternatives(guess)),
     }
 }
 
 /// Names that were asked for in vain, each with what it may have meant.
-fn unknown(fields: &[FieldDocument], named: Option<&[String]>) -> Map<String, Value> {
+fn unknown_names(fields: &[FieldDocument], named: Option<&[String]>) -> Map<String, Value> {
     let known: HashSet<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let strange = named.into_iter().flatten().filter(|name| !known.contains(name.as_str()));
     let meant = |(index, name): (usize, &String)| {
         let fields = fields.iter().map(|field| (field.name.as_str(), field.label.as_str()));
-        let guess = if index < MAX_GUESSES { nearest(name, fields) } else { Vec::new() };
-        (visible(name, MAX_NAME_CHARS), json!(guess))
+        let guess = if index < MAX_SUGGESTED_NAMES { suggest(name, fields) } else { Vec::new() };
+        (single_line(name, MAX_NAME_CHARS), json!(guess))
     };
     strange.enumerate().map(meant).collect()
 }
 
-fn line(field: &FieldDocument, in_full: bool) -> Value {
+fn field_line(field: &FieldDocument, in_full: bool) -> Value {
     let mut line = match serde_json::to_value(field) {
         Ok(Value::Object(line)) => line,
         _ => return json!({"name": field.name}),
     };
     // What administrators wrote as help or label is data, not advice to the model that reads it.
-    line.insert("label".into(), json!(visible(&field.label, MAX_LABEL)));
+    line.insert("label".into(), json!(single_line(&field.label, MAX_LABEL_CHARS)));
     if let Some(help) = &field.help {
-        let most = if in_full { MAX_HELP_IN_FULL } else { MAX_HELP };
-        line.insert("help".into(), json!(visible(help, most)));
+        let most = if in_full { MAX_FULL_HELP_CHARS } else { MAX_HELP_CHARS };
+        line.insert("help".into(), json!(single_line(help, most)));
     }
-    let most = if in_full { MAX_SELECTION_IN_FULL } else { MAX_SELECTION };
+    let most = if in_full { MAX_SELECTION_IN_FULL } else { MAX_SELECTION_VALUES };
     if field.selection.len() > most {
         let few: Vec<_> = field.selection.iter().take(most).collect();
         line.insert("selection".into(), json!(few));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::vocab::quoted_json;
 
-const PREFIX: [&str; 3] = ["&", "|", "!"];
+const PREFIX_OPERATORS: [&str; 3] = ["&", "|", "!"];
 
 /// The operators that Odoo 19 knows, for refusals that teach.
 pub(super) const OPERATORS: &str = "=, !=, <, <=, >, >=, in, not in, like, ilike, not like, not ilike, =like, =ilike, \
@@ -14,7 +14,7 @@ const NOTATION: &str = "write conditions as [field, operator, value] and put & |
                         as in [\"|\", [\"a\", \"=\", 1], [\"b\", \"=\", 2]]";
 
 /// Brings a domain into the form of a list of conditions, or says what is wrong with it.
-pub(super) fn tidy(domain: Value) -> Result<Value, String> {
+pub(super) fn normalize(domain: Value) -> Result<Value, String> {
     let mut items = match domain {
         Value::Null => return Ok(json!([])),
         Value::Array(items) => items,
@@ -24,19 +24,19 @@ pub(super) fn tidy(domain: Value) -> Result<Value, String> {
         items = vec![Value::Array(items)];
     }
     for item in &mut items {
-        tidy_item(item)?;
+        normalize_item(item)?;
     }
     Ok(Value::Array(items))
 }
 
-fn tidy_item(item: &mut Value) -> Result<(), String> {
+fn normalize_item(item: &mut Value) -> Result<(), String> {
     match item {
-        Value::String(sign) if PREFIX.contains(&sign.as_str()) => Ok(()),
+        Value::String(sign) if PREFIX_OPERATORS.contains(&sign.as_str()) => Ok(()),
         Value::Array(condition) => match condition.as_mut_slice() {
             [Value::String(_), Value::String(operator), value]
                 if matches!(operator.as_str(), "any" | "not any") && value.is_array() =>
             {
-                *value = tidy(value.take())?;
+                *value = normalize(value.take())?;
                 Ok(())
             }
             [Value::String(_) | Value::Number(_), Value::String(_), _] => Ok(()),
@@ -50,14 +50,14 @@ fn tidy_item(item: &mut Value) -> Result<(), String> {
 fn is_condition(items: &[Value]) -> bool {
     match items {
         [Value::String(field), Value::String(operator), _] => {
-            !PREFIX.contains(&field.as_str()) && !PREFIX.contains(&operator.as_str())
+            !PREFIX_OPERATORS.contains(&field.as_str()) && !PREFIX_OPERATORS.contains(&operator.as_str())
         }
         _ => false,
     }
 }
 
 /// The same domain with exact text comparisons made insensitive to case; none where there is none.
-pub(super) fn relaxed(domain: &Value) -> Option<Value> {
+pub(super) fn case_insensitive(domain: &Value) -> Option<Value> {
     let mut changed = false;
     let items = domain.as_array()?.iter().map(|item| match item.as_array().map(Vec::as_slice) {
         Some([field, Value::String(operator), Value::String(text)])
@@ -68,7 +68,7 @@ pub(super) fn relaxed(domain: &Value) -> Option<Value> {
             match operator.as_str() {
                 "=like" => json!([field, "=ilike", text]),
                 "like" => json!([field, "ilike", text]),
-                _ => json!([field, "ilike", literal(text)]),
+                _ => json!([field, "ilike", escape_pattern(text)]),
             }
         }
         _ => item.clone(),
@@ -78,7 +78,7 @@ pub(super) fn relaxed(domain: &Value) -> Option<Value> {
 }
 
 /// The pattern that matches this text and nothing else: `%`, `_` and the backslash mean themselves.
-pub(super) fn literal(text: &str) -> String {
+pub(super) fn escape_pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for letter in text.chars() {
         if matches!(letter, '%' | '_' | '\\') {
@@ -118,19 +118,22 @@ mod tests {
             json!([["line_ids", "any", [["a", "=", 1]]]]),
             json!([["a", "=", ["&", "|"]]]),
         ] {
-            assert_eq!(tidy(domain.clone()), Ok(domain));
+            assert_eq!(normalize(domain.clone()), Ok(domain));
         }
     }
 
     #[test]
     fn one_condition_becomes_a_list_also_inside_any() {
-        assert_eq!(tidy(json!(["name", "=", "x"])), Ok(json!([["name", "=", "x"]])));
-        assert_eq!(tidy(json!([["l", "any", ["a", "=", 1]]])), Ok(json!([["l", "any", [["a", "=", 1]]]])));
-        assert_eq!(tidy(Value::Null), Ok(json!([])));
+        assert_eq!(normalize(json!(["name", "=", "x"])), Ok(json!([["name", "=", "x"]])));
+        assert_eq!(
+            normalize(json!([["l", "any", ["a", "=", 1]]])),
+            Ok(json!([["l", "any", [["a", "=", 1]]]]))
+        );
+        assert_eq!(normalize(Value::Null), Ok(json!([])));
     }
 
     #[test]
-    fn what_is_no_domain_is_told() {
+    fn an_invalid_domain_is_explained() {
         for (domain, told) in [
             (json!({"name": "x"}), "takes a list of conditions, not {\"name\":\"x\"}"),
             (json!([["name", "x"]]), "holds [\"name\",\"x\"]"),
@@ -138,16 +141,16 @@ mod tests {
             (json!([[["a", "=", 1]]]), "which is no condition"),
             (json!(["&", "|", "!x"]), "holds \"!x\""),
         ] {
-            let fault = tidy(domain).unwrap_err();
+            let fault = normalize(domain).unwrap_err();
             assert!(fault.contains(told) && fault.contains("[field, operator, value]"), "{fault}");
         }
     }
 
     #[test]
     fn a_text_is_no_pattern() {
-        assert_eq!(literal("50%"), r"50\%");
-        assert_eq!(literal(r"a_b\c"), r"a\_b\\c");
-        assert_eq!(literal("Azure é"), "Azure é");
+        assert_eq!(escape_pattern("50%"), r"50\%");
+        assert_eq!(escape_pattern(r"a_b\c"), r"a\_b\\c");
+        assert_eq!(escape_pattern("Azure é"), "Azure é");
     }
 
     #[test]
@@ -168,9 +171,15 @@ mod tests {
             ["id", "=", 1],
             ["d", "=", "2026"]
         ]);
-        assert_eq!(relaxed(&domain), Some(wide));
-        assert_eq!(relaxed(&json!([["name", "ilike", "x"]])), None);
-        assert_eq!(relaxed(&json!([["name", "=", "a_b"]])), Some(json!([["name", "ilike", r"a\_b"]])));
-        assert_eq!(relaxed(&json!([["name", "like", "a_b"]])), Some(json!([["name", "ilike", "a_b"]])));
+        assert_eq!(case_insensitive(&domain), Some(wide));
+        assert_eq!(case_insensitive(&json!([["name", "ilike", "x"]])), None);
+        assert_eq!(
+            case_insensitive(&json!([["name", "=", "a_b"]])),
+            Some(json!([["name", "ilike", r"a\_b"]]))
+        );
+        assert_eq!(
+            case_insensitive(&json!([["name", "like", "a_b"]])),
+            Some(json!([["name", "ilike", "a_b"]]))
+        );
     }
 }

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::answer::{Body, read};
-use super::args::{Arg, KEY, Kind, MODEL, WIZARD_CONTEXT};
-use super::plan::{Arguments, Got, Plan, RUNS, Refusal, Site, Spec, Tool};
+use super::answer::{ObjectWriter, parse_result};
+use super::plan::{
+    ArgumentError, Found, OPEN_WORLD, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use super::schema::{Arg, ArgKind, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
@@ -14,27 +16,27 @@ use crate::vocab::quoted;
 
 pub(super) struct ExecuteMethod;
 
-static SPEC: Spec = Spec {
+static SPEC: ToolDefinition = ToolDefinition {
     name: "execute_method",
     title: "Call a method",
     description: "Calls a public method of a model, e.g. action_confirm on a sale.order: what a button in Odoo does. \
                   May send mail or reach outside.",
     args: &[
         MODEL,
-        Arg::must("method", Kind::Name, "no leading underscore"),
-        Arg::may("ids", Kind::Ids, "Records to call it on; none for a method of the model"),
-        Arg::may("args", Kind::List, "Positional, after the records, of any type, e.g. [\"done\"]"),
-        Arg::may("kwargs", Kind::Object, "By name, e.g. {\"name\":\"A\"}"),
-        KEY,
+        Arg::required("method", ArgKind::Name, "no leading underscore"),
+        Arg::optional("ids", ArgKind::Ids, "Records to call it on; none for a method of the model"),
+        Arg::optional("args", ArgKind::List, "Positional, after the records, of any type, e.g. [\"done\"]"),
+        Arg::optional("kwargs", ArgKind::Object, "By name, e.g. {\"name\":\"A\"}"),
+        IDEMPOTENCY_KEY,
         WIZARD_CONTEXT,
     ],
     category: Category::Execute,
     risk: Risk::High,
-    annotations: RUNS,
+    annotations: OPEN_WORLD,
 };
 
 impl Tool for ExecuteMethod {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &SPEC
     }
 
@@ -44,29 +46,31 @@ impl Tool for ExecuteMethod {
          action_unarchive, copy, message_post (body: a note), activity_schedule. May send mail or reach outside."
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
-        let method = arguments.owned("method").unwrap_or_default();
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
+        let method = arguments.owned_text("method").unwrap_or_default();
         if method.starts_with('_') {
-            return Err(Refusal::new(format!(
+            return Err(ArgumentError::new(format!(
                 "{} is private; Odoo lets only methods without a leading underscore be called.",
                 quoted(&method)
             )));
         }
         // A button that carries out an action is named by the XML id of the action.
         if !method.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
-            return Err(Refusal::new(format!(
+            return Err(ArgumentError::new(format!(
                 "`method` takes the bare name of a method, not {}.",
                 quoted(&method)
             )));
         }
         let kwargs = arguments.object("kwargs");
         if kwargs.contains_key("context") {
-            return Err(Refusal::new("Give the context in the argument `context`, not inside `kwargs`."));
+            return Err(ArgumentError::new(
+                "Give the context in the argument `context`, not inside `kwargs`.",
+            ));
         }
         let ids = arguments.ids("ids")?;
         // An empty list is "not given", and Odoo refuses a method of records without any. This one would create.
         if ids.is_empty() && arguments.0.contains_key("ids") && method == "web_save" {
-            return Err(Refusal::new(
+            return Err(ArgumentError::new(
                 "`ids` is empty, so web_save would create a record: name the records to change (search_records finds \
                  them), or leave `ids` out to create one.",
             ));
@@ -75,10 +79,15 @@ impl Tool for ExecuteMethod {
         Ok(Plan::change(Mode::Run, vec![step], arguments))
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
-        let Got::Results { replayed, .. } = got else { return Err(Error::BadAnswer) };
-        let Returned { result, notes, records, changed, opened } = read(got.first()?)?;
-        let mut body = Body::with_room(result.get().len() + 512);
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        _context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        let Found::Results { replayed, .. } = got else { return Err(Error::InvalidAnswer) };
+        let MethodResult { result, notes, records, changed, opened } = parse_result(got.first()?)?;
+        let mut body = ObjectWriter::with_capacity(result.get().len() + 512);
         body.put("model", arguments.model()).put("method", arguments.text("method"));
         body.put_if(*replayed, "replayed", true);
         body.put_if(!notes.is_empty(), "notes", &notes);
@@ -99,7 +108,7 @@ impl Tool for ExecuteMethod {
 }
 
 #[derive(Deserialize)]
-struct Returned<'a> {
+struct MethodResult<'a> {
     #[serde(borrow)]
     result: &'a RawValue,
     #[serde(default)]
@@ -111,12 +120,12 @@ struct Returned<'a> {
     #[serde(borrow, default)]
     changed: Vec<&'a RawValue>,
     #[serde(default)]
-    opened: Option<Opened>,
+    opened: Option<OpenedWizard>,
 }
 
 /// A wizard that has to be filled in and confirmed before anything is done.
 #[derive(Deserialize, Serialize)]
-struct Opened {
+struct OpenedWizard {
     model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<i64>,
@@ -128,7 +137,7 @@ struct Opened {
 
 // === impl Opened ===
 
-impl Opened {
+impl OpenedWizard {
     fn hint(&self) -> String {
         let Self { model, id, handle, buttons } = self;
         let button = buttons.keys().next().map_or("its button", String::as_str);

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::answer::{Page, Rows, read};
-use super::args::{Arg, CONTEXT, DOMAIN, Kind, MODEL, OFFSET, ORDER};
+use super::answer::{Page, Rows, parse_result};
 use super::bounds::MAX_NAME_CHARS;
-use super::nearest::{either, nearest};
-use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
-use super::read::{may_ask_wrongly, wrong_value};
+use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
+use super::read::{may_compare_wrong_value, wrong_value};
+use super::schema::{Arg, ArgKind, CONTEXT, DOMAIN, MODEL, OFFSET, ORDER};
+use super::suggest::{join_alternatives, suggest};
 use super::{Category, Reply, Risk, aggregate};
 use crate::odoo::Error;
 use crate::odoo::gateway::{FieldDocument, Step};
@@ -15,7 +15,7 @@ use crate::vocab::quoted;
 
 /// Groups are short and seldom many; Odoo's own lists show 80.
 const DEFAULT_LIMIT: u32 = 80;
-pub(super) const FUNCTIONS: [&str; 11] = [
+pub(super) const AGGREGATE_FUNCTIONS: [&str; 11] = [
     "sum",
     "sum_currency",
     "avg",
@@ -49,39 +49,43 @@ pub(super) const GRANULARITIES: [&str; 16] = [
 
 pub(super) struct ReadGroup;
 
-static SPEC: Spec = Spec {
+static SPEC: ToolDefinition = ToolDefinition {
     name: "read_group",
     title: "Group and aggregate",
     description: "Totals computed in Odoo: groups with __count and aggregates. Use it instead of reading rows to sum.",
     args: &[
         MODEL,
-        Arg::may("groupby", Kind::Names, "E.g. state, date:month; none: one total"),
-        Arg::may("aggregates", Kind::Aggregates, "E.g. amount_total:sum (avg, min, max, count_distinct)"),
+        Arg::optional("groupby", ArgKind::Names, "E.g. state, date:month; none: one total"),
+        Arg::optional(
+            "aggregates",
+            ArgKind::Aggregates,
+            "E.g. amount_total:sum (avg, min, max, count_distinct)",
+        ),
         DOMAIN,
-        Arg::may("having", Kind::Domain, "On aggregates, e.g. [[\"amount_total:sum\",\">\",9]]"),
-        Arg::may("limit", Kind::Number, "Default 80, at most 1000"),
+        Arg::optional("having", ArgKind::Domain, "On aggregates, e.g. [[\"amount_total:sum\",\">\",9]]"),
+        Arg::optional("limit", ArgKind::Number, "Default 80, at most 1000"),
         OFFSET,
         ORDER,
         CONTEXT,
     ],
     category: Category::Read,
     risk: Risk::Low,
-    annotations: READS,
+    annotations: READ_ONLY,
 };
 
 impl Tool for ReadGroup {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &SPEC
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
         let groupby = arguments.names("groupby").unwrap_or_default();
         let groupby: Vec<_> = groupby.iter().map(|given| aggregate::group(given)).collect();
         let aggregates = arguments.names("aggregates").unwrap_or_default();
         let mut aggregates: Vec<_> = aggregates.iter().map(|given| aggregate::read(given)).collect();
         aggregates.retain(|name| name != aggregate::COUNT);
-        aggregates.iter().try_for_each(|aggregate| known_function(aggregate))?;
-        groupby.iter().try_for_each(|field| known_granularity(field))?;
+        aggregates.iter().try_for_each(|aggregate| check_function(aggregate))?;
+        groupby.iter().try_for_each(|field| check_granularity(field))?;
         let order = arguments.text("order").map(|order| aggregate::in_order(order, &groupby, &aggregates));
         let step = Step::ReadGroup {
             model: arguments.model(),
@@ -96,8 +100,13 @@ impl Tool for ReadGroup {
         Ok(Plan::read(vec![step], arguments))
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
-        let groups: Rows<'_> = read(got.first()?)?;
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        _context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        let groups: Rows<'_> = parse_result(got.first()?)?;
         let page = Page { offset: arguments.offset(), limit: arguments.limit(DEFAULT_LIMIT) };
         let mut body = groups.body(&arguments.model(), Some(page));
         if let Some(hint) = wrong_value(arguments, got) {
@@ -107,8 +116,8 @@ impl Tool for ReadGroup {
         Ok(Reply::json(body))
     }
 
-    fn needs_fields(&self, arguments: &Arguments, got: &Got<'_>) -> bool {
-        may_ask_wrongly(arguments, got)
+    fn needs_fields(&self, arguments: &ToolArguments, got: &Found<'_>) -> bool {
+        may_compare_wrong_value(arguments, got)
     }
 }
 
@@ -122,14 +131,14 @@ fn on_aggregates(mut having: Value) -> Value {
     having
 }
 
-fn known_function(aggregate: &str) -> Result<(), Refusal> {
+fn check_function(aggregate: &str) -> Result<(), ArgumentError> {
     match aggregate.split_once(':') {
-        Some((_, function)) => known("function", aggregate, function, &FUNCTIONS),
-        None => Err(Refusal::new(format!(
+        Some((_, function)) => check_known("function", aggregate, function, &AGGREGATE_FUNCTIONS),
+        None => Err(ArgumentError::new(format!(
             "Write the aggregate {} as field:function, e.g. {}; functions are {}.",
             quoted(aggregate),
             example(aggregate),
-            FUNCTIONS.join(", ")
+            AGGREGATE_FUNCTIONS.join(", ")
         ))),
     }
 }
@@ -142,7 +151,7 @@ fn example(aggregate: &str) -> String {
 }
 
 /// The first aggregate whose function cannot be computed of its field, in words.
-pub(super) fn unfit(aggregates: &[String], fields: &[FieldDocument]) -> Option<String> {
+pub(super) fn incompatible_aggregate(aggregates: &[String], fields: &[FieldDocument]) -> Option<String> {
     aggregates.iter().find_map(|aggregate| {
         let (name, function) = aggregate.split_once(':')?;
         // Ids are numbers to the database.
@@ -160,20 +169,24 @@ pub(super) fn unfit(aggregates: &[String], fields: &[FieldDocument]) -> Option<S
     })
 }
 
-fn known_granularity(field: &str) -> Result<(), Refusal> {
+fn check_granularity(field: &str) -> Result<(), ArgumentError> {
     match field.split_once(':') {
-        Some((_, granularity)) => known("granularity", field, granularity, &GRANULARITIES),
+        Some((_, granularity)) => check_known("granularity", field, granularity, &GRANULARITIES),
         None => Ok(()),
     }
 }
 
-fn known(what: &str, whole: &str, part: &str, all: &[&str]) -> Result<(), Refusal> {
+fn check_known(what: &str, whole: &str, part: &str, all: &[&str]) -> Result<(), ArgumentError> {
     if all.contains(&part) {
         return Ok(());
     }
-    let guess = nearest(part, all.iter().map(|name| (*name, "")));
-    let meant = if guess.is_empty() { String::new() } else { format!(" did you mean {}?", either(&guess)) };
+    let guess = suggest(part, all.iter().map(|name| (*name, "")));
+    let meant = if guess.is_empty() {
+        String::new()
+    } else {
+        format!(" did you mean {}?", join_alternatives(&guess))
+    };
     let text =
         format!("{} names no {what} that Odoo has;{meant} They are {}.", quoted(whole), all.join(", "));
-    Err(Refusal::new(text.replace("; They", "; they")))
+    Err(ArgumentError::new(text.replace("; They", "; they")))
 }

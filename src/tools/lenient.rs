@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::args::{Arg, Kind};
 use super::literal;
+use super::schema::{Arg, ArgKind};
 use crate::vocab::quoted;
 
 const FENCE: &str = "```";
@@ -66,9 +66,11 @@ pub(super) fn is_nothing(arg: &Arg, value: &Value) -> bool {
         Value::String(text) => text.trim().is_empty(),
         // An empty domain is one; whether a method belongs to no records is for its tool to judge.
         Value::Array(items) => {
-            items.is_empty() && (arg.required || !matches!(arg.kind, Kind::Domain | Kind::Ids))
+            items.is_empty() && (arg.required || !matches!(arg.kind, ArgKind::Domain | ArgKind::Ids))
         }
-        Value::Object(members) => members.is_empty() && !matches!(arg.kind, Kind::Object | Kind::Context),
+        Value::Object(members) => {
+            members.is_empty() && !matches!(arg.kind, ArgKind::Object | ArgKind::Context)
+        }
         _ => false,
     }
 }
@@ -84,10 +86,10 @@ pub(super) fn is_blank(value: &Value) -> bool {
 }
 
 /// Text in a fence without its fence, and the text "null" as null. Free text stays as it is.
-pub(super) fn plain(kind: Kind, value: Value) -> Value {
+pub(super) fn plain(kind: ArgKind, value: Value) -> Value {
     match value {
-        Value::String(text) if kind != Kind::Text => match unfenced(&text) {
-            "null" | "None" if kind != Kind::Name => Value::Null,
+        Value::String(text) if kind != ArgKind::Text => match unfenced(&text) {
+            "null" | "None" if kind != ArgKind::Name => Value::Null,
             bare if bare.starts_with('"') && is_structure(bare) => {
                 literal::parse(bare).unwrap_or(Value::String(text))
             }
@@ -202,10 +204,17 @@ mod tests {
 
     #[test]
     fn nothing_is_nothing_and_an_empty_list_of_records_never_all() {
-        let may = |kind| Arg::may("a", kind, "");
-        let must = |kind| Arg::must("a", kind, "");
-        for kind in [Kind::Number, Kind::Flag, Kind::Text, Kind::Order, Kind::Names, Kind::Object, Kind::List]
-        {
+        let may = |kind| Arg::optional("a", kind, "");
+        let must = |kind| Arg::required("a", kind, "");
+        for kind in [
+            ArgKind::Number,
+            ArgKind::Flag,
+            ArgKind::Text,
+            ArgKind::Order,
+            ArgKind::Names,
+            ArgKind::Object,
+            ArgKind::List,
+        ] {
             for nothing in [json!(null), json!(""), json!(" "), json!([])] {
                 assert!(is_nothing(&may(kind), &nothing), "{kind:?} {nothing}");
             }
@@ -213,22 +222,22 @@ mod tests {
                 assert!(!is_nothing(&may(kind), &given), "{kind:?} {given}");
             }
         }
-        assert!(is_nothing(&must(Kind::Ids), &json!([])) && !is_nothing(&may(Kind::Ids), &json!([])));
-        assert!(!is_nothing(&may(Kind::Domain), &json!([])));
+        assert!(is_nothing(&must(ArgKind::Ids), &json!([])) && !is_nothing(&may(ArgKind::Ids), &json!([])));
+        assert!(!is_nothing(&may(ArgKind::Domain), &json!([])));
         // Values that are all defaults are values.
-        assert!(!is_nothing(&must(Kind::Object), &json!({})));
+        assert!(!is_nothing(&must(ArgKind::Object), &json!({})));
     }
 
     #[test]
     fn only_free_text_keeps_its_fence() {
-        assert_eq!(plain(Kind::Name, json!("```res.partner```")), json!("res.partner"));
-        assert_eq!(plain(Kind::Number, json!("```\n5\n```")), json!("5"));
-        assert_eq!(plain(Kind::Number, json!("null")), json!(null));
-        assert_eq!(plain(Kind::Text, json!("```a```")), json!("```a```"));
-        assert_eq!(plain(Kind::Name, json!("null")), json!("null"));
-        assert_eq!(plain(Kind::Name, json!(" x ")), json!(" x "));
-        assert_eq!(plain(Kind::Names, json!("\"[\\\"a\\\"]\"")), json!("[\"a\"]"));
-        assert_eq!(plain(Kind::Order, json!("\"name\"")), json!("\"name\""));
+        assert_eq!(plain(ArgKind::Name, json!("```res.partner```")), json!("res.partner"));
+        assert_eq!(plain(ArgKind::Number, json!("```\n5\n```")), json!("5"));
+        assert_eq!(plain(ArgKind::Number, json!("null")), json!(null));
+        assert_eq!(plain(ArgKind::Text, json!("```a```")), json!("```a```"));
+        assert_eq!(plain(ArgKind::Name, json!("null")), json!("null"));
+        assert_eq!(plain(ArgKind::Name, json!(" x ")), json!(" x "));
+        assert_eq!(plain(ArgKind::Names, json!("\"[\\\"a\\\"]\"")), json!("[\"a\"]"));
+        assert_eq!(plain(ArgKind::Order, json!("\"name\"")), json!("\"name\""));
     }
 
     #[test]

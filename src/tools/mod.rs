@@ -17,32 +17,32 @@ use serde_json::{Map, Value};
 mod admission;
 mod aggregate;
 mod answer;
-mod args;
+mod audit_targets;
 mod batch;
 mod bounded;
 mod bounds;
-mod check;
 mod coerce;
 mod describe;
 mod domain;
+mod error_text;
 mod execute;
-mod faults;
 mod group;
 mod lenient;
 mod literal;
 mod models;
-mod nearest;
 mod order;
 mod paths;
 mod plan;
 mod read;
 mod registry;
+mod schema;
 mod search;
 mod selection;
 mod session;
+mod suggest;
 mod toolbox;
-mod touched;
 mod traverse;
+mod validate;
 mod write;
 
 pub use admission::{Barred, NoTool};
@@ -96,7 +96,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn json(body: answer::Body) -> Self {
+    fn json(body: answer::ObjectWriter) -> Self {
         Self { text: body.finish(), is_error: false }
     }
 
@@ -120,12 +120,12 @@ impl Reply {
 
 /// Why a tool was not called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotCalled {
+pub enum CallRejected {
     #[error(transparent)]
     NoTool(#[from] NoTool),
     /// What cannot be accounted for is not done.
     #[error("The audit log cannot be written at the moment, so no tool can be called; try again later")]
-    Unaccounted,
+    AuditUnavailable,
 }
 
 #[cfg(test)]

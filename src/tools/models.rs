@@ -2,56 +2,61 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::Body;
-use super::args::{Arg, Kind, OFFSET};
+use super::answer::ObjectWriter;
 use super::bounded::leading;
-use super::nearest::{either, surely_nearest};
-use super::plan::{Arguments, Got, Plan, READS, Refusal, Site, Spec, Tool};
+use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
+use super::schema::{Arg, ArgKind, OFFSET};
+use super::suggest::{join_alternatives, suggest_sure};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::ModelDocument;
 
 const DEFAULT_LIMIT: u32 = 100;
-const VERBS: [&str; 4] = ["read", "create", "write", "unlink"];
+const ACCESS_RIGHTS: [&str; 4] = ["read", "create", "write", "unlink"];
 
-pub(super) const LANG: Arg = Arg::may("lang", Kind::Name, "For labels, e.g. fr_FR");
+pub(super) const LANG: Arg = Arg::optional("lang", ArgKind::Name, "For labels, e.g. fr_FR");
 
 pub(super) struct ListModels;
 
-static SPEC: Spec = Spec {
+static SPEC: ToolDefinition = ToolDefinition {
     name: "list_models",
     title: "List models",
     description: "The models (tables) you may use: technical name, label, access. Start here.",
     args: &[
-        Arg::may("query", Kind::Name, "Words in name or label"),
-        Arg::may("limit", Kind::Number, "Default 100, at most 1000"),
+        Arg::optional("query", ArgKind::Name, "Words in name or label"),
+        Arg::optional("limit", ArgKind::Number, "Default 100, at most 1000"),
         OFFSET,
         LANG,
     ],
     category: Category::Read,
     risk: Risk::Low,
-    annotations: READS,
+    annotations: READ_ONLY,
 };
 
 impl Tool for ListModels {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &SPEC
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
-        Ok(Plan::Models { lang: arguments.owned("lang") })
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
+        Ok(Plan::Models { lang: arguments.owned_text("lang") })
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
-        let Got::Models(models) = got else { return Err(Error::BadAnswer) };
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        _context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        let Found::Models(models) = got else { return Err(Error::InvalidAnswer) };
         let query = arguments.text("query").unwrap_or_default();
         let found = matching(models, query);
         let (limit, offset) = (arguments.limit(DEFAULT_LIMIT), arguments.offset() as usize);
         let shown: Vec<Value> =
-            found.iter().skip(offset).take(limit.rows as usize).map(|m| line(m)).collect();
+            found.iter().skip(offset).take(limit.rows as usize).map(|m| model_line(m)).collect();
         let shown = leading(shown);
         let next = offset + shown.len();
-        let mut body = Body::with_room(shown.len() * 100 + 256);
+        let mut body = ObjectWriter::with_capacity(shown.len() * 100 + 256);
         body.put("count", shown.len()).put("total", found.len());
         body.put_if(next < found.len(), "next_offset", next);
         body.put_if(limit.clamped, "limit_applied", limit.rows);
@@ -87,11 +92,11 @@ fn matching<'a>(models: &'a [ModelDocument], query: &str) -> Vec<&'a ModelDocume
     found.into_iter().map(|(_, model)| model).collect()
 }
 
-fn line(model: &ModelDocument) -> Value {
+fn model_line(model: &ModelDocument) -> Value {
     let mut line = Map::new();
     line.insert("model".into(), json!(model.model));
     line.insert("label".into(), json!(model.label));
-    if !VERBS.iter().all(|verb| model.access.iter().any(|known| known == verb)) {
+    if !ACCESS_RIGHTS.iter().all(|verb| model.access.iter().any(|known| known == verb)) {
         line.insert("access".into(), json!(model.access));
     }
     if model.transient {
@@ -101,14 +106,13 @@ fn line(model: &ModelDocument) -> Value {
 }
 
 fn no_model(models: &[ModelDocument], query: &str) -> String {
-    let guess =
-        surely_nearest(query, models.iter().map(|model| (model.model.as_str(), model.label.as_str())));
+    let guess = suggest_sure(query, models.iter().map(|model| (model.model.as_str(), model.label.as_str())));
     match guess.as_slice() {
         [] => {
             "No model matches; technical names and labels are searched: try another or fewer words, or leave \
                out the query."
                 .to_owned()
         }
-        guess => format!("No model matches; did you mean {}?", either(guess)),
+        guess => format!("No model matches; did you mean {}?", join_alternatives(guess)),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::args::Arg;
+use super::schema::Arg;
 use super::{Annotations, Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
@@ -17,33 +17,38 @@ pub(super) const WRITE_DEADLINE_MS: u64 = 45_000;
 
 /// One tool. Adding one is a file that implements this and a line in `registry`.
 pub(super) trait Tool: Send + Sync {
-    fn spec(&self) -> &'static Spec;
+    fn definition(&self) -> &'static ToolDefinition;
 
     /// What is said of the tool to a connection that may press buttons and call no other methods.
     fn description_for_buttons(&self) -> &'static str {
-        self.spec().description
+        self.definition().description
     }
 
     /// Arguments that passed the schema, to what must be asked. Values may be moved out of `arguments`.
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal>;
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError>;
 
     /// What was found, for a model. An error means that the answer could not be read.
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error>;
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error>;
 
     /// Whether the fields of the model would help to explain what was found.
-    fn needs_fields(&self, _arguments: &Arguments, _got: &Got<'_>) -> bool {
+    fn needs_fields(&self, _arguments: &ToolArguments, _got: &Found<'_>) -> bool {
         false
     }
 
     /// A second, reading look where the first found too little to help.
-    fn look_again(&self, _arguments: &Arguments, _got: &Got<'_>) -> Option<Plan> {
+    fn follow_up(&self, _arguments: &ToolArguments, _got: &Found<'_>) -> Option<Plan> {
         None
     }
 }
 
 /// What is fixed about a tool.
 #[derive(Debug)]
-pub(super) struct Spec {
+pub(super) struct ToolDefinition {
     pub name: &'static str,
     pub title: &'static str,
     pub description: &'static str,
@@ -54,23 +59,23 @@ pub(super) struct Spec {
 }
 
 /// The promises of a tool that only reads.
-pub(super) const READS: Annotations =
+pub(super) const READ_ONLY: Annotations =
     Annotations { read_only: true, destructive: false, idempotent: true, open_world: false };
 /// The promises of a tool that adds.
-pub(super) const ADDS: Annotations =
+pub(super) const ADDITIVE: Annotations =
     Annotations { read_only: false, destructive: false, idempotent: false, open_world: false };
 /// The promises of a tool that overwrites or deletes; doing it twice ends the same.
-pub(super) const CHANGES: Annotations =
+pub(super) const DESTRUCTIVE: Annotations =
     Annotations { read_only: false, destructive: true, idempotent: true, open_world: false };
 /// The promises of a tool that may do anything, sending mail included.
-pub(super) const RUNS: Annotations =
+pub(super) const OPEN_WORLD: Annotations =
     Annotations { read_only: false, destructive: true, idempotent: false, open_world: true };
 
 /// What must be asked to answer a call.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
     /// A call to Odoo.
-    Call(Draft),
+    Call(CallDraft),
     /// The mirrored list of models.
     Models { lang: Option<String> },
     /// The mirrored fields of a model.
@@ -79,7 +84,7 @@ pub(super) enum Plan {
 
 /// A call to Odoo, but for who makes it and when.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Draft {
+pub(super) struct CallDraft {
     pub mode: Mode,
     pub steps: Vec<Step>,
     pub context: Map<String, Value>,
@@ -89,8 +94,8 @@ pub(super) struct Draft {
 
 impl Plan {
     /// A call of reading steps.
-    pub fn read(steps: Vec<Step>, arguments: &Arguments) -> Self {
-        Self::Call(Draft {
+    pub fn read(steps: Vec<Step>, arguments: &ToolArguments) -> Self {
+        Self::Call(CallDraft {
             mode: Mode::Read,
             steps,
             context: arguments.context(),
@@ -100,8 +105,8 @@ impl Plan {
     }
 
     /// A call that writes or runs.
-    pub fn change(mode: Mode, steps: Vec<Step>, arguments: &Arguments) -> Self {
-        Self::Call(Draft {
+    pub fn change(mode: Mode, steps: Vec<Step>, arguments: &ToolArguments) -> Self {
+        Self::Call(CallDraft {
             mode,
             steps,
             context: arguments.context(),
@@ -120,12 +125,12 @@ impl Plan {
 
 /// What a plan found.
 #[derive(Debug)]
-pub(super) enum Got<'a> {
-    /// One raw result for each step; `more` are those of the second look, `fields` are there where they are needed.
+pub(super) enum Found<'a> {
+    /// One raw result for each step; `follow_up` are those of the second look, `fields` are there where they are needed.
     Results {
         results: &'a [Box<RawValue>],
         replayed: bool,
-        more: &'a [Box<RawValue>],
+        follow_up: &'a [Box<RawValue>],
         fields: &'a [FieldDocument],
     },
     Models(&'a [ModelDocument]),
@@ -135,7 +140,7 @@ pub(super) enum Got<'a> {
     },
 }
 
-impl<'a> Got<'a> {
+impl<'a> Found<'a> {
     /// How long the raw results are.
     pub fn bytes(&self) -> usize {
         match self {
@@ -147,15 +152,15 @@ impl<'a> Got<'a> {
     /// The raw result of the first step.
     pub fn first(&self) -> Result<&'a RawValue, Error> {
         match self {
-            Self::Results { results, .. } => results.first().map(AsRef::as_ref).ok_or(Error::BadAnswer),
-            _ => Err(Error::BadAnswer),
+            Self::Results { results, .. } => results.first().map(AsRef::as_ref).ok_or(Error::InvalidAnswer),
+            _ => Err(Error::InvalidAnswer),
         }
     }
 }
 
 /// What shaping knows of its surroundings.
 #[derive(Debug)]
-pub(super) struct Site<'a> {
+pub(super) struct ShapeContext<'a> {
     /// Where people open Odoo, without a slash at its end; empty before the first hello.
     pub web_url: &'a str,
     /// The tools that the caller may see.
@@ -164,9 +169,9 @@ pub(super) struct Site<'a> {
 
 /// Why arguments give no plan: one sentence for the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal(pub String);
+pub(super) struct ArgumentError(pub String);
 
-impl Refusal {
+impl ArgumentError {
     pub fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
@@ -174,22 +179,22 @@ impl Refusal {
 
 /// A row limit, and whether it is smaller than the caller wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limit {
+pub(super) struct RowLimit {
     pub rows: u32,
     pub clamped: bool,
 }
 
 /// Arguments that passed the schema of their tool, so a wrong type reads as absent.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Arguments(pub Map<String, Value>);
+pub(super) struct ToolArguments(pub Map<String, Value>);
 
-impl Arguments {
+impl ToolArguments {
     /// Arguments that passed the schema. An offset that does not fit is refused here, once for all tools: what
     /// reads it later cannot.
-    pub fn checked(given: Map<String, Value>) -> Result<Self, Refusal> {
+    pub fn from_validated(given: Map<String, Value>) -> Result<Self, ArgumentError> {
         match given.get("offset") {
             Some(offset) if offset.as_u64().is_none_or(|rows| rows > MAX_INTEGER.into()) => {
-                Err(Refusal::new(format!(
+                Err(ArgumentError::new(format!(
                     "`offset` takes a whole number from 0 to {MAX_INTEGER}, not {}.",
                     quoted_json(offset)
                 )))
@@ -206,12 +211,12 @@ impl Arguments {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    pub fn owned(&self, name: &str) -> Option<String> {
+    pub fn owned_text(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }
 
     pub fn model(&self) -> String {
-        self.owned("model").unwrap_or_default()
+        self.owned_text("model").unwrap_or_default()
     }
 
     pub fn flag(&self, name: &str) -> bool {
@@ -224,11 +229,11 @@ impl Arguments {
     }
 
     /// The fields to read; none for the most relevant. "All" is refused: it floods the model that asks.
-    pub fn fields(&self) -> Result<Option<Vec<String>>, Refusal> {
+    pub fn fields(&self) -> Result<Option<Vec<String>>, ArgumentError> {
         let names = self.names("fields");
         let all = |name: &String| matches!(name.as_str(), "*" | "all" | "__all__");
         match &names {
-            Some(list) if list.iter().any(all) => Err(Refusal::new(
+            Some(list) if list.iter().any(all) => Err(ArgumentError::new(
                 "`fields` takes names; leave it out for the most relevant ones, describe_model lists them all.",
             )),
             _ => Ok(names),
@@ -236,12 +241,15 @@ impl Arguments {
     }
 
     /// Up to as many ids as one step may touch.
-    pub fn ids(&self, name: &str) -> Result<Vec<i64>, Refusal> {
+    pub fn ids(&self, name: &str) -> Result<Vec<i64>, ArgumentError> {
         let items = self.0.get(name).and_then(Value::as_array);
         let ids = items.into_iter().flatten().map(|id| record_id(name, id));
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
         if ids.len() > MAX_LIMIT as usize {
-            return Err(Refusal::new(format!("`{name}` takes at most {MAX_LIMIT} ids, not {}.", ids.len())));
+            return Err(ArgumentError::new(format!(
+                "`{name}` takes at most {MAX_LIMIT} ids, not {}.",
+                ids.len()
+            )));
         }
         Ok(ids)
     }
@@ -274,11 +282,11 @@ impl Arguments {
     }
 
     /// A limit beyond the maximum becomes the maximum, never the default.
-    pub fn limit(&self, default: u32) -> Limit {
+    pub fn limit(&self, default: u32) -> RowLimit {
         // A whole number that is none here is larger than 64 bits hold.
         let wanted = self.0.get("limit").map_or(default.into(), |rows| rows.as_u64().unwrap_or(u64::MAX));
         let rows = u32::try_from(wanted).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT);
-        Limit { rows, clamped: wanted > rows.into() }
+        RowLimit { rows, clamped: wanted > rows.into() }
     }
 
     pub fn offset(&self) -> u32 {
@@ -288,10 +296,10 @@ impl Arguments {
 }
 
 /// An id that there can be. The schema takes any whole number, `1e16` and more digits than 64 bits hold among them.
-pub(super) fn record_id(name: &str, value: &Value) -> Result<i64, Refusal> {
+pub(super) fn record_id(name: &str, value: &Value) -> Result<i64, ArgumentError> {
     // Rows of a view that joins several tables have negative ids, so that none is there twice.
     let id = value.as_i64().filter(|id| *id != 0 && id.unsigned_abs() <= u64::from(MAX_INTEGER));
     id.ok_or_else(|| {
-        Refusal::new(format!("`{name}` takes ids up to {MAX_INTEGER}; {} is none.", quoted_json(value)))
+        ArgumentError::new(format!("`{name}` takes ids up to {MAX_INTEGER}; {} is none.", quoted_json(value)))
     })
 }

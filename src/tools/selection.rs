@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use super::nearest::nearest;
+use super::suggest::suggest;
 use crate::odoo::gateway::FieldDocument;
 use crate::vocab::{quoted, quoted_json};
 
 /// More values than this are not told: time zones have hundreds.
-const MOST: usize = 20;
+const MAX_LISTED_VALUES: usize = 20;
 
 /// As many compared texts are looked at: the first wrong one is all that is told.
-const MOST_COMPARED: usize = 200;
+const MAX_COMPARED_TEXTS: usize = 200;
 
 /// Whether a domain compares fields of the model itself with texts, as selections are.
 pub(super) fn may_be_compared(domain: &Value) -> bool {
@@ -24,11 +24,12 @@ pub(super) fn wrong_value(domain: &Value, fields: &[FieldDocument]) -> Option<St
             .iter()
             .find(|field| field.name == name && field.kind == "selection" && !field.selection.is_empty())
     };
-    let asked =
-        comparisons(domain).take(MOST_COMPARED).filter_map(|(name, text)| Some((selection(name)?, text)));
+    let asked = comparisons(domain)
+        .take(MAX_COMPARED_TEXTS)
+        .filter_map(|(name, text)| Some((selection(name)?, text)));
     let (field, text) =
         asked.into_iter().find(|(field, text)| !values(field).any(|(value, _)| value == *text))?;
-    let meant = match meant(field, text).as_slice() {
+    let meant = match suggested_values(field, text).as_slice() {
         [] => format!("it takes {}.", options(field, None)),
         meant => format!("did you mean {}?", meant.join(" or ")),
     };
@@ -37,18 +38,19 @@ pub(super) fn wrong_value(domain: &Value, fields: &[FieldDocument]) -> Option<St
 
 /// The values that a selection takes, for sentences; of many, those most like the one that was given.
 pub(super) fn options(field: &FieldDocument, given: Option<&str>) -> String {
-    let many = field.selection.len() > MOST;
-    let near = given.filter(|_| many).map(|given| nearest(given, values(field))).unwrap_or_default();
+    let many = field.selection.len() > MAX_LISTED_VALUES;
+    let near = given.filter(|_| many).map(|given| suggest(given, values(field))).unwrap_or_default();
     let is_near = |value: &Value| value.as_str().is_some_and(|value| near.contains(&value));
-    let shown = field.selection.iter().filter(|(value, _)| near.is_empty() || is_near(value)).take(MOST);
+    let shown =
+        field.selection.iter().filter(|(value, _)| near.is_empty() || is_near(value)).take(MAX_LISTED_VALUES);
     let shown: Vec<String> =
         shown.map(|(value, label)| format!("{} ({})", quoted_json(value), quoted(label))).collect();
     format!("one of {}{}", shown.join(", "), if many { ", and more: see describe_model" } else { "" })
 }
 
-fn meant(field: &FieldDocument, text: &str) -> Vec<String> {
+fn suggested_values(field: &FieldDocument, text: &str) -> Vec<String> {
     let label = |value: &str| values(field).find(|(known, _)| *known == value).map_or("", |(_, label)| label);
-    nearest(text, values(field))
+    suggest(text, values(field))
         .into_iter()
         .map(|value| format!("{} ({})", quoted(value), quoted(label(value))))
         .collect()
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_values_the_nearest_are_told() {
+    fn of_many_values_the_nearest_are_listed() {
         let zones = ["Africa/Abidjan", "Europe/Brussels", "Europe/Paris"].into_iter().map(str::to_owned);
         let zones: Vec<String> = zones.chain((0..30).map(|zone| format!("Zone {zone}"))).collect();
         let selection: Vec<_> = zones.iter().map(|zone| (zone, zone)).collect();

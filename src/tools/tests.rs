@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 mod lenient;
 mod lint;
 
-use super::plan::{Got, Plan, Site};
-use super::toolbox::{Entry, dry_results, entries, would_reply};
+use super::plan::{Found, Plan, ShapeContext};
+use super::toolbox::{ToolEntry, dry_run_results, entries, wrap_dry_run};
 use super::*;
 use crate::odoo::gateway::Fault;
 use crate::vocab::{
@@ -28,7 +28,7 @@ fn read_json(path: &std::path::Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn entry(name: &str) -> Entry {
+fn entry(name: &str) -> ToolEntry {
     entries().into_iter().find(|entry| entry.spec.name == name).unwrap_or_else(|| panic!("no tool {name}"))
 }
 
@@ -52,7 +52,7 @@ fn plan_json(plan: &Plan) -> Value {
 }
 
 /// What a compile case gives: `plan` or `refusal`.
-fn compiled(entry: &Entry, case: &Value) -> (&'static str, Value) {
+fn compiled(entry: &ToolEntry, case: &Value) -> (&'static str, Value) {
     match entry.compile(object(&case["arguments"])) {
         Ok((plan, _)) => ("plan", plan_json(&plan)),
         Err(refusal) => ("refusal", json!(refusal.0)),
@@ -60,31 +60,32 @@ fn compiled(entry: &Entry, case: &Value) -> (&'static str, Value) {
 }
 
 /// What a shape case gives: `reply`, `error` or the plan of a second look.
-fn shaped(entry: &Entry, case: &Value) -> (&'static str, Value) {
+fn shaped(entry: &ToolEntry, case: &Value) -> (&'static str, Value) {
     let (_, arguments) = entry.compile(object(&case["arguments"])).unwrap();
-    let site = Site { web_url: "https://odoo.example.com", tools: &["get_session", "search_read"] };
+    let context =
+        ShapeContext { web_url: "https://odoo.example.com", tools: &["get_session", "search_read"] };
     let (results, more) = (raws(&case["results"]), raws(&case["more"]));
     let models: Vec<_> = serde_json::from_value(case["models"].clone()).unwrap_or_default();
     let fields: Vec<_> = serde_json::from_value(case["fields"].clone()).unwrap_or_default();
     let mirrored: Vec<_> = serde_json::from_value(case["mirrored"].clone()).unwrap_or_default();
     let got = match () {
-        () if !fields.is_empty() => Got::Fields { about: models.first(), fields: &fields },
-        () if case.get("models").is_some() => Got::Models(&models),
+        () if !fields.is_empty() => Found::Fields { about: models.first(), fields: &fields },
+        () if case.get("models").is_some() => Found::Models(&models),
         () => {
             let replayed = case["replayed"] == json!(true);
-            Got::Results { results: &results, replayed, more: &more, fields: &mirrored }
+            Found::Results { results: &results, replayed, follow_up: &more, fields: &mirrored }
         }
     };
-    if let (Some(plan), true) = (entry.tool.look_again(&arguments, &got), more.is_empty()) {
+    if let (Some(plan), true) = (entry.tool.follow_up(&arguments, &got), more.is_empty()) {
         return ("look_again", plan_json(&plan));
     }
     let reply = if let Some(fault) = case.get("dry_run") {
         let fault: Fault = serde_json::from_value(fault.clone()).unwrap();
-        let results = dry_results(&fault).unwrap();
-        let got = Got::Results { results: &results, replayed: false, more: &[], fields: &[] };
-        would_reply(&entry.tool.shape(&arguments, &got, &site).unwrap(), entry.spec.annotations).unwrap()
+        let results = dry_run_results(&fault).unwrap();
+        let got = Found::Results { results: &results, replayed: false, follow_up: &[], fields: &[] };
+        wrap_dry_run(&entry.tool.shape(&arguments, &got, &context).unwrap(), entry.spec.annotations).unwrap()
     } else {
-        entry.tool.shape(&arguments, &got, &site).unwrap()
+        entry.tool.shape(&arguments, &got, &context).unwrap()
     };
     if reply.is_error {
         return ("error", json!(reply.text));
@@ -94,7 +95,7 @@ fn shaped(entry: &Entry, case: &Value) -> (&'static str, Value) {
     ("reply", read)
 }
 
-fn check_golden(kind: &str, run: fn(&Entry, &Value) -> (&'static str, Value)) -> usize {
+fn check_golden(kind: &str, run: fn(&ToolEntry, &Value) -> (&'static str, Value)) -> usize {
     let mut seen = 0;
     for entry in entries() {
         let path = golden_dir().join(format!("{}.json", entry.spec.name));
@@ -147,7 +148,7 @@ fn every_step_of_the_contract_is_compiled_and_every_answer_shaped() {
 
 // === tools/list ===
 
-fn listed(spec: &ToolSpec) -> Value {
+fn listed_tool(spec: &ToolSpec) -> Value {
     json!({
         "name": spec.name,
         "title": spec.title,
@@ -164,7 +165,7 @@ fn listed(spec: &ToolSpec) -> Value {
 
 #[test]
 fn the_list_of_tools_is_small() {
-    let tools: Vec<Value> = entries().iter().map(|entry| listed(&entry.spec)).collect();
+    let tools: Vec<Value> = entries().iter().map(|entry| listed_tool(&entry.spec)).collect();
     let bytes = json!({"tools": tools}).to_string().len();
     // Of the 16 kB some are for `_meta` of each tool and the envelope.
     assert!(bytes <= 15_000, "{bytes} bytes");
@@ -201,7 +202,7 @@ fn schemas_keep_to_what_every_client_takes() {
     for entry in entries() {
         for principal in [principal(Scope::Full, &[]), pressing()] {
             let spec = entry.spec_for(&principal);
-            assert_eq!(lint::faults(&listed(&spec)), Vec::<String>::new());
+            assert_eq!(lint::faults(&listed_tool(&spec)), Vec::<String>::new());
             assert!(!spec.description.contains("  "), "{}: {}", spec.name, spec.description);
         }
     }
@@ -211,8 +212,8 @@ fn schemas_keep_to_what_every_client_takes() {
 #[test]
 fn what_is_published_is_accepted() {
     for entry in entries() {
-        let args = entry.tool.spec().args;
-        let (published, accepted) = (super::args::published(args), super::args::accepted(args));
+        let args = entry.tool.definition().args;
+        let (published, accepted) = (super::schema::published(args), super::schema::accepted(args));
         assert_eq!(published.get("required"), accepted.get("required"), "{}", entry.spec.name);
         let names =
             |schema: &Map<String, Value>| object(&schema["properties"]).keys().cloned().collect::<Vec<_>>();
@@ -228,19 +229,19 @@ fn what_is_published_is_accepted() {
 #[test]
 fn free_forms_show_an_example() {
     for entry in entries() {
-        for arg in entry.tool.spec().args {
+        for arg in entry.tool.definition().args {
             let free = matches!(
                 arg.kind,
-                super::args::Kind::Domain
-                    | super::args::Kind::Object
-                    | super::args::Kind::Objects
-                    | super::args::Kind::Updates
-                    | super::args::Kind::List
-                    | super::args::Kind::Context
+                super::schema::ArgKind::Domain
+                    | super::schema::ArgKind::Object
+                    | super::schema::ArgKind::Objects
+                    | super::schema::ArgKind::Updates
+                    | super::schema::ArgKind::List
+                    | super::schema::ArgKind::Context
             );
             if free {
-                let example = arg.about.split_once(".g. ").map(|(_, rest)| rest);
-                assert!(example.is_some_and(|text| text.starts_with(['[', '{'])), "{}", arg.about);
+                let example = arg.description.split_once(".g. ").map(|(_, rest)| rest);
+                assert!(example.is_some_and(|text| text.starts_with(['[', '{'])), "{}", arg.description);
             }
         }
     }
@@ -354,7 +355,7 @@ fn principal(scope: Scope, allowed_tools: &[&str]) -> Principal {
         limits: RateLimits::default(),
         addresses: AddressRules::default(),
         schema_key: "k".into(),
-        proof: Proof::of("x"),
+        proof: Proof::of_text("x"),
     }
 }
 
@@ -363,13 +364,13 @@ fn pressing() -> Principal {
     Principal { method_level: MethodLevel::Buttons, ..principal(Scope::Full, &[]) }
 }
 
-fn seen(principal: &Principal) -> Vec<&'static str> {
-    entries().iter().filter(|entry| entry.open_to(principal)).map(|entry| entry.spec.name).collect()
+fn visible_tools(principal: &Principal) -> Vec<&'static str> {
+    entries().iter().filter(|entry| entry.is_visible_to(principal)).map(|entry| entry.spec.name).collect()
 }
 
 #[test]
 fn a_read_only_connection_sees_no_tool_that_writes_or_runs() {
-    let names = seen(&principal(Scope::ReadOnly, &[]));
+    let names = visible_tools(&principal(Scope::ReadOnly, &[]));
     assert_eq!(names.len(), 9);
     for entry in entries() {
         assert_eq!(
@@ -379,30 +380,33 @@ fn a_read_only_connection_sees_no_tool_that_writes_or_runs() {
             entry.spec.name
         );
     }
-    assert_eq!(seen(&principal(Scope::Full, &[])).len(), 16);
+    assert_eq!(visible_tools(&principal(Scope::Full, &[])).len(), 16);
 }
 
 #[test]
 fn the_list_of_the_administrator_narrows_and_never_widens() {
     assert_eq!(
-        seen(&principal(Scope::Full, &["search_read", "delete_record"])),
+        visible_tools(&principal(Scope::Full, &["search_read", "delete_record"])),
         ["search_read", "delete_record"]
     );
-    assert_eq!(seen(&principal(Scope::ReadOnly, &["search_read", "delete_record"])), ["search_read"]);
+    assert_eq!(
+        visible_tools(&principal(Scope::ReadOnly, &["search_read", "delete_record"])),
+        ["search_read"]
+    );
 }
 
 #[test]
 fn a_connection_without_methods_sees_all_but_the_tool_that_calls_them() {
-    let all = seen(&principal(Scope::Full, &[]));
+    let all = visible_tools(&principal(Scope::Full, &[]));
     let without = Principal { method_level: MethodLevel::None, ..principal(Scope::Full, &[]) };
     let left: Vec<_> = all.into_iter().filter(|&name| name != "execute_method").collect();
-    assert_eq!(seen(&without), left);
+    assert_eq!(visible_tools(&without), left);
     let named = Principal { method_level: MethodLevel::None, ..principal(Scope::Full, &["execute_method"]) };
-    assert!(seen(&named).is_empty());
+    assert!(visible_tools(&named).is_empty());
 }
 
 #[test]
-fn what_is_said_of_methods_follows_the_level() {
+fn the_description_of_methods_follows_the_level() {
     let told = |level| {
         let principal = Principal { method_level: level, ..principal(Scope::Full, &[]) };
         let specs = entries().iter().map(|entry| entry.spec_for(&principal)).collect::<Vec<_>>();

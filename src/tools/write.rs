@@ -5,35 +5,38 @@ use std::collections::HashSet;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::answer::{Body, Rows, read, record_url};
-use super::args::{Arg, CONTEXT, DRY_RUN, KEY, Kind, MODEL, WIZARD_CONTEXT};
-use super::plan::{ADDS, Arguments, CHANGES, Got, Plan, Refusal, Site, Spec, Tool, record_id};
+use super::answer::{ObjectWriter, Rows, parse_result, record_url};
+use super::plan::{
+    ADDITIVE, ArgumentError, DESTRUCTIVE, Found, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,
+    record_id,
+};
+use super::schema::{Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
 
-const VALUES: &str = "By field name, e.g. {\"name\":\"Azure\",\"user_id\":2}; many2one: id; x2many: commands, e.g. \
+const VALUES_HELP: &str = "By field name, e.g. {\"name\":\"Azure\",\"user_id\":2}; many2one: id; x2many: commands, e.g. \
                       [[0,0,{…}],[4,id],[6,0,[ids]]]";
 
 /// The records that a write names, over all its steps.
-pub(super) fn changed(
+pub(super) fn changed_reply(
     verb: &str,
-    arguments: &Arguments,
-    got: &Got<'_>,
-    site: &Site<'_>,
+    arguments: &ToolArguments,
+    got: &Found<'_>,
+    context: &ShapeContext<'_>,
 ) -> Result<Reply, Error> {
-    let Got::Results { results, replayed, .. } = got else { return Err(Error::BadAnswer) };
-    let steps = results.iter().map(|raw| read::<Rows<'_>>(raw)).collect::<Result<Vec<_>, _>>()?;
+    let Found::Results { results, replayed, .. } = got else { return Err(Error::InvalidAnswer) };
+    let steps = results.iter().map(|raw| parse_result::<Rows<'_>>(raw)).collect::<Result<Vec<_>, _>>()?;
     let records: Vec<_> = steps.iter().flat_map(|rows| rows.records.iter().copied()).collect();
     let model = arguments.model();
-    let mut body = begin(&model, records.len(), *replayed);
+    let mut body = reply_header(&model, records.len(), *replayed);
     let mut notes: Vec<_> = steps.iter().flat_map(|rows| &rows.notes).collect();
     // Steps of one call have the same things to say; equal ones stand together only by chance.
     let mut seen = HashSet::new();
     notes.retain(|note| seen.insert(*note));
     body.put_if(!notes.is_empty(), "notes", notes);
     // What a dry run created is gone again: no address leads to it.
-    if let (false, Some(url)) = (arguments.flag("dry_run"), record_url(site.web_url, &model)) {
+    if let (false, Some(url)) = (arguments.flag("dry_run"), record_url(context.web_url, &model)) {
         body.put("record_url", url);
     }
     body.rows(verb, &records);
@@ -51,10 +54,10 @@ struct Deleted<'a> {
 }
 
 /// The records that are gone: their ids, and what they were called.
-pub(super) fn deleted(arguments: &Arguments, got: &Got<'_>) -> Result<Reply, Error> {
-    let Got::Results { replayed, .. } = got else { return Err(Error::BadAnswer) };
-    let Deleted { deleted, records, notes } = read(got.first()?)?;
-    let mut body = begin(&arguments.model(), deleted.len(), *replayed);
+pub(super) fn deleted_reply(arguments: &ToolArguments, got: &Found<'_>) -> Result<Reply, Error> {
+    let Found::Results { replayed, .. } = got else { return Err(Error::InvalidAnswer) };
+    let Deleted { deleted, records, notes } = parse_result(got.first()?)?;
+    let mut body = reply_header(&arguments.model(), deleted.len(), *replayed);
     body.put_if(!notes.is_empty(), "notes", notes);
     body.put("deleted", deleted);
     if !records.is_empty() {
@@ -63,8 +66,8 @@ pub(super) fn deleted(arguments: &Arguments, got: &Got<'_>) -> Result<Reply, Err
     Ok(Reply::json(body))
 }
 
-fn begin(model: &str, count: usize, replayed: bool) -> Body {
-    let mut body = Body::new();
+fn reply_header(model: &str, count: usize, replayed: bool) -> ObjectWriter {
+    let mut body = ObjectWriter::new();
     body.put("model", model).put("count", count);
     body.put_if(replayed, "replayed", true);
     body.put_if(replayed, "note", "Done by an earlier call with this idempotency_key; this is its answer.");
@@ -75,28 +78,39 @@ fn begin(model: &str, count: usize, replayed: bool) -> Body {
 
 pub(super) struct CreateRecord;
 
-static CREATE: Spec = Spec {
+static CREATE: ToolDefinition = ToolDefinition {
     name: "create_record",
     title: "Create a record",
     description: "Creates one record; answers its id and display_name.",
-    args: &[MODEL, Arg::must("values", Kind::Object, VALUES), DRY_RUN, KEY, WIZARD_CONTEXT],
+    args: &[
+        MODEL,
+        Arg::required("values", ArgKind::Object, VALUES_HELP),
+        DRY_RUN,
+        IDEMPOTENCY_KEY,
+        WIZARD_CONTEXT,
+    ],
     category: Category::Write,
     risk: Risk::Medium,
-    annotations: ADDS,
+    annotations: ADDITIVE,
 };
 
 impl Tool for CreateRecord {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &CREATE
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
         let step = Step::Create { model: arguments.model(), values: vec![arguments.object("values")] };
         Ok(Plan::change(Mode::Write, vec![step], arguments))
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
-        changed("created", arguments, got, site)
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        changed_reply("created", arguments, got, context)
     }
 }
 
@@ -104,40 +118,47 @@ impl Tool for CreateRecord {
 
 pub(super) struct UpdateRecord;
 
-static UPDATE: Spec = Spec {
+static UPDATE: ToolDefinition = ToolDefinition {
     name: "update_record",
     title: "Update records",
     description: "Writes the same values to one or more records. Different values: batch_update.",
     args: &[
         MODEL,
-        Arg::must("ids", Kind::Ids, "At most 1000"),
-        Arg::must("values", Kind::Object, "As for create_record, e.g. {\"name\":\"Azure\"}"),
+        Arg::required("ids", ArgKind::Ids, "At most 1000"),
+        Arg::required("values", ArgKind::Object, "As for create_record, e.g. {\"name\":\"Azure\"}"),
         DRY_RUN,
-        KEY,
+        IDEMPOTENCY_KEY,
         CONTEXT,
     ],
     category: Category::Write,
     risk: Risk::Medium,
-    annotations: CHANGES,
+    annotations: DESTRUCTIVE,
 };
 
 impl Tool for UpdateRecord {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &UPDATE
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
         let ids = arguments.ids("ids")?;
         let values = arguments.object("values");
         if values.is_empty() {
-            return Err(Refusal::new("`values` is empty: name the fields to change and their new values."));
+            return Err(ArgumentError::new(
+                "`values` is empty: name the fields to change and their new values.",
+            ));
         }
         let step = Step::Write { model: arguments.model(), ids, values };
         Ok(Plan::change(Mode::Write, vec![step], arguments))
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, site: &Site<'_>) -> Result<Reply, Error> {
-        changed("updated", arguments, got, site)
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        changed_reply("updated", arguments, got, context)
     }
 }
 
@@ -145,28 +166,33 @@ impl Tool for UpdateRecord {
 
 pub(super) struct DeleteRecord;
 
-static DELETE: Spec = Spec {
+static DELETE: ToolDefinition = ToolDefinition {
     name: "delete_record",
     title: "Delete a record",
     description: "Deletes one record for good. Writing active = false archives it instead, where the model has that field.",
-    args: &[MODEL, Arg::must("id", Kind::Id, "The record"), DRY_RUN, KEY],
+    args: &[MODEL, Arg::required("id", ArgKind::Id, "The record"), DRY_RUN, IDEMPOTENCY_KEY],
     category: Category::Write,
     risk: Risk::High,
-    annotations: CHANGES,
+    annotations: DESTRUCTIVE,
 };
 
 impl Tool for DeleteRecord {
-    fn spec(&self) -> &'static Spec {
+    fn definition(&self) -> &'static ToolDefinition {
         &DELETE
     }
 
-    fn compile(&self, arguments: &mut Arguments) -> Result<Plan, Refusal> {
+    fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError> {
         let id = record_id("id", arguments.0.get("id").unwrap_or(&Value::Null))?;
         let step = Step::Unlink { model: arguments.model(), ids: vec![id] };
         Ok(Plan::change(Mode::Write, vec![step], arguments))
     }
 
-    fn shape(&self, arguments: &Arguments, got: &Got<'_>, _site: &Site<'_>) -> Result<Reply, Error> {
-        deleted(arguments, got)
+    fn shape(
+        &self,
+        arguments: &ToolArguments,
+        got: &Found<'_>,
+        _context: &ShapeContext<'_>,
+    ) -> Result<Reply, Error> {
+        deleted_reply(arguments, got)
     }
 }

@@ -7,28 +7,28 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A source of time. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Clock(Source);
+pub struct Clock(ClockSource);
 
 #[derive(Debug, Clone)]
-enum Source {
+enum ClockSource {
     System { start: Instant },
-    Still { unix_ms: u64, moved_ms: Arc<AtomicU64> },
+    Manual { unix_ms: u64, moved_ms: Arc<AtomicU64> },
 }
 
 impl Clock {
     /// The clocks of this machine.
     pub fn system() -> Self {
-        Self(Source::System { start: Instant::now() })
+        Self(ClockSource::System { start: Instant::now() })
     }
 
     /// A clock that stands still at this time until `advance` moves it.
-    pub fn still_at(unix_ms: u64) -> Self {
-        Self(Source::Still { unix_ms, moved_ms: Arc::default() })
+    pub fn manual_at(unix_ms: u64) -> Self {
+        Self(ClockSource::Manual { unix_ms, moved_ms: Arc::default() })
     }
 
     /// Moves a still clock; the machine's own moves by itself.
     pub fn advance(&self, by: Duration) {
-        if let Source::Still { moved_ms, .. } = &self.0 {
+        if let ClockSource::Manual { moved_ms, .. } = &self.0 {
             moved_ms.fetch_add(millis(by), Ordering::AcqRel);
         }
     }
@@ -36,16 +36,16 @@ impl Clock {
     /// Milliseconds since the clock was made, beginning with 1 so that 0 can mean never.
     pub fn age_ms(&self) -> u64 {
         1 + match &self.0 {
-            Source::System { start } => millis(start.elapsed()),
-            Source::Still { moved_ms, .. } => moved_ms.load(Ordering::Acquire),
+            ClockSource::System { start } => millis(start.elapsed()),
+            ClockSource::Manual { moved_ms, .. } => moved_ms.load(Ordering::Acquire),
         }
     }
 
     /// Milliseconds since 1970.
     pub fn unix_ms(&self) -> u64 {
         match &self.0 {
-            Source::System { .. } => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
-            Source::Still { unix_ms, moved_ms } => unix_ms + moved_ms.load(Ordering::Acquire),
+            ClockSource::System { .. } => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis),
+            ClockSource::Manual { unix_ms, moved_ms } => unix_ms + moved_ms.load(Ordering::Acquire),
         }
     }
 }

@@ -35,7 +35,7 @@ impl CredentialKind {
         }
     }
 
-    fn of(prefix: &str) -> Option<Self> {
+    fn from_prefix(prefix: &str) -> Option<Self> {
         [Self::ApiKey, Self::AccessToken, Self::RefreshToken, Self::AuthorizationCode, Self::ClientSecret]
             .into_iter()
             .find(|kind| kind.prefix() == prefix)
@@ -44,7 +44,7 @@ impl CredentialKind {
 
 /// Why a text is no credential. Says nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
+pub enum MalformedCredential {
     #[error("a credential has 56 characters")]
     Length,
     #[error("the prefix is not one of a credential")]
@@ -64,20 +64,20 @@ pub struct Credential {
 
 impl Credential {
     /// Checks the shape and the checksum and keeps only the proof; the text is forgotten here.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    pub fn parse(text: &str) -> Result<Self, MalformedCredential> {
         if text.len() != PREFIX_LEN + BODY_LEN + CHECKSUM_LEN || !text.is_ascii() {
-            return Err(Malformed::Length);
+            return Err(MalformedCredential::Length);
         }
         let (prefix, rest) = text.split_at(PREFIX_LEN);
-        let kind = CredentialKind::of(prefix).ok_or(Malformed::Prefix)?;
+        let kind = CredentialKind::from_prefix(prefix).ok_or(MalformedCredential::Prefix)?;
         if !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(Malformed::Alphabet);
+            return Err(MalformedCredential::Alphabet);
         }
         let (signed, checksum) = text.split_at(PREFIX_LEN + BODY_LEN);
         if checksum != encode_checksum(crc32fast::hash(signed.as_bytes())) {
-            return Err(Malformed::Checksum);
+            return Err(MalformedCredential::Checksum);
         }
-        Ok(Self { kind, proof: Proof::of(text) })
+        Ok(Self { kind, proof: Proof::of_text(text) })
     }
 }
 
@@ -95,7 +95,7 @@ fn encode_checksum(mut value: u32) -> String {
 pub struct Proof([u8; 32]);
 
 impl Proof {
-    pub fn of(text: &str) -> Self {
+    pub fn of_text(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
@@ -152,11 +152,11 @@ mod tests {
 
     #[test]
     fn a_non_ascii_text_is_refused_without_a_panic() {
-        assert_eq!(Credential::parse(&"é".repeat(28)).unwrap_err(), Malformed::Length);
+        assert_eq!(Credential::parse(&"é".repeat(28)).unwrap_err(), MalformedCredential::Length);
     }
 
     #[test]
     fn debug_shows_no_proof() {
-        assert_eq!(format!("{:?}", Proof::of("x")), "Proof(..)");
+        assert_eq!(format!("{:?}", Proof::of_text("x")), "Proof(..)");
     }
 }

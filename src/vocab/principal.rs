@@ -36,7 +36,7 @@ pub struct Principal {
 
 impl Principal {
     /// Whether the administrator's list for this connection admits the tool.
-    pub fn admits(&self, tool: &str) -> bool {
+    pub fn allows_tool(&self, tool: &str) -> bool {
         self.allowed_tools.is_empty() || self.allowed_tools.iter().any(|name| name == tool)
     }
 }

@@ -10,7 +10,7 @@ pub const MAX_QUOTED_CHARS: usize = 80;
 
 /// Characters without a shape of their own: controls, formats (joiners, bidirectional marks, tags), fillers,
 /// variation selectors, and those whose shape is private.
-const INVISIBLE: [(char, char); 32] = [
+const INVISIBLE_RANGES: [(char, char); 32] = [
     ('\u{0}', '\u{1f}'),
     ('\u{7f}', '\u{9f}'),
     ('\u{ad}', '\u{ad}'),
@@ -51,7 +51,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Text of others that stands as a sentence or line of its own: its white space is joined, it is not quoted.
-pub fn visible(text: &str, max_chars: usize) -> String {
+pub fn single_line(text: &str, max_chars: usize) -> String {
     let words = text.split_whitespace().enumerate();
     let chars = words.flat_map(|(index, word)| (index > 0).then_some(' ').into_iter().chain(word.chars()));
     bounded(chars, max_chars, escape_plain)
@@ -63,10 +63,10 @@ pub fn quoted_json(value: &serde_json::Value) -> String {
         return quoted(text);
     }
     // Some characters more than are shown, so that the cut is seen; all of a large value is never written.
-    let mut head = Head { text: String::new(), room: 4 * MAX_QUOTED_CHARS + 4 };
+    let mut head = TruncatingWriter { text: String::new(), remaining_bytes: 4 * MAX_QUOTED_CHARS + 4 };
     let _ = write!(head, "{value}");
     let mut shown = bounded(head.text.chars(), MAX_QUOTED_CHARS, escape_plain);
-    if shown.ends_with('…') && ends_inside_a_text(&shown) {
+    if shown.ends_with('…') && ends_inside_string(&shown) {
         shown.push('"');
     }
     shown
@@ -81,7 +81,7 @@ pub fn with_short_quote(sentence: &str, max_chars: usize) -> String {
     });
     // A value with quotes inside may have thousands of parts: no more of them are shown than there is room for.
     let parts: Vec<String> = parts.take(max_chars).collect();
-    visible(&parts.join(mark.encode_utf8(&mut [0; 4])), max_chars)
+    single_line(&parts.join(mark.encode_utf8(&mut [0; 4])), max_chars)
 }
 
 /// The beginning of a text: at most so many bytes, and no half of a character.
@@ -142,12 +142,12 @@ fn is_invisible(c: char) -> bool {
     // Most text is ASCII.
     match c {
         ' '..='~' => false,
-        c => INVISIBLE.iter().any(|&(first, last)| (first..=last).contains(&c)),
+        c => INVISIBLE_RANGES.iter().any(|&(first, last)| (first..=last).contains(&c)),
     }
 }
 
 /// Whether JSON that was cut ends between the quotes of a text.
-fn ends_inside_a_text(json: &str) -> bool {
+fn ends_inside_string(json: &str) -> bool {
     let (mut inside, mut escaped) = (false, false);
     for c in json.chars() {
         match c {
@@ -161,17 +161,17 @@ fn ends_inside_a_text(json: &str) -> bool {
 }
 
 /// The first bytes of what is written; then the writer stops.
-struct Head {
+struct TruncatingWriter {
     text: String,
-    room: usize,
+    remaining_bytes: usize,
 }
 
-impl Write for Head {
+impl Write for TruncatingWriter {
     fn write_str(&mut self, more: &str) -> fmt::Result {
-        let fits = more.len() <= self.room;
-        let head = first_bytes(more, self.room);
+        let fits = more.len() <= self.remaining_bytes;
+        let head = first_bytes(more, self.remaining_bytes);
         self.text.push_str(head);
-        self.room -= head.len();
+        self.remaining_bytes -= head.len();
         if fits { Ok(()) } else { Err(fmt::Error) }
     }
 }
@@ -191,7 +191,7 @@ mod tests {
             let text = case["text"].as_str().unwrap();
             let text = case["times"].as_u64().map_or(text.to_owned(), |times| text.repeat(times as usize));
             assert_eq!(quoted(&text), case["quoted"], "{text:?}");
-            assert_eq!(visible(&text, 100), case["line"], "{text:?}");
+            assert_eq!(single_line(&text, 100), case["line"], "{text:?}");
         }
         for range in vectors["invisible"].as_array().unwrap() {
             for code in range[0].as_u64().unwrap()..=range[1].as_u64().unwrap() {

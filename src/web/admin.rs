@@ -4,12 +4,12 @@ use http::StatusCode;
 use serde_json::json;
 use warp::reply::Response;
 
-use super::edge::Edge;
-use super::routes::Asked;
+use super::routes::HttpRequest;
+use super::server_state::ServerState;
 use super::{body, reply, warnings};
 
 /// A wake-up is a few numbers.
-const MOST_WAKE_BYTES: usize = 64 * 1024;
+const MAX_WAKEUP_BYTES: usize = 64 * 1024;
 
 /// The process lives.
 pub fn healthz() -> Response {
@@ -19,34 +19,34 @@ pub fn healthz() -> Response {
 /// Whether requests can be served: the store can be written and the settings are known. The switch being off is a
 /// decision and an Odoo that is away is another's failure: ready all the same, else an orchestrator would restart
 /// what an administrator stopped, or what still answers calmly. Both stand in the body.
-pub fn readyz(edge: &Edge) -> Response {
-    let (reason, store) = (unready(edge), edge.audit.trouble());
-    let (trouble, url) = (edge.mirror.trouble(), edge.mirror.public_url_state());
-    let age = edge.mirror.settings_age_ms();
+pub fn readyz(state: &ServerState) -> Response {
+    let (reason, store) = (unready_reason(state), state.audit.unavailable_reason());
+    let (trouble, url) = (state.mirror.feed_error(), state.mirror.public_url_state());
+    let age = state.mirror.settings_age_ms();
     let mut body = json!({
         "status": if reason.is_none() { "ready" } else { "not_ready" },
         "reason": reason,
         "trouble": trouble,
         "store": {"writable": store.is_none(), "reason": store},
         "odoo": {"up": u8::from(trouble.is_none() && age.is_some()), "settings_age_seconds": age.map(|ms| ms / 1000)},
-        "audit": {"open_alarms": edge.chain.open_incidents()},
+        "audit": {"open_alarms": state.chain.open_incidents()},
         "public_url": (!url.is_empty()).then_some(&*url),
     });
-    let warnings = warnings::current(edge);
+    let warnings = warnings::current(state);
     if let (Some(body), false) = (body.as_object_mut(), warnings.is_empty()) {
         body.insert("warnings".to_owned(), warnings.into());
     }
     reply::json(if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
 }
 
-fn unready(edge: &Edge) -> Option<&'static str> {
-    if edge.life.stop.is_cancelled() {
+fn unready_reason(state: &ServerState) -> Option<&'static str> {
+    if state.shutdown.stop.is_cancelled() {
         Some("stopping")
-    } else if edge.audit.trouble().is_some() {
+    } else if state.audit.unavailable_reason().is_some() {
         Some("store")
-    } else if edge.mirror.settings_age_ms().is_none() {
+    } else if state.mirror.settings_age_ms().is_none() {
         Some("no_hello")
-    } else if !edge.mirror.settings_known() {
+    } else if !state.mirror.has_current_settings() {
         Some("settings_unknown")
     } else {
         None
@@ -54,15 +54,15 @@ fn unready(edge: &Edge) -> Option<&'static str> {
 }
 
 /// Hands a wake-up to the mirror, which checks its signature.
-pub async fn wake(edge: &Edge, asked: Asked) -> Response {
+pub async fn receive_wakeup(state: &ServerState, asked: HttpRequest) -> Response {
     let signature =
         asked.headers.get("x-mcp-signature").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (Some(signature), Ok(body)) =
-        (signature, body::read(asked.body, MOST_WAKE_BYTES, edge.limits.body_timeout).await)
+        (signature, body::read(asked.body, MAX_WAKEUP_BYTES, state.limits.body_timeout).await)
     else {
         return reply::empty(StatusCode::UNAUTHORIZED);
     };
-    match edge.mirror.wake(&body, &signature) {
+    match state.mirror.receive_wakeup(&body, &signature) {
         Ok(()) => reply::empty(StatusCode::NO_CONTENT),
         Err(error) => {
             tracing::warn!(%error, "a wake-up was refused");

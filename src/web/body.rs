@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, Stream, StreamExt};
 
-use super::fault::Fault;
+use super::http_fault::HttpFault;
 
 /// A body as it comes in; the error says only that the client broke off.
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
@@ -22,7 +22,7 @@ const MAX_DRAIN_PAUSE: Duration = Duration::from_secs(1);
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A body as it comes in. What is left of it when it is dropped is drained, within bounds, beside the answer.
-pub struct Incoming {
+pub struct BodyStream {
     /// None once it has ended.
     chunks: Option<Chunks>,
     /// The client sends nothing before it is asked to: there is nothing to drain.
@@ -30,18 +30,18 @@ pub struct Incoming {
 }
 
 /// How often the bytes of a message are there at once: as it came, in its values, and on its way to Odoo.
-const TEXTS: usize = 4;
+const TEXT_COPIES: usize = 4;
 /// What a value of a message takes besides its text: one in the message, one in the call that is made of it.
-const VALUE: usize = 160;
+const BYTES_PER_VALUE: usize = 160;
 
 /// The memory that a message takes until it is answered. A body of nothing but commas takes forty times its length.
-pub fn weight(body: &[u8]) -> usize {
+pub fn memory_estimate(body: &[u8]) -> usize {
     let values = body.iter().filter(|byte| matches!(**byte, b',' | b'[' | b'{')).count();
-    body.len().saturating_mul(TEXTS).saturating_add(values.saturating_mul(VALUE))
+    body.len().saturating_mul(TEXT_COPIES).saturating_add(values.saturating_mul(BYTES_PER_VALUE))
 }
 
 /// Reads all of `body`, however it is framed.
-pub async fn read(body: Incoming, most: usize, within: Duration) -> Result<Bytes, Fault> {
+pub async fn read(body: BodyStream, most: usize, within: Duration) -> Result<Bytes, HttpFault> {
     let mut reading = std::pin::pin!(collect(body, most));
     // Most bodies come with the headers: those need no timer.
     if let Some(read) = futures_util::future::poll_immediate(&mut reading).await {
@@ -49,13 +49,13 @@ pub async fn read(body: Incoming, most: usize, within: Duration) -> Result<Bytes
     }
     match tokio::time::timeout(within, reading).await {
         Ok(read) => read,
-        Err(_) => Err(Fault::SlowBody),
+        Err(_) => Err(HttpFault::BodyTimeout),
     }
 }
 
 // === impl Incoming ===
 
-impl Incoming {
+impl BodyStream {
     pub fn new(chunks: Chunks, waits: bool) -> Self {
         Self { chunks: Some(chunks), waits }
     }
@@ -70,7 +70,7 @@ impl Incoming {
     }
 }
 
-impl Drop for Incoming {
+impl Drop for BodyStream {
     fn drop(&mut self) {
         let Some(mut chunks) = self.chunks.take().filter(|_| !self.waits) else { return };
         // Most requests that are answered unread have no body, or one that is there already.
@@ -93,13 +93,13 @@ async fn drain(mut chunks: Chunks) {
     }
 }
 
-async fn collect(mut body: Incoming, most: usize) -> Result<Bytes, Fault> {
+async fn collect(mut body: BodyStream, most: usize) -> Result<Bytes, HttpFault> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| Fault::Invalid { message: "the body broke off".into() })?;
+        let chunk = chunk.map_err(|_| HttpFault::InvalidRequest { message: "the body broke off".into() })?;
         if chunk.len() > most.saturating_sub(first.len() + rest.len()) {
-            return Err(Fault::TooLarge { most });
+            return Err(HttpFault::BodyTooLarge { max_bytes: most });
         }
         // Most bodies are one chunk, which then is not copied.
         if first.is_empty() {

@@ -6,22 +6,22 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::fault::Fault;
+use super::http_fault::HttpFault;
 use crate::vocab::{Credential, CredentialKind};
 
 /// What a request brought.
 #[derive(Debug)]
-pub enum Shown {
-    Nothing,
+pub enum PresentedCredential {
+    Missing,
     /// Something that cannot be a credential.
-    Malformed(Fault),
+    Malformed(HttpFault),
     Credential(Credential),
 }
 
 /// Reads the header; checks shape and checksum only.
-pub fn read(headers: &HeaderMap) -> Shown {
+pub fn read(headers: &HeaderMap) -> PresentedCredential {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Shown::Nothing };
+    let Some(value) = values.next() else { return PresentedCredential::Missing };
     if values.next().is_some() {
         return malformed("more than one Authorization header was sent");
     }
@@ -33,7 +33,9 @@ pub fn read(headers: &HeaderMap) -> Shown {
     }
     match Credential::parse(text.trim()) {
         Ok(credential) => match credential.kind {
-            CredentialKind::ApiKey | CredentialKind::AccessToken => Shown::Credential(credential),
+            CredentialKind::ApiKey | CredentialKind::AccessToken => {
+                PresentedCredential::Credential(credential)
+            }
             _ => malformed("this kind of credential opens nothing here"),
         },
         Err(error) => malformed(format!("the credential is malformed: {error}")),
@@ -41,8 +43,8 @@ pub fn read(headers: &HeaderMap) -> Shown {
 }
 
 /// The fault of a request without a credential.
-pub fn missing() -> Fault {
-    Fault::Unauthorized {
+pub fn missing() -> HttpFault {
+    HttpFault::Unauthorized {
         sent: false,
         reason: "no_credential".into(),
         message: "A credential is needed: send the header 'Authorization: Bearer ...'".into(),
@@ -50,18 +52,18 @@ pub fn missing() -> Fault {
 }
 
 /// The fault of a credential that Odoo does not accept; `reason` is the contract's word.
-pub fn refused(reason: &str) -> Fault {
+pub fn refused(reason: &str) -> HttpFault {
     let message = match reason {
         "revoked" => "The connection was revoked",
         "expired" => "The credential has expired",
         "user" => "The user of this connection is not active",
         _ => "The credential is not known",
     };
-    Fault::Unauthorized { sent: true, reason: reason.to_owned().into(), message: message.into() }
+    HttpFault::Unauthorized { sent: true, reason: reason.to_owned().into(), message: message.into() }
 }
 
-fn malformed(what: impl Into<std::borrow::Cow<'static, str>>) -> Shown {
-    Shown::Malformed(Fault::Unauthorized {
+fn malformed(what: impl Into<std::borrow::Cow<'static, str>>) -> PresentedCredential {
+    PresentedCredential::Malformed(HttpFault::Unauthorized {
         sent: true,
         reason: "malformed_credential".into(),
         message: what.into(),
@@ -74,7 +76,7 @@ mod tests {
 
     const KEY: &str = "mcp_ak_00000000000000000000000000000000000000000002eEzbZ";
 
-    fn shown(values: &[&str]) -> Shown {
+    fn presented(values: &[&str]) -> PresentedCredential {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(AUTHORIZATION, value.parse().unwrap());
@@ -84,9 +86,9 @@ mod tests {
 
     #[test]
     fn a_bearer_key_is_a_credential() {
-        assert!(matches!(shown(&[&format!("Bearer {KEY}")]), Shown::Credential(_)));
-        assert!(matches!(shown(&[&format!("bearer  {KEY}")]), Shown::Credential(_)));
-        assert!(matches!(shown(&[]), Shown::Nothing));
+        assert!(matches!(presented(&[&format!("Bearer {KEY}")]), PresentedCredential::Credential(_)));
+        assert!(matches!(presented(&[&format!("bearer  {KEY}")]), PresentedCredential::Credential(_)));
+        assert!(matches!(presented(&[]), PresentedCredential::Missing));
     }
 
     #[test]
@@ -101,7 +103,7 @@ mod tests {
             vec![format!("Bearer {}", KEY.replace('Z', "Y"))],
         ] {
             let values: Vec<_> = values.iter().map(String::as_str).collect();
-            assert!(matches!(shown(&values), Shown::Malformed(_)), "{values:?}");
+            assert!(matches!(presented(&values), PresentedCredential::Malformed(_)), "{values:?}");
         }
     }
 }

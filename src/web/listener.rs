@@ -20,74 +20,79 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::reply::Response;
 
-use super::fault::Fault;
-use super::io::Patient;
-use super::peer::Wire;
-use super::target::Target;
+use super::http_fault::HttpFault;
+use super::proxies::TransportInfo;
+use super::target::RequestTarget;
+use super::write_timeout::WriteTimeout;
 use super::{Routes, reply};
 use crate::config::Limits;
 
 /// What a connection is told for which there is no place.
-const BUSY: &[u8] =
+const BUSY_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// For when the process has no descriptor left: accepting again at once would only burn time.
-const BREATH: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// The most requests of one HTTP/2 connection at the same time.
-const MOST_STREAMS: u32 = 100;
+const MAX_CONCURRENT_STREAMS: u32 = 100;
 
 /// Bounds of one listener.
 #[derive(Debug, Clone)]
-pub struct Bounds {
-    pub connections: usize,
-    pub first_byte: Duration,
-    pub headers: Duration,
-    pub write: Duration,
-    pub header_bytes: usize,
+pub struct ListenerLimits {
+    pub max_connections: usize,
+    pub first_byte_timeout: Duration,
+    pub header_timeout: Duration,
+    pub write_timeout: Duration,
+    pub max_header_bytes: usize,
 }
 
 /// How long a listener lives: `stop` ends accepting and lets requests finish, `kill` ends everything.
 #[derive(Debug, Clone, Default)]
-pub struct Life {
+pub struct Shutdown {
     pub stop: CancellationToken,
     pub kill: CancellationToken,
 }
 
-impl From<&Limits> for Bounds {
+impl From<&Limits> for ListenerLimits {
     fn from(limits: &Limits) -> Self {
         Self {
-            connections: limits.max_connections,
-            first_byte: limits.first_byte_timeout,
-            headers: limits.header_timeout,
-            write: limits.write_timeout,
-            header_bytes: limits.max_header_bytes,
+            max_connections: limits.max_connections,
+            first_byte_timeout: limits.first_byte_timeout,
+            header_timeout: limits.header_timeout,
+            write_timeout: limits.write_timeout,
+            max_header_bytes: limits.max_header_bytes,
         }
     }
 }
 
 /// Serves `routes` until `life` ends; comes back when every connection is closed.
-pub async fn serve(listener: TcpListener, routes: Routes, bounds: Bounds, life: Life) {
-    let places = Arc::new(Semaphore::new(bounds.connections));
+pub async fn serve(listener: TcpListener, routes: Routes, bounds: ListenerLimits, life: Shutdown) {
+    let places = Arc::new(Semaphore::new(bounds.max_connections));
     let connections = GracefulShutdown::new();
-    let worker = Worker { builder: Arc::new(builder(&bounds)), routes, bounds: Arc::new(bounds), life };
+    let worker = ConnectionHandler {
+        builder: Arc::new(builder(&bounds)),
+        routes,
+        limits: Arc::new(bounds),
+        shutdown: life,
+    };
     loop {
         let accepted = tokio::select! {
-            () = worker.life.stop.cancelled() => break,
+            () = worker.shutdown.stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((socket, peer)) => match Arc::clone(&places).try_acquire_owned() {
                 Ok(place) => {
-                    tokio::spawn(worker.clone().connection(socket, peer, connections.watcher(), place));
+                    tokio::spawn(worker.clone().serve_connection(socket, peer, connections.watcher(), place));
                 }
                 Err(_) => {
-                    let _ = socket.try_write(BUSY);
+                    let _ = socket.try_write(BUSY_RESPONSE);
                 }
             },
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                sleep(BREATH).await;
+                sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
@@ -95,38 +100,38 @@ pub async fn serve(listener: TcpListener, routes: Routes, bounds: Bounds, life: 
     connections.shutdown().await;
 }
 
-fn builder(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
+fn builder(bounds: &ListenerLimits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.headers)
-        .max_buf_size(bounds.header_bytes)
+        .header_read_timeout(bounds.header_timeout)
+        .max_buf_size(bounds.max_header_bytes)
         // A client that closes its side has left: whatever it asked for is cancelled.
         .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(bounds.header_bytes).unwrap_or(u32::MAX))
-        .max_concurrent_streams(MOST_STREAMS)
-        .keep_alive_interval(bounds.headers)
-        .keep_alive_timeout(bounds.write);
+        .max_header_list_size(u32::try_from(bounds.max_header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .keep_alive_interval(bounds.header_timeout)
+        .keep_alive_timeout(bounds.write_timeout);
     builder
 }
 
 /// What each connection needs.
 #[derive(Clone)]
-struct Worker {
+struct ConnectionHandler {
     builder: Arc<auto::Builder<TokioExecutor>>,
     routes: Routes,
-    bounds: Arc<Bounds>,
-    life: Life,
+    limits: Arc<ListenerLimits>,
+    shutdown: Shutdown,
 }
 
 // === impl Worker ===
 
-impl Worker {
-    async fn connection(
+impl ConnectionHandler {
+    async fn serve_connection(
         self,
         socket: TcpStream,
         peer: SocketAddr,
@@ -136,41 +141,43 @@ impl Worker {
         // A streamed answer of several chunks would meet Nagle and delayed ACK: 44 ms each.
         let _ = socket.set_nodelay(true);
         tokio::select! {
-            speaks = self.speaks(&socket) => if !speaks { return },
-            () = self.life.stop.cancelled() => return,
+            speaks = self.first_byte_arrives(&socket) => if !speaks { return },
+            () = self.shutdown.stop.cancelled() => return,
         }
         let asked = Arc::new(AtomicBool::new(false));
         let began = Arc::clone(&asked);
         let service = warp::service(self.routes.clone());
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             began.store(true, Ordering::Relaxed);
-            match Target::of(&request) {
+            match RequestTarget::from_request(&request) {
                 Ok(target) => {
-                    request.extensions_mut().insert(Wire { peer, target });
+                    request.extensions_mut().insert(TransportInfo { peer, target });
                     // The future borrows nothing of the service, so a clone for the call is all it takes.
                     Either::Left(service.clone().call(request))
                 }
-                Err(fault) => Either::Right(std::future::ready(refuse(&fault, request.version()))),
+                Err(fault) => {
+                    Either::Right(std::future::ready(refuse_before_routing(&fault, request.version())))
+                }
             }
         });
-        let io = TokioIo::new(Patient::new(socket, self.bounds.write));
+        let io = TokioIo::new(WriteTimeout::new(socket, self.limits.write_timeout));
         let connection = watcher.watch(self.builder.serve_connection(io, service).into_owned());
         tokio::select! {
             // How a connection ended is the client's affair.
             _ = connection => {}
-            () = self.never_asks(&asked) => {}
-            () = self.life.kill.cancelled() => {}
+            () = self.no_request_in_time(&asked) => {}
+            () = self.shutdown.kill.cancelled() => {}
         }
     }
 
     /// Whether a first byte comes in time. hyper's header timeout starts only after it.
-    async fn speaks(&self, socket: &TcpStream) -> bool {
-        matches!(timeout(self.bounds.first_byte, socket.peek(&mut [0])).await, Ok(Ok(read)) if read > 0)
+    async fn first_byte_arrives(&self, socket: &TcpStream) -> bool {
+        matches!(timeout(self.limits.first_byte_timeout, socket.peek(&mut [0])).await, Ok(Ok(read)) if read > 0)
     }
 
     /// Comes back if no request came in time: half a preface of HTTP/2 keeps hyper waiting without a timer.
-    async fn never_asks(&self, asked: &AtomicBool) {
-        sleep(self.bounds.headers).await;
+    async fn no_request_in_time(&self, asked: &AtomicBool) {
+        sleep(self.limits.header_timeout).await;
         if asked.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -178,7 +185,7 @@ impl Worker {
 }
 
 /// Refuses a request before it is routed.
-fn refuse(fault: &Fault, version: Version) -> Result<Response, Infallible> {
+fn refuse_before_routing(fault: &HttpFault, version: Version) -> Result<Response, Infallible> {
     tracing::debug!(reason = %fault.reason(), "refused");
     let mut response = reply::refuse(fault, None);
     if version < Version::HTTP_2 {

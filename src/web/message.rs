@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::fault::{Fault, Refusal};
-use crate::mcp::{Arguments, client_text, mended, misfit};
+use super::http_fault::{HttpFault, Refusal};
+use crate::mcp::{CheckedArguments, check_params, client_text, repaired_json};
 use crate::vocab::quoted;
 
 /// No method, tool, prompt or resource has a longer name; it is compared, counted and quoted.
@@ -19,7 +19,7 @@ const MAX_ID_CHARS: usize = 1000;
 
 /// What sort of message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     Request,
     Notification,
     /// The answer to a request of the server; only in sessions of the legacy era.
@@ -29,7 +29,7 @@ pub enum Kind {
 /// What the edge knows of a message.
 #[derive(Debug, Clone)]
 pub struct Message {
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// Echoed in refusals.
     pub id: Option<Value>,
     pub method: Option<String>,
@@ -40,7 +40,7 @@ pub struct Message {
     /// Name and version of the client, where the message tells them.
     pub client: Option<String>,
     /// Why its parameters cannot be served, where rmcp would not say it or not see it.
-    pub misfit: Option<String>,
+    pub params_error: Option<String>,
     /// The message as it goes on, where that is not as it came.
     pub body: Option<Bytes>,
     /// Why a tool call goes on without its arguments.
@@ -64,7 +64,7 @@ struct Envelope<'a> {
 }
 
 #[derive(Deserialize, Default)]
-struct Params<'a> {
+struct MessageParams<'a> {
     #[serde(borrow)]
     name: Option<&'a RawValue>,
     #[serde(borrow, rename = "_meta")]
@@ -75,7 +75,7 @@ struct Params<'a> {
 }
 
 #[derive(Deserialize, Default)]
-struct Meta<'a> {
+struct MessageMeta<'a> {
     #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
     version: Option<&'a RawValue>,
     #[serde(borrow, rename = "io.modelcontextprotocol/clientInfo")]
@@ -83,7 +83,7 @@ struct Meta<'a> {
 }
 
 #[derive(Deserialize, Default)]
-struct Client<'a> {
+struct ClientInfo<'a> {
     #[serde(borrow, default)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -96,14 +96,14 @@ impl Message {
     /// Looks at a body. A fault comes with the id to echo, as far as there is one.
     pub fn read(body: &Bytes) -> Result<Self, Box<Refusal>> {
         match Self::look(body) {
-            Err(refusal) if refusal.fault == Fault::Parse => Self::mend(body).ok_or(refusal),
+            Err(refusal) if refusal.fault == HttpFault::InvalidJson => Self::mend(body).ok_or(refusal),
             read => read,
         }
     }
 
     /// A tool call that is JSON but for a value in its arguments.
     fn mend(body: &Bytes) -> Option<Self> {
-        let body = mended(body)?;
+        let body = repaired_json(body)?;
         let message = Self::look(&body).ok()?;
         // Only what is then refused: a mark never counts as a value.
         message.unreadable.is_some().then_some(message)
@@ -113,13 +113,14 @@ impl Message {
         let first = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
         if first != Some(b'{') {
             // serde would read a struct from an array as well.
-            return Err(not_an_object(body, first).of(None));
+            return Err(not_an_object(body, first).with_id(None));
         }
-        let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(|error| told(&error).of(None))?;
+        let envelope: Envelope<'_> =
+            serde_json::from_slice(body).map_err(|error| parse_fault(&error).with_id(None))?;
         // An answer may have no id to name; a request with null would pass for a notification.
         let id = envelope.id.map(value).filter(|id| envelope.method.is_some() || !id.is_null());
         let invalid = |message: &'static str, id: Option<Value>| {
-            Fault::Invalid { message: message.into() }.of(id.filter(is_id))
+            HttpFault::InvalidRequest { message: message.into() }.with_id(id.filter(is_id))
         };
         let named = |text: String, id: &Option<Value>| match text.chars().nth(MAX_NAME_CHARS) {
             Some(_) => {
@@ -127,7 +128,7 @@ impl Message {
                     "a name has at most {MAX_NAME_CHARS} characters, and more begin with {}",
                     quoted(&text)
                 );
-                Err(Fault::Invalid { message: why.into() }.of(id.clone()))
+                Err(HttpFault::InvalidRequest { message: why.into() }.with_id(id.clone()))
             }
             None => Ok(text),
         };
@@ -145,26 +146,26 @@ impl Message {
             None => None,
         };
         let kind = match (&method, &id) {
-            (Some(_), Some(_)) => Kind::Request,
-            (Some(_), None) => Kind::Notification,
-            (None, _) if envelope.result.is_some() || envelope.error.is_some() => Kind::Response,
+            (Some(_), Some(_)) => MessageKind::Request,
+            (Some(_), None) => MessageKind::Notification,
+            (None, _) if envelope.result.is_some() || envelope.error.is_some() => MessageKind::Response,
             (None, _) => return Err(invalid("a message needs a method", id)),
         };
-        let params: Params<'_> = members(envelope.params);
-        let meta: Meta<'_> = members(params.meta);
+        let params: MessageParams<'_> = lenient_members(envelope.params);
+        let meta: MessageMeta<'_> = lenient_members(params.meta);
         let name = params.name.and_then(text).map(|name| named(name, &id)).transpose()?;
         let version = meta.version.and_then(text);
         let client = if method.as_deref() == Some("initialize") { params.client } else { meta.client };
-        let client = client.and_then(client_of);
+        let client = client.and_then(client_name);
         // The modern era has no `initialize`, whatever its parameters are.
         let judged = method.as_deref().filter(|method| version.is_none() || *method != "initialize");
-        let misfit = judged.and_then(|method| misfit(method, envelope.params));
+        let params_error = judged.and_then(|method| check_params(method, envelope.params));
         let arguments = match method.as_deref() {
-            Some("tools/call") => Arguments::of_call(body, envelope.params),
-            _ => Arguments::default(),
+            Some("tools/call") => CheckedArguments::of_call(body, envelope.params),
+            _ => CheckedArguments::default(),
         };
-        let Arguments { body, unreadable } = arguments;
-        Ok(Self { kind, id, method, name, version, client, misfit, body, unreadable })
+        let CheckedArguments { body, unreadable } = arguments;
+        Ok(Self { kind, id, method, name, version, client, params_error, body, unreadable })
     }
 
     pub fn is(&self, method: &str) -> bool {
@@ -172,20 +173,20 @@ impl Message {
     }
 }
 
-fn not_an_object(body: &Bytes, first: Option<u8>) -> Fault {
+fn not_an_object(body: &Bytes, first: Option<u8>) -> HttpFault {
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
     match first {
-        Some(b'[') if is_json => Fault::Batch,
-        _ if is_json => Fault::Invalid { message: "a message is an object".into() },
-        _ => Fault::Parse,
+        Some(b'[') if is_json => HttpFault::BatchUnsupported,
+        _ if is_json => HttpFault::InvalidRequest { message: "a message is an object".into() },
+        _ => HttpFault::InvalidJson,
     }
 }
 
-fn told(error: &serde_json::Error) -> Fault {
+fn parse_fault(error: &serde_json::Error) -> HttpFault {
     if error.is_data() {
-        Fault::Invalid { message: "the message names a member twice".into() }
+        HttpFault::InvalidRequest { message: "the message names a member twice".into() }
     } else {
-        Fault::Parse
+        HttpFault::InvalidJson
     }
 }
 
@@ -210,14 +211,14 @@ fn text(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 
-fn client_of(raw: &RawValue) -> Option<String> {
-    let client: Client<'_> = members(Some(raw));
+fn client_name(raw: &RawValue) -> Option<String> {
+    let client: ClientInfo<'_> = lenient_members(Some(raw));
     client_text(&client.name, &client.version)
 }
 
 /// The members of an object that matter here; nothing of what is no object, or says a thing twice: rmcp,
 /// which reads the whole message, will refuse it where that matters.
-fn members<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
+fn lenient_members<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
     raw.filter(|raw| raw.get().starts_with('{'))
         .and_then(|raw| serde_json::from_str(raw.get()).ok())
         .unwrap_or_default()
@@ -237,7 +238,7 @@ mod tests {
         let body = r#" {"jsonrpc":"2.0","id":"a\n","method":"tools/call","params":{"name":"n\u0061me",
             "_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"},"arguments":{"x":[1]}}}"#;
         let message = read(body).unwrap();
-        assert_eq!(message.kind, Kind::Request);
+        assert_eq!(message.kind, MessageKind::Request);
         assert_eq!(message.id, Some(json!("a\n")));
         assert!(message.is("tools/call"));
         assert_eq!(message.name.as_deref(), Some("name"));
@@ -264,21 +265,24 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_told_apart() {
+    fn kinds_are_distinguished() {
         let kind = |body| read(body).unwrap().kind;
-        assert_eq!(kind(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#), Kind::Notification);
-        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Kind::Response);
-        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":null,"error":{}}"#), Kind::Response);
-        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":0,"method":"ping"}"#), Kind::Request);
+        assert_eq!(
+            kind(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#),
+            MessageKind::Notification
+        );
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), MessageKind::Response);
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":null,"error":{}}"#), MessageKind::Response);
+        assert_eq!(kind(r#"{"jsonrpc":"2.0","id":0,"method":"ping"}"#), MessageKind::Request);
     }
 
     #[test]
     fn what_is_no_message_is_refused_by_kind() {
         let fault = |body| read(body).unwrap_err();
         for body in ["", "{", "nope", "{\"jsonrpc\":\"2.0\",}", "[1,"] {
-            assert_eq!(fault(body).fault, Fault::Parse, "{body}");
+            assert_eq!(fault(body).fault, HttpFault::InvalidJson, "{body}");
         }
-        assert_eq!(fault(r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#).fault, Fault::Batch);
+        assert_eq!(fault(r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#).fault, HttpFault::BatchUnsupported);
         for body in [
             "1",
             "null",
@@ -291,7 +295,7 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"a","method":"b"}"#,
         ] {
-            assert!(matches!(fault(body).fault, Fault::Invalid { .. }), "{body}");
+            assert!(matches!(fault(body).fault, HttpFault::InvalidRequest { .. }), "{body}");
         }
         assert_eq!(fault(r#"{"jsonrpc":"1.0","id":7,"method":"ping"}"#).id, Some(json!(7)));
         assert_eq!(fault(r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#).id, None);
@@ -309,10 +313,10 @@ mod tests {
             ),
             format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, long(1001)),
         ] {
-            assert!(matches!(fault(body), Fault::Invalid { .. }));
+            assert!(matches!(fault(body), HttpFault::InvalidRequest { .. }));
         }
         let body = format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"{}"}}"#, long(1000), long(200));
-        assert_eq!(read(&body).unwrap().kind, Kind::Request);
+        assert_eq!(read(&body).unwrap().kind, MessageKind::Request);
     }
 
     #[test]

@@ -2,34 +2,34 @@
 //!
 //! `listener` turns bytes into requests, `routes` is every path on one page, `pipeline` is the road of an
 //! MCP request from first look to answer. Filters only extract; a refusal is never a warp rejection, since
-//! warp takes a rejection as "try the next route". Refusals come from one table, `fault`.
+//! warp takes a rejection as "try the next route". Refusals come from one table, `http_fault`.
 
 mod admin;
+mod audit_outcome;
 mod body;
 mod credential;
-mod edge;
-mod fault;
-mod forwarded;
+mod dispatch;
+mod era;
 mod host;
-mod io;
-mod lane;
+mod http_fault;
 mod listener;
 mod message;
 mod origin;
-mod peer;
 mod pipeline;
-mod relay;
+mod proxies;
+mod proxy_detection;
 mod reply;
+mod respond;
 mod routes;
+mod server_state;
 mod target;
-mod verdict;
-mod visit;
 mod warnings;
+mod write_timeout;
 
-pub use edge::{Edge, Parts};
-pub use fault::Fault;
-pub use listener::{Bounds, Life, serve};
+pub use http_fault::HttpFault;
+pub use listener::{ListenerLimits, Shutdown, serve};
 pub use routes::{Routes, admin, public};
+pub use server_state::{ServerParts, ServerState};
 
 /// Where MCP is served; the path belongs to the product.
 pub const MCP_PATH: &str = "/odoo/mcp";

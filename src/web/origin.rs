@@ -6,20 +6,21 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
-use super::fault::Fault;
-use super::host::{LOOPBACK, Site};
+use super::host::{HostPattern, LOOPBACK_HOSTS};
+use super::http_fault::HttpFault;
 use crate::vocab::{Authority, Url};
 
-const EXPOSED: HeaderValue = HeaderValue::from_static("Mcp-Session-Id, WWW-Authenticate, Retry-After");
-const METHODS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE, OPTIONS");
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("Mcp-Session-Id, WWW-Authenticate, Retry-After");
+const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE, OPTIONS");
 
 /// Asked for by browsers; what begins with `mcp-param-` is added as it is asked for.
-const HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, \
+const ALLOWED_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, \
                        mcp-name, last-event-id";
 
 /// Origins whose pages may call.
 #[derive(Debug, Clone, Default)]
-pub struct Origins(Vec<(Scheme, Site)>);
+pub struct OriginPolicy(Vec<(Scheme, HostPattern)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
@@ -29,39 +30,39 @@ enum Scheme {
 
 // === impl Origins ===
 
-impl Origins {
+impl OriginPolicy {
     /// `public` is the product's own origin: pages of it may call. Where its host is a loopback name, pages of
     /// every loopback origin may: these are tools of a developer.
     pub fn new(public: &str, origins: &[String]) -> Self {
         let mut allowed: Vec<_> =
-            origins.iter().map(String::as_str).chain([public]).filter_map(allowed).collect();
-        if Url::parse(public).is_some_and(|url| LOOPBACK.contains(&url.authority.host)) {
+            origins.iter().map(String::as_str).chain([public]).filter_map(parse_allowed).collect();
+        if Url::parse(public).is_some_and(|url| LOOPBACK_HOSTS.contains(&url.authority.host)) {
             for scheme in [Scheme::Http, Scheme::Https] {
-                allowed.extend(LOOPBACK.map(|host| (scheme, Site::new(host, None))));
+                allowed.extend(LOOPBACK_HOSTS.map(|host| (scheme, HostPattern::new(host, None))));
             }
         }
         Self(allowed)
     }
 
     /// Refuses an origin that may not call.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), Fault> {
-        if headers.contains_key(ORIGIN) && self.origin(headers).is_none() {
-            return Err(Fault::Origin);
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), HttpFault> {
+        if headers.contains_key(ORIGIN) && self.allowed_origin(headers).is_none() {
+            return Err(HttpFault::OriginRefused);
         }
         Ok(())
     }
 
     /// The request's origin, if it may call. Two of them are none: proxies may differ on which one counts.
-    pub fn origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+    pub fn allowed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
         let mut values = headers.get_all(ORIGIN).iter();
         let value = values.next().filter(|_| values.next().is_none())?;
-        let (scheme, Authority { host, port }) = exact(value.to_str().ok()?)?;
+        let (scheme, Authority { host, port }) = parse_exact(value.to_str().ok()?)?;
         self.0.iter().any(|(known, site)| *known == scheme && site.matches(host, port)).then_some(value)
     }
 
     /// Tells a browser that the page may read the answer; on every answer, refusals included.
-    pub fn expose(origin: Option<HeaderValue>, answer: &mut HeaderMap) {
-        answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    pub fn add_cors_headers(origin: Option<HeaderValue>, answer: &mut HeaderMap) {
+        answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         answer.append(VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = origin {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -69,8 +70,8 @@ impl Origins {
     }
 
     /// Answers a preflight. It comes without credentials, so none are asked for.
-    pub fn preflight(request: &HeaderMap, answer: &mut HeaderMap) {
-        let mut headers = HEADERS.to_owned();
+    pub fn answer_preflight(request: &HeaderMap, answer: &mut HeaderMap) {
+        let mut headers = ALLOWED_HEADERS.to_owned();
         let asked = request.get("access-control-request-headers").and_then(|value| value.to_str().ok());
         for header in asked.unwrap_or("").split(',').map(|header| header.trim().to_ascii_lowercase()) {
             if header.starts_with("mcp-param-") {
@@ -81,7 +82,7 @@ impl Origins {
         if let Ok(headers) = HeaderValue::try_from(headers) {
             answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
         }
-        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        answer.insert(ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
         answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
     }
 }
@@ -106,7 +107,7 @@ impl Scheme {
 }
 
 /// An origin as a browser sends it: scheme, host, port and not a character more; the port is always there.
-fn exact(origin: &str) -> Option<(Scheme, Authority<'_>)> {
+fn parse_exact(origin: &str) -> Option<(Scheme, Authority<'_>)> {
     let Url { scheme, authority: Authority { host, port }, rest: "" } = Url::parse(origin)? else {
         return None;
     };
@@ -115,17 +116,17 @@ fn exact(origin: &str) -> Option<(Scheme, Authority<'_>)> {
 }
 
 /// An origin as an operator writes it; `:*` stands for any port.
-fn allowed(origin: &str) -> Option<(Scheme, Site)> {
+fn parse_allowed(origin: &str) -> Option<(Scheme, HostPattern)> {
     let any = origin.strip_suffix(":*");
-    let (scheme, Authority { host, port }) = exact(any.unwrap_or(origin))?;
-    Some((scheme, Site::new(host, port.filter(|_| any.is_none()))))
+    let (scheme, Authority { host, port }) = parse_exact(any.unwrap_or(origin))?;
+    Some((scheme, HostPattern::new(host, port.filter(|_| any.is_none()))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(origins: &Origins, sent: &[&str]) -> Result<(), Fault> {
+    fn check(origins: &OriginPolicy, sent: &[&str]) -> Result<(), HttpFault> {
         let mut headers = HeaderMap::new();
         for origin in sent {
             headers.append(ORIGIN, HeaderValue::from_bytes(origin.as_bytes()).unwrap());
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn only_listed_origins_may_call() {
         let listed = ["https://app.example.com".to_owned(), "http://tool.example.com:*".to_owned()];
-        let origins = Origins::new("https://odoo.example.com", &listed);
+        let origins = OriginPolicy::new("https://odoo.example.com", &listed);
         assert_eq!(check(&origins, &[]), Ok(()));
         for origin in [
             "https://odoo.example.com",
@@ -155,15 +156,15 @@ mod tests {
             "http://localhost:6274",
             "https://app.example.com.",
         ] {
-            assert_eq!(check(&origins, &[origin]), Err(Fault::Origin), "{origin}");
+            assert_eq!(check(&origins, &[origin]), Err(HttpFault::OriginRefused), "{origin}");
         }
         let twice = ["https://app.example.com", "https://app.example.com"];
-        assert_eq!(check(&origins, &twice), Err(Fault::Origin));
+        assert_eq!(check(&origins, &twice), Err(HttpFault::OriginRefused));
     }
 
     #[test]
     fn an_origin_is_scheme_host_and_port_and_nothing_else() {
-        let origins = Origins::new("http://127.0.0.1:8765", &[]);
+        let origins = OriginPolicy::new("http://127.0.0.1:8765", &[]);
         for origin in ["http://localhost:6274", "https://localhost", "http://127.0.0.1:1", "http://[::1]:9"] {
             assert_eq!(check(&origins, &[origin]), Ok(()), "{origin}");
         }
@@ -202,7 +203,7 @@ mod tests {
             "chrome-extension://localhost",
             "http://evil.example",
         ] {
-            assert_eq!(check(&origins, &[origin]), Err(Fault::Origin), "{origin}");
+            assert_eq!(check(&origins, &[origin]), Err(HttpFault::OriginRefused), "{origin}");
         }
     }
 }

@@ -17,229 +17,261 @@ use uuid::Uuid;
 use warp::reply::Response;
 
 use super::body;
-use super::credential::{self, Shown};
-use super::edge::Edge;
-use super::fault::{Fault, Refusal};
+use super::credential::{self, PresentedCredential};
+use super::dispatch;
+use super::http_fault::{HttpFault, Refusal};
 use super::message::Message;
-use super::origin::Origins;
+use super::origin::OriginPolicy;
 use super::reply;
-use super::routes::{Asked, nowhere};
-use super::target::Target;
-use super::visit;
-use crate::audit::{self, Entry, Verdict};
-use crate::guard::{self, Closed};
+use super::routes::{HttpRequest, unserved_path};
+use super::server_state::ServerState;
+use super::target::RequestTarget;
+use crate::audit::{self, RequestEntry, RequestOutcome};
+use crate::guard::{self, SwitchClosed};
 use crate::mirror::Denied;
-use crate::odoo::memory::{Account, Full};
+use crate::odoo::memory_budget::{MemoryAccount, ReserveError};
 use crate::telemetry::names;
-use crate::vocab::{Aside, Credential, LARGE_BYTES, Principal, aside};
+use crate::vocab::{Credential, OFFLOAD_FROM_BYTES, Offload, Principal, offload};
 
 /// How much of a body is read only to echo its id in a refusal, and for how long.
-const MOST_FOR_AN_ID: usize = 16 * 1024;
-const LONGEST_FOR_AN_ID: Duration = Duration::from_secs(5);
+const MAX_BYTES_FOR_ID: usize = 16 * 1024;
+const MAX_WAIT_FOR_ID: Duration = Duration::from_secs(5);
 
 /// A body that is larger, or does not say how large it is, needs memory before it is read.
-const SMALL: u64 = 64 * 1024;
+const RESERVE_FROM_BYTES: u64 = 64 * 1024;
 
 /// How long a body waits for memory.
-const MEMORY_PATIENCE: Duration = Duration::from_secs(2);
+const MEMORY_WAIT: Duration = Duration::from_secs(2);
 
 /// A request whose caller is known.
-pub struct Admitted {
+pub struct AuthenticatedRequest {
     pub request_id: Uuid,
     pub method: Method,
     pub headers: HeaderMap,
     pub peer: IpAddr,
     pub principal: Arc<Principal>,
-    pub entry: Arc<Entry>,
+    pub entry: Arc<RequestEntry>,
     /// Where its memory is reserved.
-    pub account: Arc<Account>,
+    pub account: Arc<MemoryAccount>,
 }
 
 /// Serves one request to `/odoo/mcp`.
-pub async fn mcp(edge: &Edge, asked: Asked) -> Response {
+pub async fn serve_mcp(state: &ServerState, asked: HttpRequest) -> Response {
     let request_id = Uuid::now_v7();
-    let peer = edge.peer(&asked.wire, &asked.headers);
+    let peer = state.client_address(&asked.transport, &asked.headers);
     // Not at `info`: making the span would cost every request as much as reading its headers does.
-    let span = tracing::debug_span!(names::REQUEST, %request_id, %peer);
-    let origin = edge.origins.origin(&asked.headers).cloned();
+    let span = tracing::debug_span!(names::REQUEST_SPAN, %request_id, %peer);
+    let origin = state.origin_policy.allowed_origin(&asked.headers).cloned();
     let begun = Instant::now();
     let served = async {
         // No way leads past this entry: it is closed where `serve` ends, or with the stream that it answers.
-        let entry = edge.audit.open(request_id, peer, begun);
-        let response = serve(edge, asked, peer, request_id, &entry).await;
+        let entry = state.audit.open(request_id, peer, begun);
+        let response = serve(state, asked, peer, request_id, &entry).await;
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(status = response.status().as_u16(), elapsed_ms, "answered");
         response
     };
     let mut response = served.instrument(span).await;
-    Origins::expose(origin, response.headers_mut());
+    OriginPolicy::add_cors_headers(origin, response.headers_mut());
     response
 }
 
 /// Refuses a path beside `/odoo/mcp`: somebody looks for MCP, or for holes in it.
-pub fn astray(edge: &Edge, asked: &Asked) -> Response {
-    let peer = edge.peer(&asked.wire, &asked.headers);
-    refuse(&nowhere(&edge.hosts, asked), None, &edge.audit.open(Uuid::nil(), peer, Instant::now()))
+pub fn unknown_path(state: &ServerState, asked: &HttpRequest) -> Response {
+    let peer = state.client_address(&asked.transport, &asked.headers);
+    refuse(
+        &unserved_path(&state.host_policy, asked),
+        None,
+        &state.audit.open(Uuid::nil(), peer, Instant::now()),
+    )
 }
 
-async fn serve(edge: &Edge, asked: Asked, peer: IpAddr, request_id: Uuid, entry: &Arc<Entry>) -> Response {
-    let Asked { method, headers, wire, body } = asked;
+async fn serve(
+    state: &ServerState,
+    asked: HttpRequest,
+    peer: IpAddr,
+    request_id: Uuid,
+    entry: &Arc<RequestEntry>,
+) -> Response {
+    let HttpRequest { method, headers, transport: wire, body } = asked;
     // 1. What the headers alone tell.
-    if let Err(fault) = look(edge, &method, &headers, &wire.target) {
+    if let Err(fault) = check_headers(state, &method, &headers, &wire.target) {
         return refuse(&fault, None, entry);
     }
     if method == Method::OPTIONS {
-        entry.asks(audit::Asked::default());
+        entry.describe(audit::RequestInfo::default());
         let mut response = reply::empty(StatusCode::NO_CONTENT);
-        Origins::preflight(&headers, response.headers_mut());
+        OriginPolicy::answer_preflight(&headers, response.headers_mut());
         return response;
     }
     // 2, 3. The switch, the address, the credential.
-    let principal = match admit(edge, &headers, peer, entry).await {
+    let principal = match authenticate(state, &headers, peer, entry).await {
         Ok(principal) => principal,
         Err(fault) => {
-            let within = edge.limits.body_timeout.min(LONGEST_FOR_AN_ID);
-            let body = body::read(body, MOST_FOR_AN_ID, within).await;
+            let within = state.limits.body_timeout.min(MAX_WAIT_FOR_ID);
+            let body = body::read(body, MAX_BYTES_FOR_ID, within).await;
             let id = body.ok().and_then(|body| {
                 Message::read(&body).map_or_else(|refusal| refusal.id, |message| message.id)
             });
             return refuse(&fault, id.as_ref(), entry);
         }
     };
-    let account = edge.memory.account(principal.connection);
-    let admitted =
-        Admitted { request_id, method, headers, peer, principal, entry: Arc::clone(entry), account };
-    match carry(edge, admitted, body).await {
+    let account = state.memory.account(principal.connection);
+    let admitted = AuthenticatedRequest {
+        request_id,
+        method,
+        headers,
+        peer,
+        principal,
+        entry: Arc::clone(entry),
+        account,
+    };
+    match read_and_dispatch(state, admitted, body).await {
         Ok(response) => response,
         Err(refusal) => refuse(&refusal.fault, refusal.id.as_ref(), entry),
     }
 }
 
 /// Step 1: route, `Host`, `Origin`, the announced size.
-fn look(edge: &Edge, method: &Method, headers: &HeaderMap, target: &Target) -> Result<(), Fault> {
-    edge.hosts.check(target, headers)?;
-    edge.origins.check(headers)?;
+fn check_headers(
+    state: &ServerState,
+    method: &Method,
+    headers: &HeaderMap,
+    target: &RequestTarget,
+) -> Result<(), HttpFault> {
+    state.host_policy.check(target, headers)?;
+    state.origin_policy.check(headers)?;
     if !matches!(*method, Method::POST | Method::GET | Method::DELETE | Method::OPTIONS) {
-        return Err(Fault::Method { allow: "POST, GET, DELETE, OPTIONS" });
+        return Err(HttpFault::MethodNotAllowed { allow: "POST, GET, DELETE, OPTIONS" });
     }
-    let most = edge.limits.max_body_bytes;
-    if length(headers).is_some_and(|length| length > most as u64) {
-        return Err(Fault::TooLarge { most });
+    let most = state.limits.max_body_bytes;
+    if content_length(headers).is_some_and(|length| length > most as u64) {
+        return Err(HttpFault::BodyTooLarge { max_bytes: most });
     }
     Ok(())
 }
 
-fn length(headers: &HeaderMap) -> Option<u64> {
+fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Steps 2 and 3: who is calling, and whether he may from there.
-async fn admit(
-    edge: &Edge,
+async fn authenticate(
+    state: &ServerState,
     headers: &HeaderMap,
     peer: IpAddr,
-    entry: &Entry,
-) -> Result<Arc<Principal>, Fault> {
+    entry: &RequestEntry,
+) -> Result<Arc<Principal>, HttpFault> {
     // The switch and the address come first: authentication is what an attacker makes the server pay for.
-    open(edge)?;
+    check_enabled(state)?;
     let shown = credential::read(headers);
-    let gate = edge.addresses.check(peer).map_err(|wait| Fault::Limit { limit: "failed_attempts", wait });
+    let gate = state
+        .failed_auth
+        .check(peer)
+        .map_err(|wait| HttpFault::LimitReached { limit: "failed_attempts", retry_after: wait });
     match shown {
-        Shown::Credential(credential) => {
+        PresentedCredential::Credential(credential) => {
             // A closed gate stands before what was refused already, not before a key that works or may work.
-            if gate.is_err() && edge.mirror.has_refused(&credential).await {
+            if gate.is_err() && state.mirror.has_refused(&credential).await {
                 gate?;
             }
-            resolve(edge, &credential, peer, entry).await
+            resolve_credential(state, &credential, peer, entry).await
         }
-        Shown::Malformed(fault) => {
+        PresentedCredential::Malformed(fault) => {
             gate?;
-            edge.addresses.failed(peer);
+            state.failed_auth.record_failure(peer);
             Err(fault)
         }
         // A client that asks whether it needs a credential has not failed at anything.
-        Shown::Nothing => Err(credential::missing()),
+        PresentedCredential::Missing => Err(credential::missing()),
     }
 }
 
-async fn resolve(
-    edge: &Edge,
+async fn resolve_credential(
+    state: &ServerState,
     credential: &Credential,
     peer: IpAddr,
-    entry: &Entry,
-) -> Result<Arc<Principal>, Fault> {
-    let found = edge.mirror.principal(credential, peer).await;
+    entry: &RequestEntry,
+) -> Result<Arc<Principal>, HttpFault> {
+    let found = state.mirror.principal(credential, peer).await;
     if let Ok(principal) = &found {
         entry.identify(principal.connection, principal.user.id);
     }
     match found {
         // Step 4 begins: whose rules refuse this address is known from here on. The credential is good, so
         // this is no failed attempt.
-        Ok(principal) if !guard::admits(&principal.addresses, peer) => Err(Fault::Address),
+        Ok(principal) if !guard::allows_address(&principal.addresses, peer) => Err(HttpFault::AddressRefused),
         Ok(principal) => Ok(principal),
         Err(Denied::Invalid { reason }) => {
-            edge.addresses.failed(peer);
+            state.failed_auth.record_failure(peer);
             Err(credential::refused(&reason))
         }
-        Err(Denied::Address { .. }) => Err(Fault::Address),
-        Err(Denied::Disabled) => Err(Fault::Disabled),
+        Err(Denied::Address { .. }) => Err(HttpFault::AddressRefused),
+        Err(Denied::Disabled) => Err(HttpFault::Disabled),
         Err(Denied::Busy { retry_after }) => {
-            Err(Fault::Limit { limit: "unknown_credentials", wait: retry_after })
+            Err(HttpFault::LimitReached { limit: "unknown_credentials", retry_after })
         }
-        Err(Denied::Unreachable) => Err(Fault::Unreachable),
+        Err(Denied::Unreachable) => Err(HttpFault::Unreachable),
     }
 }
 
 /// Whether the switch is on. Asked again after everything that can take long.
-pub fn open(edge: &Edge) -> Result<(), Fault> {
-    edge.switch.check().map_err(|closed| match closed {
-        Closed::Disabled => Fault::Disabled,
-        Closed::Unknown => Fault::Unknown,
+pub fn check_enabled(state: &ServerState) -> Result<(), HttpFault> {
+    state.master_switch.check().map_err(|closed| match closed {
+        SwitchClosed::Disabled => HttpFault::Disabled,
+        SwitchClosed::Unknown => HttpFault::SettingsUnknown,
     })
 }
 
 /// From the body on: what the caller wants, and whether there is room for it.
-async fn carry(edge: &Edge, admitted: Admitted, body: body::Incoming) -> Result<Response, Box<Refusal>> {
+async fn read_and_dispatch(
+    state: &ServerState,
+    admitted: AuthenticatedRequest,
+    body: body::BodyStream,
+) -> Result<Response, Box<Refusal>> {
     if admitted.method != Method::POST {
-        return visit::session(edge, admitted).await;
+        return dispatch::dispatch_session(state, admitted).await;
     }
     if !is_json(&admitted.headers) {
-        return Err(Fault::MediaType.of(None));
+        return Err(HttpFault::MediaType.with_id(None));
     }
     if is_encoded(&admitted.headers) {
-        return Err(Fault::Encoding.of(None));
+        return Err(HttpFault::Encoding.with_id(None));
     }
-    let limits = &edge.limits;
-    let announced = length(&admitted.headers).unwrap_or(limits.max_body_bytes as u64);
-    if announced > SMALL {
-        reserve(&admitted.account, usize::try_from(announced).unwrap_or(usize::MAX)).await?;
+    let limits = &state.limits;
+    let announced = content_length(&admitted.headers).unwrap_or(limits.max_body_bytes as u64);
+    if announced > RESERVE_FROM_BYTES {
+        reserve_memory(&admitted.account, usize::try_from(announced).unwrap_or(usize::MAX)).await?;
     }
-    let body =
-        body::read(body, limits.max_body_bytes, limits.body_timeout).await.map_err(|fault| fault.of(None))?;
-    admitted.account.settle(body.len());
-    reserve(&admitted.account, body::weight(&body).saturating_sub(body.len())).await?;
+    let body = body::read(body, limits.max_body_bytes, limits.body_timeout)
+        .await
+        .map_err(|fault| fault.with_id(None))?;
+    admitted.account.resize(body.len());
+    reserve_memory(&admitted.account, body::memory_estimate(&body).saturating_sub(body.len())).await?;
     // What a large body costs to read must not hold back the other requests of this worker.
     let bytes = body.len();
-    let mut message = aside(bytes, || Message::read(&body))?;
+    let mut message = offload(bytes, || Message::read(&body))?;
     let body = message.body.take().unwrap_or(body);
-    if bytes >= LARGE_BYTES {
-        return Aside::new(bytes, visit::post(edge, admitted, message, body)).await;
+    if bytes >= OFFLOAD_FROM_BYTES {
+        return Offload::new(bytes, dispatch::dispatch_post(state, admitted, message, body)).await;
     }
-    visit::post(edge, admitted, message, body).await
+    dispatch::dispatch_post(state, admitted, message, body).await
 }
 
 /// Reserves the memory of a body.
-async fn reserve(account: &Account, bytes: usize) -> Result<(), Box<Refusal>> {
-    let until = tokio::time::Instant::now() + MEMORY_PATIENCE;
+async fn reserve_memory(account: &MemoryAccount, bytes: usize) -> Result<(), Box<Refusal>> {
+    let until = tokio::time::Instant::now() + MEMORY_WAIT;
     let fault = match account.grow(bytes, until).await {
         Ok(()) => return Ok(()),
-        Err(Full::Ever) => Fault::Invalid {
+        Err(ReserveError::TooLarge) => HttpFault::InvalidRequest {
             message: "the message holds more values than are taken at once; send it in parts".into(),
         },
-        Err(Full::Connection) => Fault::Limit { limit: "memory_per_connection", wait: MEMORY_PATIENCE },
-        Err(Full::Server) => Fault::Limit { limit: "memory", wait: MEMORY_PATIENCE },
+        Err(ReserveError::Connection) => {
+            HttpFault::LimitReached { limit: "memory_per_connection", retry_after: MEMORY_WAIT }
+        }
+        Err(ReserveError::Server) => HttpFault::LimitReached { limit: "memory", retry_after: MEMORY_WAIT },
     };
-    Err(fault.of(None))
+    Err(fault.with_id(None))
 }
 
 /// Whether the body is compressed: a few bytes of it could be very many.
@@ -254,12 +286,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Refuses a request that goes no further.
-pub fn refuse(fault: &Fault, id: Option<&Value>, entry: &Entry) -> Response {
+pub fn refuse(fault: &HttpFault, id: Option<&Value>, entry: &RequestEntry) -> Response {
     tracing::debug!(reason = %fault.reason(), "refused");
-    let (reason, message) = fault.told();
-    entry.end(Verdict::refused(&reason, &message));
+    let (reason, message) = fault.audit_reason();
+    entry.end(RequestOutcome::refused(&reason, &message));
     reply::refuse(fault, id)
 }
 
 /// A body for requests that have none.
-pub const NO_BODY: Bytes = Bytes::new();
+pub const EMPTY_BODY: Bytes = Bytes::new();

@@ -6,12 +6,12 @@ use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 use warp::reply::{Reply, Response};
 
-use super::fault::Fault;
+use super::http_fault::HttpFault;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The answer to a refused request.
-pub fn refuse(fault: &Fault, id: Option<&Value>) -> Response {
+pub fn refuse(fault: &HttpFault, id: Option<&Value>) -> Response {
     let mut response = json(fault.status(), &fault.body(id));
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -21,7 +21,7 @@ pub fn refuse(fault: &Fault, id: Option<&Value>) -> Response {
     if let Some(challenge) = fault.challenge().and_then(|text| HeaderValue::try_from(text).ok()) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    if *fault == Fault::Encoding {
+    if *fault == HttpFault::Encoding {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if let Some(allow) = fault.allow() {

@@ -10,35 +10,35 @@ use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use warp::{Filter, Rejection};
 
-use super::edge::Edge;
-use super::fault::Fault;
-use super::host::Hosts;
-use super::peer::Wire;
+use super::host::HostPolicy;
+use super::http_fault::HttpFault;
+use super::proxies::TransportInfo;
+use super::server_state::ServerState;
 use super::{MCP_PATH, admin as health, body, pipeline, reply};
 
 /// The routes of one listener.
 pub type Routes = BoxedFilter<(Response,)>;
 
 /// A request as the filters extracted it. The query string is left behind on purpose.
-pub struct Asked {
+pub struct HttpRequest {
     pub method: Method,
     pub headers: HeaderMap,
-    pub wire: Wire,
-    pub body: body::Incoming,
+    pub transport: TransportInfo,
+    pub body: body::BodyStream,
 }
 
 /// What AI tools and browsers reach. Paths match exactly, but for the slash that clients put behind an address.
-pub fn public(edge: Arc<Edge>) -> Routes {
-    asked()
-        .then(move |asked: Asked| {
-            let edge = Arc::clone(&edge);
+pub fn public(state: Arc<ServerState>) -> Routes {
+    extract_request()
+        .then(move |asked: HttpRequest| {
+            let state = Arc::clone(&state);
             async move {
-                match asked.wire.target.path() {
+                match asked.transport.target.path() {
                     path if path == MCP_PATH || path.strip_suffix('/') == Some(MCP_PATH) => {
-                        pipeline::mcp(&edge, asked).await
+                        pipeline::serve_mcp(&state, asked).await
                     }
-                    path if path.starts_with(MCP_PATH) => pipeline::astray(&edge, &asked),
-                    _ => reply::refuse(&nowhere(&edge.hosts, &asked), None),
+                    path if path.starts_with(MCP_PATH) => pipeline::unknown_path(&state, &asked),
+                    _ => reply::refuse(&unserved_path(&state.host_policy, &asked), None),
                 }
             }
         })
@@ -46,21 +46,23 @@ pub fn public(edge: Arc<Edge>) -> Routes {
 }
 
 /// What the operator's monitoring and Odoo reach.
-pub fn admin(edge: Arc<Edge>) -> Routes {
-    asked()
-        .then(move |asked: Asked| {
-            let edge = Arc::clone(&edge);
+pub fn admin(state: Arc<ServerState>) -> Routes {
+    extract_request()
+        .then(move |asked: HttpRequest| {
+            let state = Arc::clone(&state);
             async move {
-                if let Err(fault) = edge.admin_hosts.check(&asked.wire.target, &asked.headers) {
+                if let Err(fault) = state.admin_host_policy.check(&asked.transport.target, &asked.headers) {
                     return reply::refuse(&fault, None);
                 }
-                match (asked.wire.target.path(), &asked.method) {
+                match (asked.transport.target.path(), &asked.method) {
                     ("/healthz", &Method::GET | &Method::HEAD) => health::healthz(),
-                    ("/readyz", &Method::GET | &Method::HEAD) => health::readyz(&edge),
-                    ("/wake", &Method::POST) => health::wake(&edge, asked).await,
-                    ("/healthz" | "/readyz", _) => reply::refuse(&Fault::Method { allow: "GET, HEAD" }, None),
-                    ("/wake", _) => reply::refuse(&Fault::Method { allow: "POST" }, None),
-                    _ => reply::refuse(&Fault::Path, None),
+                    ("/readyz", &Method::GET | &Method::HEAD) => health::readyz(&state),
+                    ("/wake", &Method::POST) => health::receive_wakeup(&state, asked).await,
+                    ("/healthz" | "/readyz", _) => {
+                        reply::refuse(&HttpFault::MethodNotAllowed { allow: "GET, HEAD" }, None)
+                    }
+                    ("/wake", _) => reply::refuse(&HttpFault::MethodNotAllowed { allow: "POST" }, None),
+                    _ => reply::refuse(&HttpFault::PathNotFound, None),
                 }
             }
         })
@@ -68,25 +70,25 @@ pub fn admin(edge: Arc<Edge>) -> Routes {
 }
 
 /// Why a path that is not served is refused.
-pub fn nowhere(hosts: &Hosts, asked: &Asked) -> Fault {
-    hosts.check(&asked.wire.target, &asked.headers).err().unwrap_or(Fault::Path)
+pub fn unserved_path(hosts: &HostPolicy, asked: &HttpRequest) -> HttpFault {
+    hosts.check(&asked.transport.target, &asked.headers).err().unwrap_or(HttpFault::PathNotFound)
 }
 
-/// Extracts and never rejects: the listener has put a `Wire` into every request.
-fn asked() -> impl Filter<Extract = (Asked,), Error = Rejection> + Clone {
+/// Extracts and never rejects: the listener has put a `TransportInfo` into every request.
+fn extract_request() -> impl Filter<Extract = (HttpRequest,), Error = Rejection> + Clone {
     warp::method()
         .and(warp::header::headers_cloned())
-        .and(warp::ext::get::<Wire>())
+        .and(warp::ext::get::<TransportInfo>())
         .and(warp::body::stream())
-        .map(gather)
+        .map(build_request)
 }
 
-fn gather<S, B>(method: Method, headers: HeaderMap, wire: Wire, body: S) -> Asked
+fn build_request<S, B>(method: Method, headers: HeaderMap, wire: TransportInfo, body: S) -> HttpRequest
 where
     S: Stream<Item = Result<B, warp::Error>> + Send + 'static,
     B: Buf,
 {
     let body = Box::pin(body.map_ok(|mut chunk| chunk.copy_to_bytes(chunk.remaining())));
-    let body = body::Incoming::new(body, headers.contains_key(EXPECT));
-    Asked { method, headers, wire, body }
+    let body = body::BodyStream::new(body, headers.contains_key(EXPECT));
+    HttpRequest { method, headers, transport: wire, body }
 }

@@ -7,32 +7,32 @@
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Version};
 
-use super::fault::Fault;
+use super::http_fault::HttpFault;
 
 /// What a request is for.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct RequestTarget {
     pub version: Version,
     /// Of the absolute form, and what HTTP/2 names instead of a `Host` header; not checked.
     pub authority: Option<Authority>,
     path: PathAndQuery,
 }
 
-impl Target {
-    pub fn of<B>(request: &Request<B>) -> Result<Self, Fault> {
+impl RequestTarget {
+    pub fn from_request<B>(request: &Request<B>) -> Result<Self, HttpFault> {
         let uri = request.uri();
         if *request.method() == Method::CONNECT {
-            return Err(refused("CONNECT is not served: this server opens no tunnels"));
+            return Err(invalid_target("CONNECT is not served: this server opens no tunnels"));
         }
         if uri.scheme_str().is_some_and(|scheme| !matches!(scheme, "http" | "https")) {
-            return Err(refused("The request target must be a path, or an http or https URL"));
+            return Err(invalid_target("The request target must be a path, or an http or https URL"));
         }
         match uri.path_and_query() {
             Some(path) if path.as_str().starts_with('/') && !is_absent(path) => {
                 let authority = uri.authority().cloned();
                 Ok(Self { version: request.version(), authority, path: path.clone() })
             }
-            _ => Err(refused("The request target must begin with a path")),
+            _ => Err(invalid_target("The request target must begin with a path")),
         }
     }
 
@@ -46,19 +46,19 @@ fn is_absent(path: &PathAndQuery) -> bool {
     path.as_str() == "/" && *path != PathAndQuery::from_static("/")
 }
 
-fn refused(message: &'static str) -> Fault {
-    Fault::Target { message }
+fn invalid_target(message: &'static str) -> HttpFault {
+    HttpFault::InvalidTarget { message }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn target(method: &str, uri: http::Uri) -> Result<Target, Fault> {
+    fn target(method: &str, uri: http::Uri) -> Result<RequestTarget, HttpFault> {
         let mut request = Request::new(());
         *request.method_mut() = method.parse().unwrap();
         *request.uri_mut() = uri;
-        Target::of(&request)
+        RequestTarget::from_request(&request)
     }
 
     #[test]
@@ -89,10 +89,10 @@ mod tests {
             ("GET", "http://localhost?x"),
         ] {
             let refused = target(method, uri.parse().unwrap());
-            assert!(matches!(refused, Err(Fault::Target { .. })), "{method} {uri}: {refused:?}");
+            assert!(matches!(refused, Err(HttpFault::InvalidTarget { .. })), "{method} {uri}: {refused:?}");
         }
         // What a request of HTTP/2 without :path and :authority becomes.
         let empty = http::Uri::from_parts(http::uri::Parts::default()).unwrap();
-        assert!(matches!(target("GET", empty), Err(Fault::Target { .. })));
+        assert!(matches!(target("GET", empty), Err(HttpFault::InvalidTarget { .. })));
     }
 }

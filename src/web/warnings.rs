@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::edge::Edge;
+use super::server_state::ServerState;
 use crate::telemetry::panics;
 
 /// The warnings that hold now; each with a code for programs and a sentence for people.
-pub fn current(edge: &Edge) -> Vec<Value> {
+pub fn current(state: &ServerState) -> Vec<Value> {
     let mut warnings = Vec::new();
-    if let Some(peer) = edge.proxies.untrusted() {
+    if let Some(peer) = state.trusted_proxies.untrusted_proxy() {
         warnings.push(json!({
             "code": "untrusted_proxy",
             "peer": peer,

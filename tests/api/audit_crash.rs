@@ -91,7 +91,7 @@ async fn ask(http: &reqwest::Client, url: &str, asked: &Asked) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_call_is_in_the_log_once_over_any_kill() {
     let odoo = FakeOdoo::start().await;
-    odoo.add_key(&Proof::of(&key(1)).to_hex(), 1, "full");
+    odoo.add_key(&Proof::of_text(&key(1)).to_hex(), 1, "full");
     let data = tempfile::tempdir().unwrap();
     let data = data.path().join("data");
     let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -169,7 +169,7 @@ impl Sidecar {
 
 async fn odoo() -> FakeOdoo {
     let odoo = FakeOdoo::start().await;
-    odoo.add_key(&Proof::of(&key(1)).to_hex(), 1, "full");
+    odoo.add_key(&Proof::of_text(&key(1)).to_hex(), 1, "full");
     odoo.settings(|settings| settings["log_payloads"] = json!(true));
     odoo
 }

@@ -83,7 +83,7 @@ async fn others(server: &Server) {
 
 #[tokio::test]
 async fn every_outcome_is_told_once() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     tools(&server).await;
     others(&server).await;
@@ -132,7 +132,7 @@ async fn every_outcome_is_told_once() {
 
 #[tokio::test]
 async fn refusals_of_known_callers_name_them() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     server.odoo.change(1, |document| document["rate_limit_minute"] = json!(1));
     server.odoo.change(2, |document| document["blocked_ips"] = json!(["127.0.0.0/8"]));
@@ -161,7 +161,7 @@ async fn refusals_of_known_callers_name_them() {
 
 #[tokio::test]
 async fn answers_that_stream_are_told_when_they_are_made() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     let session = server.session(1).await;
     let ask =
@@ -189,7 +189,7 @@ async fn answers_that_stream_are_told_when_they_are_made() {
 
 #[tokio::test]
 async fn a_client_that_leaves_is_told_of_and_a_change_is_seen_through() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     server.odoo.set_fault(Some("execute"), Trouble::Slow(Duration::from_millis(1500)), 2);
     let reading = tokio::spawn(read(&server, 1).send());
@@ -210,7 +210,7 @@ async fn a_client_that_leaves_is_told_of_and_a_change_is_seen_through() {
 
 #[tokio::test]
 async fn an_odoo_that_is_away_gets_all_of_it_later_and_nothing_twice() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     // Stored, but the answer is lost: it is sent again.
     server.odoo.set_fault(Some("append_audit"), Trouble::HangUp, 2);
@@ -239,7 +239,7 @@ async fn an_odoo_that_is_away_gets_all_of_it_later_and_nothing_twice() {
 
 #[tokio::test]
 async fn a_change_whose_outcome_is_unknown_is_left_to_odoo() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     server.odoo.set_fault(Some("execute"), Trouble::HangUp, 1);
     server.odoo.on("call_status", |_| Reply::fault("unauthenticated", json!({"reason": "revoked"})));
@@ -288,7 +288,7 @@ async fn a_change_whose_outcome_is_unknown_is_left_to_odoo() {
 
 #[tokio::test]
 async fn an_entry_that_odoo_refuses_is_set_aside_and_holds_up_nobody() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     let store = server.odoo.store();
     server.odoo.on("append_audit", move |request| {
@@ -352,7 +352,7 @@ async fn a_full_spool_refuses_tool_calls_and_says_so() {
 
 #[tokio::test]
 async fn payloads_are_kept_where_they_are_wanted_and_no_secret_ever() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     let values =
         |name: &str| json!({"model": "res.users", "values": {"name": name, "password": "hunter2-secret"}});
@@ -390,7 +390,7 @@ async fn payloads_are_kept_where_they_are_wanted_and_no_secret_ever() {
     for secret in ["hunter2-secret", &key(4), &key(1), "before the wish", "key-of-the-service-user"] {
         assert!(!kept.contains(secret), "{secret} is kept");
     }
-    let proof = odoo_mcp_sidecar::vocab::Proof::of(&key(1)).to_hex();
+    let proof = odoo_mcp_sidecar::vocab::Proof::of_text(&key(1)).to_hex();
     assert!(!kept.contains(&proof));
     let wanted = audit.iter().find(|entry| !entry["request"].is_null()).unwrap();
     let request: Value = serde_json::from_str(wanted["request"].as_str().unwrap()).unwrap();

@@ -148,7 +148,7 @@ async fn other_kinds_of_arguments_are_no_call() {
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_like_any_call() {
     let server = Server::start().await;
-    server.odoo.add_key(&Proof::of(&key(9)).to_hex(), 9, "read_only");
+    server.odoo.add_key(&Proof::of_text(&key(9)).to_hex(), 9, "read_only");
     let body = modern_body("tools/call", json!({"name": "create_record", "arguments": {"values": "ODD"}}));
     let body = body.to_string().replace("\"ODD\"", "1e400");
     let answer =

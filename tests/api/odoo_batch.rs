@@ -32,7 +32,7 @@ async fn gated() -> (FakeOdoo, Arc<Semaphore>) {
 
 fn start(client: &Arc<Client>, call: Call) -> Reading {
     let client = client.clone();
-    tokio::spawn(async move { client.read_shared(call).await })
+    tokio::spawn(async move { client.read_batched(call).await })
 }
 
 /// Starts reads one after the other, so that their order is known.
@@ -79,7 +79,7 @@ async fn reads_that_find_odoo_busy_leave_together() {
     all_answered(waiting).await;
     // Nothing is left behind: with all lanes free a read leaves alone again.
     let before = odoo.count("execute");
-    client.read_shared(read_call()).await.unwrap();
+    client.read_batched(read_call()).await.unwrap();
     assert_eq!(odoo.count("execute"), before + 1);
 }
 
@@ -117,7 +117,7 @@ async fn slow_reads_keep_their_workers_and_the_others_take_the_first_that_comes_
 async fn a_batch_is_no_larger_than_the_settings_say_and_one_means_none() {
     let (odoo, gate) = gated().await;
     let client =
-        Client::new(odoo_mcp_sidecar::config::odoo::Odoo { batch_size: 3, ..options(&odoo) }).unwrap();
+        Client::new(odoo_mcp_sidecar::config::odoo::OdooConfig { batch_size: 3, ..options(&odoo) }).unwrap();
     let busy = keep_busy(&odoo, &client).await;
     let waiting = start_many(&client, 12).await;
     gate.add_permits(100);
@@ -126,9 +126,12 @@ async fn a_batch_is_no_larger_than_the_settings_say_and_one_means_none() {
     assert!(batches(&odoo).iter().all(|size| *size <= 3), "{:?}", batches(&odoo));
 
     let (odoo, gate) = gated().await;
-    let client =
-        Client::new(odoo_mcp_sidecar::config::odoo::Odoo { batch_size: 1, threads: 5, ..options(&odoo) })
-            .unwrap();
+    let client = Client::new(odoo_mcp_sidecar::config::odoo::OdooConfig {
+        batch_size: 1,
+        threads: 5,
+        ..options(&odoo)
+    })
+    .unwrap();
     let reads = start_many(&client, 5).await;
     until("all are in Odoo at once", || async { odoo.count("execute") == 5 }).await;
     gate.add_permits(5);
@@ -229,7 +232,7 @@ async fn a_dead_odoo_is_told_to_all_who_wait() {
     odoo.refuse();
     gate.add_permits(100);
     for (_, reading) in busy.into_iter().chain(waiting) {
-        assert!(matches!(reading.await.unwrap(), Err(Error::Unreachable | Error::BadAnswer)));
+        assert!(matches!(reading.await.unwrap(), Err(Error::Unreachable | Error::InvalidAnswer)));
     }
 }
 
@@ -275,7 +278,7 @@ async fn large_reads_leave_alone() {
 async fn connections_take_turns_in_a_batch() {
     let (odoo, gate) = gated().await;
     let client =
-        Client::new(odoo_mcp_sidecar::config::odoo::Odoo { batch_size: 4, ..options(&odoo) }).unwrap();
+        Client::new(odoo_mcp_sidecar::config::odoo::OdooConfig { batch_size: 4, ..options(&odoo) }).unwrap();
     let busy = keep_busy(&odoo, &client).await;
     // One connection asks ten times before two others come.
     let mut waiting = start_many(&client, 10).await;
@@ -302,6 +305,6 @@ async fn the_queue_ends_with_the_deadline() {
     let _busy = keep_busy(&odoo, &client).await;
     let mut late = read_call();
     late.deadline_ms = 100;
-    let error = client.read_shared(late).await.unwrap_err();
+    let error = client.read_batched(late).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use odoo_mcp_sidecar::config::odoo::Odoo;
+use odoo_mcp_sidecar::config::odoo::OdooConfig;
 use odoo_mcp_sidecar::odoo::gateway::{Answer, FaultCode};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn each_request_names_the_database_in_its_header() {
 #[tokio::test]
 async fn a_name_that_no_header_can_carry_stays_in_the_body() {
     let odoo = FakeOdoo::start().await;
-    let unusual = Client::new(Odoo { database: "größe\n".into(), ..options(&odoo) }).unwrap();
+    let unusual = Client::new(OdooConfig { database: "größe\n".into(), ..options(&odoo) }).unwrap();
     unusual.read(&read_call()).await.unwrap();
     let call = odoo.calls().pop().unwrap();
     assert_eq!(call.database, None);
@@ -104,10 +104,10 @@ async fn a_refused_login_is_tried_once_more_and_then_said() {
     assert_eq!(odoo.logins(), 2);
     // The key was revoked.
     odoo.set_uid(0);
-    assert!(matches!(client.read(&read_call()).await, Err(Error::ServiceLogin)));
+    assert!(matches!(client.read(&read_call()).await, Err(Error::ServiceLoginRefused)));
     assert_eq!(odoo.logins(), 3);
     // Those who come right after do not each try it again.
-    assert!(matches!(client.read(&read_call()).await, Err(Error::ServiceLogin)));
+    assert!(matches!(client.read(&read_call()).await, Err(Error::ServiceLoginRefused)));
     assert_eq!(odoo.logins(), 3);
 }
 
@@ -146,7 +146,7 @@ async fn unusable_answers_are_refused_without_harm() {
     ];
     for trouble in troubles {
         let (answer, odoo) = read_with(trouble.clone()).await;
-        assert!(matches!(answer, Err(Error::BadAnswer)), "{trouble:?}: {answer:?}");
+        assert!(matches!(answer, Err(Error::InvalidAnswer)), "{trouble:?}: {answer:?}");
         assert_eq!(odoo.count("execute"), 1, "{trouble:?}");
     }
 }
@@ -168,7 +168,7 @@ async fn an_answer_that_is_too_long_is_not_read() {
     let client = Client::new(options).unwrap();
     for trouble in [Trouble::Huge(2_000_000), Trouble::Endless] {
         odoo.set_fault(Some("execute"), trouble, 1);
-        assert!(matches!(client.read(&read_call()).await, Err(Error::TooLong)));
+        assert!(matches!(client.read(&read_call()).await, Err(Error::AnswerTooLong)));
     }
     client.read(&read_call()).await.unwrap();
 }
@@ -177,7 +177,7 @@ async fn an_answer_that_is_too_long_is_not_read() {
 async fn an_answer_to_another_call_is_refused() {
     let odoo = FakeOdoo::start().await;
     odoo.on("execute", |_| json!({"call_id": uuid::Uuid::nil(), "results": [], "replayed": false}));
-    assert!(matches!(client(&odoo).read(&read_call()).await, Err(Error::BadAnswer)));
+    assert!(matches!(client(&odoo).read(&read_call()).await, Err(Error::InvalidAnswer)));
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_read_is_sent_again_where_the_connection_broke() {
     answer.unwrap();
     assert_eq!(odoo.count("execute"), 2);
     odoo.set_fault(Some("execute"), Trouble::HangUp, 2);
-    assert!(matches!(client(&odoo).read(&read_call()).await, Err(Error::BadAnswer)));
+    assert!(matches!(client(&odoo).read(&read_call()).await, Err(Error::InvalidAnswer)));
     assert_eq!(odoo.count("execute"), 4);
 }
 
@@ -263,7 +263,7 @@ async fn who_finds_no_place_in_the_queue_is_told_so() {
             }
         }
     });
-    let client = Client::new(Odoo { max_in_flight: 1, ..options(&odoo) }).unwrap();
+    let client = Client::new(OdooConfig { max_in_flight: 1, ..options(&odoo) }).unwrap();
     let first = tokio::spawn({
         let client = client.clone();
         async move { client.read(&read_call()).await }
@@ -311,7 +311,7 @@ async fn the_breaker_opens_on_a_dead_odoo_and_closes_when_it_is_back() {
 #[tokio::test]
 async fn faults_and_slow_calls_do_not_open_the_breaker() {
     let odoo = FakeOdoo::start().await;
-    let client = Client::new(Odoo { threads: 6, ..options(&odoo) }).unwrap();
+    let client = Client::new(OdooConfig { threads: 6, ..options(&odoo) }).unwrap();
     odoo.set_fault(Some("execute"), Trouble::Traceback("Traceback".into()), 10);
     for _ in 0..10 {
         assert!(matches!(client.read(&read_call()).await, Err(Error::Fault(_))));
@@ -329,8 +329,8 @@ async fn faults_and_slow_calls_do_not_open_the_breaker() {
 #[tokio::test]
 async fn an_unusable_address_is_said_at_the_start() {
     for url in ["", "odoo", "ftp://odoo", "http://"] {
-        let options = odoo_mcp_sidecar::config::odoo::Odoo { url: url.into(), ..Default::default() };
-        assert!(matches!(Client::new(options), Err(Error::Setup)), "{url}");
+        let options = odoo_mcp_sidecar::config::odoo::OdooConfig { url: url.into(), ..Default::default() };
+        assert!(matches!(Client::new(options), Err(Error::InvalidSetup)), "{url}");
     }
 }
 

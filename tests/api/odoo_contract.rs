@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use odoo_mcp_sidecar::audit::Document;
+use odoo_mcp_sidecar::audit::EntryDocument;
 use odoo_mcp_sidecar::odoo::audit::{AlarmDocument, AppendAuditRequest, CheckAuditRequest};
 use odoo_mcp_sidecar::odoo::gateway::{
     Answer, AuthenticateAnswer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest,
@@ -21,7 +21,7 @@ use crate::support::fake_odoo::{FakeOdoo, Reply};
 
 /// The proof of the samples.
 fn proof() -> Proof {
-    Proof::of("test")
+    Proof::of_text("test")
 }
 
 fn samples(method: &str) -> Vec<Value> {
@@ -165,7 +165,7 @@ fn vouched_for(answer: AuthenticateAnswer) -> Value {
     let connection = answer.connection;
     json!({
         "id": connection.id, "login": answer.user.login, "scope": connection.scope,
-        "allowed_models": connection.allowed_models, "method_level": connection.methods(),
+        "allowed_models": connection.allowed_models, "method_level": connection.effective_method_level(),
     })
 }
 
@@ -223,7 +223,7 @@ fn expected(method: &str, answer: &Value) -> Value {
 async fn append(client: &Client, request: &Value) -> Result<Value, Error> {
     let entries = request["entries"].as_array().unwrap().iter();
     let entries = entries.map(|entry| {
-        let document: Document = serde_json::from_value(entry.clone()).unwrap();
+        let document: EntryDocument = serde_json::from_value(entry.clone()).unwrap();
         to_raw_value(&document).unwrap()
     });
     let replica = text(&request["replica"]).parse().unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use odoo_mcp_sidecar::config::mirror::Mirror as Options;
-use odoo_mcp_sidecar::mirror::{Gate, WakeRefused};
+use odoo_mcp_sidecar::config::mirror::MirrorConfig as Options;
+use odoo_mcp_sidecar::mirror::{Gate, WakeupError};
 use odoo_mcp_sidecar::vocab::ConnectionId;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -18,11 +18,11 @@ use crate::support::scene::{ONE, Scene, invalid, key, sign, wake_up};
 #[tokio::test]
 async fn nothing_is_served_before_the_first_hello() {
     let scene = Scene::new().await;
-    assert_eq!((scene.mirror.gate(), scene.mirror.ready()), (Gate::Unknown, false));
+    assert_eq!((scene.mirror.gate(), scene.mirror.is_ready()), (Gate::Unknown, false));
     assert!(scene.mirror.settings().is_none() && scene.mirror.web_url().is_empty());
     scene.follow();
     scene.until_gate(Gate::Open).await;
-    assert!(scene.mirror.ready() && scene.mirror.trouble().is_none());
+    assert!(scene.mirror.is_ready() && scene.mirror.feed_error().is_none());
     assert_eq!(&*scene.mirror.web_url(), "https://odoo.example.com");
     assert_eq!(scene.mirror.settings().unwrap().version, 7);
 }
@@ -32,10 +32,10 @@ async fn hello_is_repeated_until_odoo_is_there() {
     let scene = Scene::new().await;
     scene.odoo.refuse();
     scene.follow();
-    until("the trouble is told", || async { scene.mirror.trouble().is_some() }).await;
+    until("the trouble is told", || async { scene.mirror.feed_error().is_some() }).await;
     scene.odoo.resume().await;
     scene.until_gate(Gate::Open).await;
-    assert!(scene.mirror.trouble().is_none());
+    assert!(scene.mirror.feed_error().is_none());
 }
 
 #[tokio::test]
@@ -120,11 +120,11 @@ async fn settings_that_nobody_confirms_stop_to_count() {
     scene.clock.advance(Duration::from_secs(300));
     assert_eq!(scene.mirror.gate(), Gate::Open);
     scene.clock.advance(Duration::from_millis(1));
-    assert_eq!((scene.mirror.gate(), scene.mirror.ready()), (Gate::Unknown, false));
+    assert_eq!((scene.mirror.gate(), scene.mirror.is_ready()), (Gate::Unknown, false));
     // Those who wait for the gate learn it as well, and Odoo's next word opens it again.
     scene.until_gate(Gate::Unknown).await;
     scene.wake(&wake_up(1, true, 7, &[])).unwrap_err();
-    let _watching = scene.mirror.watching();
+    let _watching = scene.mirror.poll_fast();
     scene.until_gate(Gate::Open).await;
 }
 
@@ -133,7 +133,7 @@ async fn another_contract_closes_the_gate_and_is_said() {
     let scene = Scene::followed().await;
     scene.odoo.on("hello", |_| Reply::fault("contract", json!({"addon": 2, "sidecar": 1})));
     scene.until_gate(Gate::Unknown).await;
-    assert_eq!(scene.mirror.trouble().unwrap(), "It is contract.");
+    assert_eq!(scene.mirror.feed_error().unwrap(), "It is contract.");
 }
 
 // === wake-ups ===
@@ -197,7 +197,7 @@ async fn an_answer_asked_for_before_a_wake_up_does_not_undo_it() {
         }
     });
     // A hello is under way with the switch on; meanwhile it goes off.
-    let _watching = scene.mirror.watching();
+    let _watching = scene.mirror.poll_fast();
     arrived.notified().await;
     scene.wake(&wake_up(1, false, 8, &[])).unwrap();
     go.notify_one();
@@ -225,15 +225,15 @@ async fn wake_ups_of_others_are_refused() {
     let scene = Scene::new().await;
     let sample: Value = serde_json::from_str(include_str!("../wire/contract/wake.json")).unwrap();
     let (body, signature) = (sample["body"].as_str().unwrap(), sample["signature"].as_str().unwrap());
-    let wake = |body: &str, signature: &str| scene.mirror.wake(body.as_bytes(), signature);
-    assert_eq!(wake(body, signature), Err(WakeRefused::Unexpected));
+    let wake = |body: &str, signature: &str| scene.mirror.receive_wakeup(body.as_bytes(), signature);
+    assert_eq!(wake(body, signature), Err(WakeupError::Unexpected));
     scene.follow();
     scene.until_gate(Gate::Open).await;
-    assert_eq!(wake(body, "sha256=00"), Err(WakeRefused::Signature));
-    assert_eq!(wake(&body.replace("false", "true"), signature), Err(WakeRefused::Signature));
-    assert_eq!(wake("[]", &sign("[]")), Err(WakeRefused::Malformed));
+    assert_eq!(wake(body, "sha256=00"), Err(WakeupError::Signature));
+    assert_eq!(wake(&body.replace("false", "true"), signature), Err(WakeupError::Signature));
+    assert_eq!(wake("[]", &sign("[]")), Err(WakeupError::Malformed));
     scene.clock.advance(Duration::from_secs(31));
-    assert_eq!(wake(body, signature), Err(WakeRefused::Time));
+    assert_eq!(wake(body, signature), Err(WakeupError::Time));
     assert_eq!(scene.mirror.gate(), Gate::Open);
 }
 
@@ -244,7 +244,7 @@ async fn an_open_stream_makes_changes_asked_for_more_often() {
     let scene = Scene::with(options).await;
     scene.follow();
     scene.until_gate(Gate::Open).await;
-    let watching = scene.mirror.watching();
+    let watching = scene.mirror.poll_fast();
     until("many polls", || async { scene.odoo.count("changes") > 10 }).await;
     drop(watching);
 }

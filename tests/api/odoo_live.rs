@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use odoo_mcp_sidecar::config::odoo::Odoo;
-use odoo_mcp_sidecar::mirror::{Denied, Gate, Identity, Mirror};
+use odoo_mcp_sidecar::config::odoo::OdooConfig;
+use odoo_mcp_sidecar::mirror::{Denied, Gate, Mirror, ReplicaIdentity};
 use odoo_mcp_sidecar::odoo::gateway::{Call, CallState, CallStatusRequest, FaultCode, Mode, Step};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use odoo_mcp_sidecar::vocab::{Credential, Principal, Secret};
@@ -37,26 +37,26 @@ impl Live {
         let path = std::env::var("ODOO_MCP_LIVE").expect("ODOO_MCP_LIVE names a file");
         let config: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let text = |name: &str| config[name].as_str().unwrap().to_owned();
-        let client = Client::new(Odoo {
+        let client = Client::new(OdooConfig {
             url: text("url"),
             database: text("database"),
             login: text("login"),
             api_key: Secret::new(text("key")),
-            ..Odoo::default()
+            ..OdooConfig::default()
         })
         .unwrap();
         let mirror = Mirror::new(Arc::clone(&client), Default::default());
         let cancel = CancellationToken::new();
         let wake_url = serve_wakes(Arc::clone(&mirror)).await;
-        let identity = Identity {
+        let identity = ReplicaIdentity {
             replica: uuid::Uuid::new_v4(),
             version: "0.1.0".into(),
             public_url: "https://odoo.example.com".into(),
             wake_url: Some(wake_url),
             wake_secret: Some(Secret::new("a secret of the test, long enough")),
         };
-        tokio::spawn(Arc::clone(&mirror).follow(cancel.clone(), identity));
-        until("the first hello", || async { mirror.ready() }).await;
+        tokio::spawn(Arc::clone(&mirror).run_feed(cancel.clone(), identity));
+        until("the first hello", || async { mirror.is_ready() }).await;
         let credential = Credential::parse(&text("api_key")).unwrap();
         Self { config, client, mirror, cancel, credential }
     }
@@ -104,7 +104,7 @@ async fn serve_wakes(mirror: Arc<Mirror>) -> String {
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             let mut lines = head.lines().filter_map(|line| line.split_once(": "));
             let signature = lines.find(|(name, _)| name.eq_ignore_ascii_case("x-mcp-signature")).unwrap().1;
-            mirror.wake(body.as_bytes(), signature).unwrap();
+            mirror.receive_wakeup(body.as_bytes(), signature).unwrap();
             stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await.unwrap();
         }
     });
@@ -139,7 +139,8 @@ async fn reads_schemas_and_refusals_of_a_real_odoo() {
         panic!("no fault")
     };
     assert_eq!(fault.code, FaultCode::UnknownModel);
-    let bad = Credential { proof: odoo_mcp_sidecar::vocab::Proof::of("nothing"), ..live.credential.clone() };
+    let bad =
+        Credential { proof: odoo_mcp_sidecar::vocab::Proof::of_text("nothing"), ..live.credential.clone() };
     let denied = live.mirror.principal(&bad, IpAddr::from([127, 0, 0, 1])).await.unwrap_err();
     assert_eq!(denied, Denied::Invalid { reason: "unknown".into() });
 }

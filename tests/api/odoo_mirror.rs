@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use odoo_mcp_sidecar::config::mirror::Mirror as Options;
+use odoo_mcp_sidecar::config::mirror::MirrorConfig as Options;
 use odoo_mcp_sidecar::mirror::{Denied, Gate, Mirror};
 use odoo_mcp_sidecar::odoo::Client;
 use odoo_mcp_sidecar::vocab::{Credential, CredentialKind};
@@ -198,7 +198,7 @@ async fn what_odoo_says_of_a_call_reaches_the_mirror() {
     let life = scene.mirror.lifetime(ONE);
     let fault =
         serde_json::from_value(json!({"code": "unauthenticated", "message": "", "data": {}})).unwrap();
-    scene.mirror.heed(&principal, &odoo_mcp_sidecar::odoo::Error::Fault(fault));
+    scene.mirror.on_call_error(&principal, &odoo_mcp_sidecar::odoo::Error::Fault(fault));
     assert!(life.is_cancelled());
     scene.ask("one").await.unwrap();
     assert_eq!(scene.odoo.count("authenticate"), 2);

@@ -71,7 +71,7 @@ async fn an_unknown_write_is_said_to_be_lost() {
     odoo.set_fault(Some("execute"), Trouble::HangUp, 1);
     odoo.on("call_status", |_| json!({"state": "unknown", "answer": null}));
     let error = client(&odoo).write(write_call()).await.unwrap_err();
-    assert!(matches!(error, Error::Lost), "{error:?}");
+    assert!(matches!(error, Error::OutcomeUnknown), "{error:?}");
     assert!(odoo.count("call_status") > 1 && odoo.count("execute") == 1);
 }
 
@@ -85,7 +85,7 @@ async fn a_write_is_lost_where_odoo_stays_away() {
     odoo.on("call_status", |_| Reply::Raised { code: 1, text: "Traceback".into() });
     let mut call = write_call();
     call.deadline_ms = 100;
-    assert!(matches!(client.write(call).await, Err(Error::Lost)));
+    assert!(matches!(client.write(call).await, Err(Error::OutcomeUnknown)));
 }
 
 #[tokio::test]
@@ -157,6 +157,6 @@ async fn a_lost_dry_run_is_no_lost_write() {
     odoo.set_fault(Some("execute"), Trouble::HangUp, 1);
     let mut call = write_call();
     call.dry_run = true;
-    assert!(matches!(client(&odoo).write(call).await, Err(Error::BadAnswer)));
+    assert!(matches!(client(&odoo).write(call).await, Err(Error::InvalidAnswer)));
     assert_eq!((odoo.count("execute"), odoo.count("call_status")), (1, 0));
 }

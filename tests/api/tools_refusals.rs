@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use odoo_mcp_sidecar::tools::{Barred, NoTool, NotCalled};
+use odoo_mcp_sidecar::tools::{Barred, CallRejected, NoTool};
 use odoo_mcp_sidecar::vocab::ConnectionId;
 use serde_json::json;
 
@@ -25,9 +25,9 @@ async fn a_read_only_connection_neither_sees_nor_reaches_what_writes() {
         let arguments = json!({"model": "res.partner", "id": 14, "values": {"name": "x"}});
         let barred = NoTool::Barred { tool, why: Barred::Scope };
         assert_eq!(bench.tools.find(&bench.principal, tool).err(), Some(barred.clone()));
-        assert_eq!(bench.call(tool, arguments).await, Err(NotCalled::NoTool(barred)));
+        assert_eq!(bench.call(tool, arguments).await, Err(CallRejected::NoTool(barred)));
     }
-    let unknown = NotCalled::NoTool(NoTool::Unknown("no_such_tool".into()));
+    let unknown = CallRejected::NoTool(NoTool::Unknown("no_such_tool".into()));
     assert_eq!(bench.call("no_such_tool", json!({})).await, Err(unknown));
     assert_eq!(bench.odoo.count("execute"), 0);
 }

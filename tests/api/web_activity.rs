@@ -114,7 +114,7 @@ async fn a_legacy_client_without_sessions_is_told_of_as_well() {
 
 #[tokio::test]
 async fn refused_requests_are_no_work() {
-    let server = Server::at(Clock::still_at(1_795_440_600_000)).await;
+    let server = Server::at(Clock::manual_at(1_795_440_600_000)).await;
     server.odoo.change(1, |connection| connection["rate_limit_minute"] = json!(2));
     // A change ends what was there before it.
     let told = server.odoo.count("changes") + 2;

@@ -33,8 +33,8 @@ async fn a_kept_list_is_rmcps_own() {
 #[tokio::test]
 async fn other_rights_get_another_list() {
     let server = Server::start().await;
-    server.odoo.add_key(&Proof::of(&key(9)).to_hex(), 9, "read_only");
-    server.odoo.add_key_for_models(&Proof::of(&key(8)).to_hex(), 8, &["res.partner"]);
+    server.odoo.add_key(&Proof::of_text(&key(9)).to_hex(), 9, "read_only");
+    server.odoo.add_key_for_models(&Proof::of_text(&key(8)).to_hex(), 8, &["res.partner"]);
     let body = modern_body("tools/list", Value::Null);
     for _ in 0..2 {
         let full = list(&server, 1, &body).await.text;
@@ -50,7 +50,7 @@ async fn other_rights_get_another_list() {
 async fn the_level_of_methods_decides_what_is_said_of_them() {
     let server = Server::start().await;
     for (number, level) in [(7, "buttons"), (8, "none"), (9, "a level of tomorrow")] {
-        server.odoo.add_key_with_level(&Proof::of(&key(number)).to_hex(), i64::from(number), level);
+        server.odoo.add_key_with_level(&Proof::of_text(&key(number)).to_hex(), i64::from(number), level);
     }
     let body = modern_body("tools/list", Value::Null);
     for _ in 0..2 {

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use odoo_mcp_sidecar::config::{Format, Log};
+use odoo_mcp_sidecar::config::{Log, LogFormat};
 use odoo_mcp_sidecar::telemetry;
 use odoo_mcp_sidecar::vocab::Proof;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ impl MakeWriter<'_> for Lines {
 #[tokio::test]
 async fn no_secret_reaches_a_log() {
     let lines = Lines::default();
-    let log = Log { level: "trace,rmcp=trace,hyper=trace".to_owned(), format: Format::Json };
+    let log = Log { level: "trace,rmcp=trace,hyper=trace".to_owned(), format: LogFormat::Json };
     tracing::subscriber::set_global_default(telemetry::subscriber(&log, lines.clone())).unwrap();
 
     let server = Server::start().await;
@@ -73,8 +73,8 @@ async fn no_secret_reaches_a_log() {
     for secret in [
         key(1).as_str(),
         key(99).as_str(),
-        &Proof::of(&key(1)).to_hex(),
-        &Proof::of(&key(99)).to_hex(),
+        &Proof::of_text(&key(1)).to_hex(),
+        &Proof::of_text(&key(99)).to_hex(),
         "key-of-the-service-user",
         wake_secret,
         "in-the-query",

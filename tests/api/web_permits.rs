@@ -64,7 +64,7 @@ fn start(server: &Server, number: u32, params: Value) -> JoinHandle<Answer> {
 
 /// How many methods each connection has in Odoo or has had there, by its proof.
 fn methods(server: &Server, number: u32) -> usize {
-    let proof = odoo_mcp_sidecar::vocab::Proof::of(&key(number)).to_hex();
+    let proof = odoo_mcp_sidecar::vocab::Proof::of_text(&key(number)).to_hex();
     let of = |call: &&Value| call["proof"] == proof && call["tool"] == "execute_method";
     server.odoo.requests("execute").iter().filter(of).count()
 }

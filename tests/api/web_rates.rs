@@ -35,7 +35,7 @@ async fn ask(server: &Server, number: u32, times: usize) -> (usize, Option<Answe
 
 #[tokio::test]
 async fn fifty_clients_at_once_get_exactly_the_limit() {
-    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    let server = Server::at(Clock::manual_at(NOW_MS)).await;
     limit(&server, 1, json!(123), json!(0));
     limit(&server, 2, json!(0), json!(45));
     for (number, most) in [(1, 123), (2, 45)] {
@@ -70,7 +70,7 @@ async fn fifty_clients_at_once_get_exactly_the_limit() {
 
 #[tokio::test]
 async fn a_refusal_names_the_limit_and_when_it_resets() {
-    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    let server = Server::at(Clock::manual_at(NOW_MS)).await;
     limit(&server, 1, json!(2), json!(0));
     let (passed, refused) = ask(&server, 1, 3).await;
     let refused = refused.unwrap();
@@ -103,7 +103,7 @@ async fn called(server: &Server, number: u32, tool: &str, arguments: Value) -> S
 
 #[tokio::test]
 async fn below_a_tenth_of_the_day_answers_carry_a_note() {
-    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    let server = Server::at(Clock::manual_at(NOW_MS)).await;
     limit(&server, 1, json!(0), json!(30));
     server.until_followed().await;
     let read = || json!({"model": "res.partner", "fields": ["name"]});
@@ -136,7 +136,7 @@ async fn below_a_tenth_of_the_day_answers_carry_a_note() {
 
 #[tokio::test]
 async fn the_note_reaches_legacy_clients_and_batched_reads_and_needs_a_daily_limit() {
-    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    let server = Server::at(Clock::manual_at(NOW_MS)).await;
     limit(&server, 1, json!(0), json!(20));
     limit(&server, 2, json!(20), json!(0));
     server.until_followed().await;
@@ -161,7 +161,7 @@ async fn the_note_reaches_legacy_clients_and_batched_reads_and_needs_a_daily_lim
 
 #[tokio::test]
 async fn the_minute_rolls_and_the_day_outlives_a_restart() {
-    let clock = Clock::still_at(NOW_MS);
+    let clock = Clock::manual_at(NOW_MS);
     let server = Server::at(clock.clone()).await;
     server.odoo.settings(|settings| settings["tz"] = json!("Europe/Brussels"));
     limit(&server, 1, json!(3), json!(5));
@@ -180,7 +180,7 @@ async fn the_minute_rolls_and_the_day_outlives_a_restart() {
 
 #[tokio::test]
 async fn only_requests_count() {
-    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    let server = Server::at(Clock::manual_at(NOW_MS)).await;
     let session = server.session(1).await;
     limit(&server, 1, json!(1), json!(0));
     until("the limit is known", || async {
@@ -209,7 +209,7 @@ async fn only_requests_count() {
 
 #[tokio::test]
 async fn what_does_not_count_leaves_the_limit_whole() {
-    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    let server = Server::at(Clock::manual_at(NOW_MS)).await;
     limit(&server, 1, json!(3), json!(0));
     for _ in 0..5 {
         server.ask(server.modern(1, "ping", Value::Null)).await;
@@ -223,7 +223,7 @@ async fn what_does_not_count_leaves_the_limit_whole() {
 
 #[tokio::test]
 async fn a_changed_default_reaches_connections_without_an_override_at_once() {
-    let server = Server::at(Clock::still_at(NOW_MS)).await;
+    let server = Server::at(Clock::manual_at(NOW_MS)).await;
     server.odoo.settings(|settings| settings["rate_limit_minute"] = json!(2));
     limit(&server, 1, Value::Null, Value::Null);
     limit(&server, 2, json!(1), Value::Null);

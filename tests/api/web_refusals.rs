@@ -181,10 +181,10 @@ async fn without_a_credential_there_is_a_bare_challenge() {
 #[tokio::test]
 async fn a_wrong_credential_is_challenged_as_such() {
     let server = Server::start().await;
-    server.odoo.add_key(&Proof::of(&key(50)).to_hex(), 50, "full");
+    server.odoo.add_key(&Proof::of_text(&key(50)).to_hex(), 50, "full");
     server.odoo.revoke(50);
     server.odoo.on("authenticate", |request| {
-        let expired = request["proof"] == Proof::of(&key(60)).to_hex().as_str();
+        let expired = request["proof"] == Proof::of_text(&key(60)).to_hex().as_str();
         let reason = if expired { "expired" } else { "unknown" };
         Reply::fault("unauthenticated", json!({"reason": reason}))
     });

@@ -44,7 +44,7 @@ async fn both_eras_list_the_same_tools_within_the_budget() {
 #[tokio::test]
 async fn a_read_only_key_neither_sees_nor_calls_writing_tools() {
     let server = Server::start().await;
-    server.odoo.add_key(&Proof::of(&key(9)).to_hex(), 9, "read_only");
+    server.odoo.add_key(&Proof::of_text(&key(9)).to_hex(), 9, "read_only");
     let list = server.ask(server.modern(9, "tools/list", Value::Null)).await.json();
     let names = names(&list["result"]);
     assert!(
@@ -60,7 +60,7 @@ async fn a_read_only_key_neither_sees_nor_calls_writing_tools() {
 #[tokio::test]
 async fn a_tool_that_is_not_allowed_says_why_and_an_unknown_one_that_it_is_unknown() {
     let server = Server::start().await;
-    server.odoo.add_key(&Proof::of(&key(9)).to_hex(), 9, "read_only");
+    server.odoo.add_key(&Proof::of_text(&key(9)).to_hex(), 9, "read_only");
     server.odoo.change(2, |document| document["allowed_tools"] = json!(["search_read", "execute_method"]));
     server.odoo.change(3, |document| document["method_level"] = json!("none"));
     server.until_followed().await;

@@ -4,8 +4,8 @@ use super::*;
 
 const NOW: u64 = 1_795_435_200_000;
 
-fn link(sequence: u64) -> Link {
-    Link { sequence, hash: if sequence == 0 { String::new() } else { format!("hash of {sequence}") } }
+fn link(sequence: u64) -> ChainLink {
+    ChainLink { sequence, hash: if sequence == 0 { String::new() } else { format!("hash of {sequence}") } }
 }
 
 /// A chain from `start` to `newest`, asked for `seen`.
@@ -19,142 +19,143 @@ fn state(start: u64, newest: u64, seen: u64) -> ChainState {
     }
 }
 
-fn at(now_ms: u64) -> Circumstances {
-    Circumstances { replica: Uuid::nil(), now_ms, newest_ms: None, retention_days: Some(90) }
+fn at(now_ms: u64) -> CheckContext {
+    CheckContext { replica: Uuid::nil(), now_ms, newest_ms: None, retention_days: Some(90) }
 }
 
 /// A memory of a chain with so many entries, made at `made_ms`.
-fn memory(sequence: u64, made_ms: u64) -> Memory {
-    let mut memory = Memory::default();
-    let at = Circumstances { newest_ms: Some(made_ms), ..at(made_ms) };
-    assert!(memory.judge(&state(0, sequence, 0), &Inspection::default(), at).is_empty());
-    memory
+fn record_of(sequence: u64, made_ms: u64) -> ChainRecord {
+    let mut record = ChainRecord::default();
+    let at = CheckContext { newest_ms: Some(made_ms), ..at(made_ms) };
+    assert!(record.evaluate(&state(0, sequence, 0), &Inspection::default(), at).is_empty());
+    record
 }
 
-fn judged(memory: &mut Memory, state: &ChainState, at: Circumstances) -> Vec<(IncidentKind, u64)> {
-    let found = memory.judge(state, &Inspection::default(), at);
+fn evaluated(record: &mut ChainRecord, state: &ChainState, at: CheckContext) -> Vec<(IncidentKind, u64)> {
+    let found = record.evaluate(state, &Inspection::default(), at);
     found.into_iter().map(|incident| (incident.kind, incident.sequence)).collect()
 }
 
-fn kept(memory: &Memory) -> u64 {
-    memory.chain.as_ref().unwrap().seen.sequence
+fn stored_sequence(record: &ChainRecord) -> u64 {
+    record.chain.as_ref().unwrap().seen.sequence
 }
 
 #[test]
-fn a_chain_that_grows_is_well() {
-    let mut memory = memory(5, NOW);
-    assert!(judged(&mut memory, &state(0, 5, 5), at(NOW)).is_empty());
-    assert!(judged(&mut memory, &state(0, 9, 5), at(NOW)).is_empty());
-    assert_eq!(kept(&memory), 9);
+fn a_growing_chain_is_no_incident() {
+    let mut record = record_of(5, NOW);
+    assert!(evaluated(&mut record, &state(0, 5, 5), at(NOW)).is_empty());
+    assert!(evaluated(&mut record, &state(0, 9, 5), at(NOW)).is_empty());
+    assert_eq!(stored_sequence(&record), 9);
     // The first look, and a database of before the first entry.
-    let mut fresh = Memory::default();
-    assert!(judged(&mut fresh, &state(3, 70, 0), at(NOW)).is_empty());
-    let mut fresh = Memory::default();
-    assert!(judged(&mut fresh, &state(0, 0, 0), at(NOW)).is_empty());
-    assert!(judged(&mut fresh, &state(0, 0, 0), at(NOW)).is_empty());
-    assert!(judged(&mut fresh, &state(0, 2, 0), at(NOW)).is_empty());
+    let mut fresh = ChainRecord::default();
+    assert!(evaluated(&mut fresh, &state(3, 70, 0), at(NOW)).is_empty());
+    let mut fresh = ChainRecord::default();
+    assert!(evaluated(&mut fresh, &state(0, 0, 0), at(NOW)).is_empty());
+    assert!(evaluated(&mut fresh, &state(0, 0, 0), at(NOW)).is_empty());
+    assert!(evaluated(&mut fresh, &state(0, 2, 0), at(NOW)).is_empty());
 }
 
 #[test]
-fn what_was_deleted_at_the_end_shows() {
+fn deletion_of_the_newest_entries_is_detected() {
     for newest in [0, 1, 4] {
-        let mut memory = memory(5, NOW);
-        let found = judged(&mut memory, &state(0, newest, 5), at(NOW));
+        let mut record = record_of(5, NOW);
+        let found = evaluated(&mut record, &state(0, newest, 5), at(NOW));
         assert_eq!(found, [(IncidentKind::Lowered, 5)]);
         // Once; and the rest of the chain is guarded on.
-        assert!(judged(&mut memory, &state(0, newest, newest), at(NOW)).is_empty());
-        assert_eq!(kept(&memory), newest);
+        assert!(evaluated(&mut record, &state(0, newest, newest), at(NOW)).is_empty());
+        assert_eq!(stored_sequence(&record), newest);
     }
     // The entry alone, and the checkpoint alone.
-    let mut entry = memory(5, NOW);
+    let mut entry = record_of(5, NOW);
     let only = ChainState { tip: link(5), ..state(0, 4, 5) };
-    assert_eq!(judged(&mut entry, &only, at(NOW)), [(IncidentKind::Lowered, 5)]);
-    let mut checkpoint = memory(5, NOW);
+    assert_eq!(evaluated(&mut entry, &only, at(NOW)), [(IncidentKind::Lowered, 5)]);
+    let mut checkpoint = record_of(5, NOW);
     let only = ChainState { tip: link(4), ..state(0, 5, 5) };
-    assert_eq!(judged(&mut checkpoint, &only, at(NOW)), [(IncidentKind::Lowered, 5)]);
+    assert_eq!(evaluated(&mut checkpoint, &only, at(NOW)), [(IncidentKind::Lowered, 5)]);
 }
 
 #[test]
-fn another_hash_or_a_hole_at_the_number_shows_also_when_the_chain_went_on() {
+fn a_changed_hash_or_a_gap_is_detected_even_after_later_entries() {
     for newest in [5, 8] {
-        let mut changed = memory(5, NOW);
+        let mut changed = record_of(5, NOW);
         let other = ChainState { seen: Some("another".to_owned()), ..state(0, newest, 5) };
-        assert_eq!(judged(&mut changed, &other, at(NOW)), [(IncidentKind::Changed, 5)]);
+        assert_eq!(evaluated(&mut changed, &other, at(NOW)), [(IncidentKind::Changed, 5)]);
     }
-    let mut hole = memory(5, NOW);
+    let mut hole = record_of(5, NOW);
     let other = ChainState { seen: None, ..state(0, 8, 5) };
-    assert_eq!(judged(&mut hole, &other, at(NOW)), [(IncidentKind::Missing, 5)]);
+    assert_eq!(evaluated(&mut hole, &other, at(NOW)), [(IncidentKind::Missing, 5)]);
     // The same hole as the count finds it.
     let inspection = Inspection { gap: Some((5, 1)), changed: None };
-    assert!(hole.judge(&state(0, 8, 8), &inspection, at(NOW)).is_empty());
+    assert!(hole.evaluate(&state(0, 8, 8), &inspection, at(NOW)).is_empty());
 }
 
 #[test]
 fn gaps_and_changes_are_incidents_once_and_grown_ones_again() {
-    let mut memory = memory(5, NOW);
-    let mut judge = |gap, changed| memory.judge(&state(0, 5, 5), &Inspection { gap, changed }, at(NOW)).len();
+    let mut record = record_of(5, NOW);
+    let mut judge =
+        |gap, changed| record.evaluate(&state(0, 5, 5), &Inspection { gap, changed }, at(NOW)).len();
     assert_eq!((judge(Some((2, 1)), None), judge(Some((2, 1)), None)), (1, 0));
     assert_eq!((judge(Some((2, 2)), None), judge(None, None)), (1, 0));
     assert_eq!((judge(None, Some(3)), judge(None, Some(3)), judge(None, Some(4))), (1, 0, 1));
 }
 
 #[test]
-fn the_retention_is_no_incident_and_what_pretends_to_be_it_is() {
+fn retention_is_no_incident_and_early_deletion_is() {
     let days = |days: u64| NOW + days * DAY_MS;
     // An entry a day, for a hundred days; every entry is of its own hour.
-    let mut memory = Memory::default();
+    let mut record = ChainRecord::default();
     for day in 0..100 {
-        let at = Circumstances { newest_ms: Some(days(day)), ..at(days(day)) };
-        assert!(judged(&mut memory, &state(0, day + 1, day), at).is_empty());
+        let at = CheckContext { newest_ms: Some(days(day)), ..at(days(day)) };
+        assert!(evaluated(&mut record, &state(0, day + 1, day), at).is_empty());
     }
     // Those of the first nine days are older than ninety days.
-    assert!(judged(&mut memory.clone(), &state(9, 100, 100), at(days(99) + HOUR_MS)).is_empty());
-    let early = judged(&mut memory.clone(), &state(12, 100, 100), at(days(99) + HOUR_MS));
+    assert!(evaluated(&mut record.clone(), &state(9, 100, 100), at(days(99) + HOUR_MS)).is_empty());
+    let early = evaluated(&mut record.clone(), &state(12, 100, 100), at(days(99) + HOUR_MS));
     assert_eq!(early, [(IncidentKind::Deleted, 12)]);
     // All of them, up to the newest.
-    let all = judged(&mut memory.clone(), &state(100, 100, 100), at(days(99) + HOUR_MS));
+    let all = evaluated(&mut record.clone(), &state(100, 100, 100), at(days(99) + HOUR_MS));
     assert_eq!(all, [(IncidentKind::Deleted, 100)]);
     // A shorter retention is the administrator's decision; forever is forever.
-    let shorter = Circumstances { retention_days: Some(30), ..at(days(99) + HOUR_MS) };
-    assert!(judged(&mut memory.clone(), &state(60, 100, 100), shorter).is_empty());
-    let forever = Circumstances { retention_days: Some(0), ..at(days(99)) };
-    assert_eq!(judged(&mut memory.clone(), &state(1, 100, 100), forever), [(IncidentKind::Deleted, 1)]);
+    let shorter = CheckContext { retention_days: Some(30), ..at(days(99) + HOUR_MS) };
+    assert!(evaluated(&mut record.clone(), &state(60, 100, 100), shorter).is_empty());
+    let forever = CheckContext { retention_days: Some(0), ..at(days(99)) };
+    assert_eq!(evaluated(&mut record.clone(), &state(1, 100, 100), forever), [(IncidentKind::Deleted, 1)]);
     // Not known yet: judged when it is.
-    let unknown = Circumstances { retention_days: None, ..at(days(99)) };
-    assert!(judged(&mut memory, &state(50, 100, 100), unknown).is_empty());
-    assert_eq!(judged(&mut memory, &state(50, 100, 100), at(days(99))), [(IncidentKind::Deleted, 50)]);
+    let unknown = CheckContext { retention_days: None, ..at(days(99)) };
+    assert!(evaluated(&mut record, &state(50, 100, 100), unknown).is_empty());
+    assert_eq!(evaluated(&mut record, &state(50, 100, 100), at(days(99))), [(IncidentKind::Deleted, 50)]);
 }
 
 #[test]
-fn an_idle_server_whose_log_is_emptied_by_the_retention_is_well() {
-    let mut memory = memory(5, NOW);
+fn a_log_emptied_by_the_retention_is_no_incident() {
+    let mut record = record_of(5, NOW);
     let later = at(NOW + 91 * DAY_MS);
-    assert!(judged(&mut memory, &state(5, 5, 5), later).is_empty());
-    assert!(judged(&mut memory, &state(5, 5, 5), later).is_empty());
-    assert!(judged(&mut memory, &state(5, 8, 5), later).is_empty());
-    assert_eq!(kept(&memory), 8);
+    assert!(evaluated(&mut record, &state(5, 5, 5), later).is_empty());
+    assert!(evaluated(&mut record, &state(5, 5, 5), later).is_empty());
+    assert!(evaluated(&mut record, &state(5, 8, 5), later).is_empty());
+    assert_eq!(stored_sequence(&record), 8);
 }
 
 #[test]
 fn marks_thin_out() {
-    let mut memory = Memory::default();
+    let mut record = ChainRecord::default();
     for hour in 0..24 * 30 {
-        memory.mark(NOW + hour * HOUR_MS, hour + 1);
-        memory.mark(NOW + hour * HOUR_MS + 1, hour + 1);
+        record.add_mark(NOW + hour * HOUR_MS, hour + 1);
+        record.add_mark(NOW + hour * HOUR_MS + 1, hour + 1);
     }
-    assert!((50..90).contains(&memory.marks.len()), "{}", memory.marks.len());
+    assert!((50..90).contains(&record.marks.len()), "{}", record.marks.len());
 }
 
 #[test]
 fn incidents_are_bounded() {
-    let mut memory = memory(5, NOW);
+    let mut record = record_of(5, NOW);
     for sequence in 0..100 {
         let inspection = Inspection { gap: None, changed: Some(sequence) };
-        memory.judge(&state(0, 5, 5), &inspection, at(NOW));
+        record.evaluate(&state(0, 5, 5), &inspection, at(NOW));
     }
-    assert_eq!(memory.incidents.len(), MOST_INCIDENTS);
-    memory.incidents[3].acknowledged = true;
+    assert_eq!(record.incidents.len(), MAX_INCIDENTS);
+    record.incidents[3].acknowledged = true;
     let inspection = Inspection { gap: None, changed: Some(1000) };
-    assert_eq!(memory.judge(&state(0, 5, 5), &inspection, at(NOW)).len(), 1);
-    assert_eq!(memory.incidents.len(), MOST_INCIDENTS);
+    assert_eq!(record.evaluate(&state(0, 5, 5), &inspection, at(NOW)).len(), 1);
+    assert_eq!(record.incidents.len(), MAX_INCIDENTS);
 }

@@ -9,16 +9,16 @@ use tokio::time::{advance, sleep};
 
 use super::*;
 
-fn of(owner: i64) -> Demand {
+fn short(owner: i64) -> Demand {
     Demand { owner: Some(ConnectionId(owner)), ..Demand::default() }
 }
 
 fn heavy(owner: i64) -> Demand {
-    Demand { heavy: true, ..of(owner) }
+    Demand { heavy: true, ..short(owner) }
 }
 
 /// Asks without waiting.
-async fn now(admission: &Arc<Admission>, demand: Demand) -> Option<Permit> {
+async fn acquire_now(admission: &Arc<Admission>, demand: Demand) -> Option<Permit> {
     let asked = admission.acquire(demand);
     tokio::pin!(asked);
     std::future::poll_fn(|context| match asked.as_mut().poll(context) {
@@ -38,19 +38,22 @@ async fn queued(admission: &Arc<Admission>, demand: Demand) -> JoinHandle<Option
 
 fn is_idle(admission: &Admission) -> bool {
     let state = admission.state();
-    state.running.is_empty() && state.queues.is_empty() && state.turns.is_empty()
+    state.running.is_empty() && state.queues.is_empty() && state.round_robin.is_empty()
 }
 
 #[tokio::test(start_paused = true)]
 async fn short_calls_use_every_worker_and_no_more() {
     let admission = Admission::new(64, 3);
-    let held: Vec<_> =
-        [now(&admission, of(1)).await, now(&admission, of(1)).await, now(&admission, of(1)).await]
-            .into_iter()
-            .flatten()
-            .collect();
+    let held: Vec<_> = [
+        acquire_now(&admission, short(1)).await,
+        acquire_now(&admission, short(1)).await,
+        acquire_now(&admission, short(1)).await,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     assert_eq!(held.len(), 3);
-    assert!(now(&admission, of(2)).await.is_none());
+    assert!(acquire_now(&admission, short(2)).await.is_none());
     drop(held);
     assert!(is_idle(&admission));
 }
@@ -61,15 +64,15 @@ async fn long_calls_leave_a_worker_and_a_connection_has_half_of_theirs() {
     for (permits, own, all) in [(1, 1, 1), (2, 1, 1), (3, 1, 2), (4, 1, 3), (5, 2, 4), (9, 4, 8)] {
         let admission = Admission::new(64, permits);
         let mut held = Vec::new();
-        while let Some(permit) = now(&admission, heavy(1)).await {
+        while let Some(permit) = acquire_now(&admission, heavy(1)).await {
             held.push(permit);
         }
         assert_eq!(held.len(), own, "{permits} permits");
         for owner in 2..20 {
-            held.extend(now(&admission, heavy(owner)).await);
+            held.extend(acquire_now(&admission, heavy(owner)).await);
         }
         assert_eq!(held.len(), all, "{permits} permits");
-        let rest = now(&admission, of(1)).await;
+        let rest = acquire_now(&admission, short(1)).await;
         assert_eq!(rest.is_some(), permits > 1, "a short call finds the worker that is left");
     }
 }
@@ -77,13 +80,13 @@ async fn long_calls_leave_a_worker_and_a_connection_has_half_of_theirs() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_becomes_long_counts_as_one_while_it_runs() {
     let admission = Admission::new(64, 2);
-    let slow = now(&admission, of(1)).await.unwrap();
+    let slow = acquire_now(&admission, short(1)).await.unwrap();
     advance(Duration::from_millis(250)).await;
-    assert!(now(&admission, heavy(2)).await.is_some(), "not yet");
+    assert!(acquire_now(&admission, heavy(2)).await.is_some(), "not yet");
     advance(Duration::from_millis(1)).await;
-    assert!(now(&admission, heavy(2)).await.is_none());
+    assert!(acquire_now(&admission, heavy(2)).await.is_none());
     let waiting = queued(&admission, heavy(2)).await;
-    assert!(now(&admission, of(3)).await.is_some(), "short ones go on");
+    assert!(acquire_now(&admission, short(3)).await.is_some(), "short ones go on");
     assert!(!waiting.is_finished());
     drop(slow);
     assert!(waiting.await.unwrap().is_some());
@@ -92,25 +95,25 @@ async fn a_call_that_becomes_long_counts_as_one_while_it_runs() {
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_was_long_is_expected_to_be_until_it_is_not() {
     let admission = Admission::new(64, 2);
-    let scan = Demand { kind: Some(7), ..of(1) };
-    let first = now(&admission, scan).await.unwrap();
+    let scan = Demand { kind: Some(7), ..short(1) };
+    let first = acquire_now(&admission, scan).await.unwrap();
     advance(Duration::from_millis(300)).await;
     drop(first);
-    assert!(admission.is_heavy(scan) && !admission.is_heavy(of(1)));
-    let running = now(&admission, scan).await.unwrap();
-    assert!(now(&admission, scan).await.is_none(), "it has the share of long ones from the start");
+    assert!(admission.is_heavy(scan) && !admission.is_heavy(short(1)));
+    let running = acquire_now(&admission, scan).await.unwrap();
+    assert!(acquire_now(&admission, scan).await.is_none(), "it has the share of long ones from the start");
     drop(running);
     assert!(!admission.is_heavy(scan));
     admission.mark_heavy(scan);
-    assert!(admission.is_heavy(scan) && !admission.is_heavy(Demand { kind: Some(8), ..of(1) }));
+    assert!(admission.is_heavy(scan) && !admission.is_heavy(Demand { kind: Some(8), ..short(1) }));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_as_a_long_one_goes_on_as_a_short_one_when_its_kind_turns_out_to_be() {
+async fn a_waiter_is_reclassified_when_its_kind_turns_out_short() {
     let admission = Admission::new(64, 2);
-    let scan = Demand { kind: Some(7), ..of(1) };
+    let scan = Demand { kind: Some(7), ..short(1) };
     admission.mark_heavy(scan);
-    let running = now(&admission, scan).await;
+    let running = acquire_now(&admission, scan).await;
     let waiting = [queued(&admission, scan).await, queued(&admission, scan).await];
     assert!(waiting.iter().all(|task| !task.is_finished()));
     drop(running);
@@ -121,11 +124,11 @@ async fn who_waits_as_a_long_one_goes_on_as_a_short_one_when_its_kind_turns_out_
 #[tokio::test(start_paused = true)]
 async fn connections_take_turns() {
     let admission = Admission::new(64, 1);
-    let running = now(&admission, of(9)).await;
+    let running = acquire_now(&admission, short(9)).await;
     let mut waiting = Vec::new();
     // One connection asks five times before the others come.
     for owner in [1, 1, 1, 1, 1, 2, 3, 2] {
-        waiting.push((owner, queued(&admission, of(owner)).await));
+        waiting.push((owner, queued(&admission, short(owner)).await));
     }
     drop(running);
     let mut order = Vec::new();
@@ -141,20 +144,20 @@ async fn connections_take_turns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heavy_calls_that_wait_do_not_bar_short_ones_of_their_own() {
+async fn waiting_heavy_calls_do_not_block_short_ones_of_their_connection() {
     let admission = Admission::new(64, 2);
-    let running = now(&admission, heavy(1)).await;
+    let running = acquire_now(&admission, heavy(1)).await;
     let waiting = queued(&admission, heavy(1)).await;
-    assert!(now(&admission, of(1)).await.is_some());
+    assert!(acquire_now(&admission, short(1)).await.is_some());
     drop(running);
     assert!(waiting.await.unwrap().is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_the_queue_takes_no_permit_and_bars_no_one() {
+async fn a_waiter_that_left_takes_no_permit_and_blocks_no_other() {
     let admission = Admission::new(64, 1);
-    let running = now(&admission, of(1)).await;
-    let (left, stays) = (queued(&admission, of(2)).await, queued(&admission, of(3)).await);
+    let running = acquire_now(&admission, short(1)).await;
+    let (left, stays) = (queued(&admission, short(2)).await, queued(&admission, short(3)).await);
     left.abort();
     let _ = left.await;
     drop(running);
@@ -163,13 +166,13 @@ async fn who_leaves_the_queue_takes_no_permit_and_bars_no_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permit_granted_to_one_that_has_just_left_passes_on() {
+async fn a_permit_granted_to_a_waiter_that_left_passes_to_the_next() {
     let admission = Admission::new(64, 1);
-    let running = now(&admission, of(1)).await;
-    let mut asked: Pin<Box<_>> = Box::pin(admission.acquire(of(2)));
+    let running = acquire_now(&admission, short(1)).await;
+    let mut asked: Pin<Box<_>> = Box::pin(admission.acquire(short(2)));
     let mut context = Context::from_waker(Waker::noop());
     assert!(asked.as_mut().poll(&mut context).is_pending());
-    let next = queued(&admission, of(3)).await;
+    let next = queued(&admission, short(3)).await;
     // Granted, but never looked at.
     drop(running);
     drop(asked);
@@ -180,9 +183,12 @@ async fn a_permit_granted_to_one_that_has_just_left_passes_on() {
 #[tokio::test(start_paused = true)]
 async fn more_workers_are_used_at_once() {
     let admission = Admission::new(3, 1);
-    let _running = now(&admission, of(1)).await;
-    let waiting =
-        [queued(&admission, of(1)).await, queued(&admission, of(1)).await, queued(&admission, of(1)).await];
+    let _running = acquire_now(&admission, short(1)).await;
+    let waiting = [
+        queued(&admission, short(1)).await,
+        queued(&admission, short(1)).await,
+        queued(&admission, short(1)).await,
+    ];
     admission.set_permits(8);
     yield_now().await;
     let served = waiting.iter().filter(|task| task.is_finished()).count();
@@ -201,7 +207,7 @@ proptest! {
             let admission = Admission::new(64, permits);
             let mut tasks = Vec::new();
             for (owner, is_heavy, millis, leaves) in calls {
-                let (admission, demand) = (Arc::clone(&admission), Demand { heavy: is_heavy, ..of(owner) });
+                let (admission, demand) = (Arc::clone(&admission), Demand { heavy: is_heavy, ..short(owner) });
                 let work = async move {
                     let _permit = admission.acquire(demand).await.unwrap();
                     {

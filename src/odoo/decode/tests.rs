@@ -24,7 +24,7 @@ fn fault(members: &str) -> String {
 
 fn text(body: &str) -> Cow<'_, str> {
     match response(body) {
-        Ok(Response::Value(Scalar::Text(text))) => text,
+        Ok(XmlRpcResponse::Value(Scalar::Text(text))) => text,
         other => panic!("{other:?}"),
     }
 }
@@ -33,11 +33,11 @@ fn text(body: &str) -> Cow<'_, str> {
 fn recorded_answers_of_odoo_are_read() {
     let hello: Value = serde_json::from_str(&text(HELLO)).unwrap();
     assert_eq!(hello["contract"], 1);
-    assert!(matches!(response(LOGIN), Ok(Response::Value(Scalar::Int(uid))) if uid > 0));
-    assert_eq!(response(REFUSED), Ok(Response::Value(Scalar::Bool(false))));
-    let Ok(Response::Fault { code: 3, text }) = response(FAULT) else { panic!("no fault") };
+    assert!(matches!(response(LOGIN), Ok(XmlRpcResponse::Value(Scalar::Int(uid))) if uid > 0));
+    assert_eq!(response(REFUSED), Ok(XmlRpcResponse::Value(Scalar::Bool(false))));
+    let Ok(XmlRpcResponse::Fault { code: 3, text }) = response(FAULT) else { panic!("no fault") };
     assert_eq!(text, "Access Denied");
-    let Ok(Response::Fault { code: 1, text }) = response(TRACEBACK) else { panic!("no fault") };
+    let Ok(XmlRpcResponse::Fault { code: 1, text }) = response(TRACEBACK) else { panic!("no fault") };
     assert!(text.starts_with("Traceback"));
 }
 
@@ -74,7 +74,7 @@ fn numbers_and_truth_are_read() {
         ("<i8>9007199254740993</i8>", Scalar::Int(9_007_199_254_740_993)),
         ("<boolean>1</boolean>", Scalar::Bool(true)),
     ] {
-        assert_eq!(response(&answer(&format!("<value>{value}</value>"))), Ok(Response::Value(wanted)));
+        assert_eq!(response(&answer(&format!("<value>{value}</value>"))), Ok(XmlRpcResponse::Value(wanted)));
     }
 }
 
@@ -96,13 +96,13 @@ fn unusual_faults_keep_their_message() {
             1,
         ),
     ] {
-        let wanted = Response::Fault { code, text: "Oh no".into() };
+        let wanted = XmlRpcResponse::Fault { code, text: "Oh no".into() };
         assert_eq!(response(&fault(&members)), Ok(wanted), "{members}");
     }
 }
 
 #[test]
-fn whatever_else_comes_is_refused() {
+fn other_documents_are_refused() {
     let good = answer("<value><string>{}</string></value>");
     assert!(response(&good).is_ok());
     let string = "<value><string>x</string></value>";
@@ -141,22 +141,22 @@ fn whatever_else_comes_is_refused() {
         answer("<value><boolean>2</boolean></value>"),
         "<!DOCTYPE r [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]><methodResponse>&b;</methodResponse>".into(),
     ] {
-        assert_eq!(response(&bad), Err(Garbled), "{bad:?}");
+        assert_eq!(response(&bad), Err(InvalidResponse), "{bad:?}");
     }
 }
 
 #[test]
-fn deep_nesting_harms_nobody() {
+fn deep_nesting_is_refused() {
     let (open, close) = ("<value><array><data>".repeat(100_000), "</data></array></value>".repeat(100_000));
-    assert_eq!(response(&answer(&format!("{open}<value/>{close}"))), Err(Garbled));
-    assert_eq!(response(&answer(&open)), Err(Garbled));
+    assert_eq!(response(&answer(&format!("{open}<value/>{close}"))), Err(InvalidResponse));
+    assert_eq!(response(&answer(&open)), Err(InvalidResponse));
     let member = format!("<member><name>x</name>{open}<value/>{close}</member>");
-    assert_eq!(response(&fault(&member)), Err(Garbled));
-    assert_eq!(response(&"<".repeat(100_000)), Err(Garbled));
+    assert_eq!(response(&fault(&member)), Err(InvalidResponse));
+    assert_eq!(response(&"<".repeat(100_000)), Err(InvalidResponse));
 }
 
 /// Text with what goes wrong most often.
-fn awkward() -> impl Strategy<Value = String> {
+fn awkward_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<String>(),
         "[\\x00-\\x20\\x7f-\\x9f]{0,8}",
@@ -168,7 +168,7 @@ fn awkward() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_survives_an_answer(value in awkward()) {
+    fn any_text_survives_an_answer(value in awkward_text()) {
         let json = serde_json::to_string(&value).unwrap();
         // As Python's xmlrpc writes it.
         let escaped = json.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -177,7 +177,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_survives_a_request(value in awkward(), number in any::<i64>()) {
+    fn any_text_survives_a_request(value in awkward_text(), number in any::<i64>()) {
         let json = encode::json(&(&value, number)).unwrap();
         prop_assert_eq!(serde_json::from_str::<(String, i64)>(&json).unwrap(), (value, number));
         let body = String::from_utf8(encode::execute("db", 2, "key", "hello", json.clone())).unwrap();
@@ -199,7 +199,7 @@ proptest! {
         let cut = good.get(..end.min(good.len())).unwrap();
         if end < good.len() {
             let body = format!("{cut}{}", junk.replace(['<', '>'], ""));
-            prop_assert_eq!(response(&body), Err(Garbled));
+            prop_assert_eq!(response(&body), Err(InvalidResponse));
         }
     }
 }

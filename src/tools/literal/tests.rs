@@ -45,7 +45,7 @@ fn what_stands_in_quotes_is_never_touched() {
 }
 
 #[test]
-fn what_is_no_literal_is_refused_by_name_and_place() {
+fn an_invalid_literal_is_refused_with_name_and_position() {
     for (text, told) in [
         ("[('user_id','=',uid)]", "holds the name \"uid\" at character 17"),
         ("[('d','>',context_today())]", "\"context_today\""),
@@ -80,12 +80,12 @@ fn what_is_no_literal_is_refused_by_name_and_place() {
 #[test]
 fn depth_and_size_are_bounded() {
     let nested = |levels: usize| format!("{}{}", "(".repeat(levels), ",)".repeat(levels));
-    assert_eq!(parse(&nested(100_000)), Err(NotLiteral::TooDeep));
-    assert_eq!(parse(&"[".repeat(100_000)), Err(NotLiteral::TooDeep));
-    assert_eq!(parse(&format!("{}1{}", "[".repeat(40), "]".repeat(40))), Err(NotLiteral::TooDeep));
+    assert_eq!(parse(&nested(100_000)), Err(LiteralError::TooDeep));
+    assert_eq!(parse(&"[".repeat(100_000)), Err(LiteralError::TooDeep));
+    assert_eq!(parse(&format!("{}1{}", "[".repeat(40), "]".repeat(40))), Err(LiteralError::TooDeep));
     assert!(parse(&format!("{}1{}", "[".repeat(32), "]".repeat(32))).is_ok());
     assert!(parse(&format!("{}'x'{}", "[".repeat(32), "]".repeat(32))).is_ok());
-    assert_eq!(parse(&format!("'{}'", "x".repeat(1 << 20))), Err(NotLiteral::TooLong));
+    assert_eq!(parse(&format!("'{}'", "x".repeat(1 << 20))), Err(LiteralError::TooLong));
 }
 
 /// Writes a value as Python's `repr` would.

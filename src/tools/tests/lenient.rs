@@ -1,12 +1,12 @@
 //! Promises about the forms in which arguments come, over every tool and every golden case.
 
 use super::*;
-use crate::tools::args::Kind;
 use crate::tools::arguments_of;
+use crate::tools::schema::ArgKind;
 
 /// The arguments of all golden cases that compile to a plan, by tool.
-fn golden() -> Vec<(Entry, Vec<Map<String, Value>>)> {
-    let cases = |entry: &Entry| {
+fn golden() -> Vec<(ToolEntry, Vec<Map<String, Value>>)> {
+    let cases = |entry: &ToolEntry| {
         let file = read_json(&golden_dir().join(format!("{}.json", entry.spec.name)));
         let planned = file["compile"].as_array().unwrap().iter().filter(|case| case.get("plan").is_some());
         planned.map(|case| object(&case["arguments"])).collect::<Vec<_>>()
@@ -20,7 +20,7 @@ fn golden() -> Vec<(Entry, Vec<Map<String, Value>>)> {
         .collect()
 }
 
-fn plan(entry: &Entry, arguments: Map<String, Value>) -> Result<Value, String> {
+fn plan(entry: &ToolEntry, arguments: Map<String, Value>) -> Result<Value, String> {
     entry.compile(arguments).map(|(plan, _)| plan_json(&plan)).map_err(|refusal| refusal.0)
 }
 
@@ -30,10 +30,12 @@ fn an_optional_argument_that_says_nothing_is_not_given() {
     for (entry, cases) in golden() {
         let base = cases.first().unwrap().clone();
         let expected = plan(&entry, base.clone()).unwrap();
-        for arg in entry.tool.spec().args.iter().filter(|arg| !arg.required && !base.contains_key(arg.name)) {
+        for arg in
+            entry.tool.definition().args.iter().filter(|arg| !arg.required && !base.contains_key(arg.name))
+        {
             // `id` would be read as `ids`, and so on: only the name itself is tried.
             for nothing in [json!(null), json!(""), json!("  "), json!([]), json!("```json\n```")] {
-                if arg.kind == Kind::Text && nothing == json!("```json\n```") {
+                if arg.kind == ArgKind::Text && nothing == json!("```json\n```") {
                     continue;
                 }
                 let mut arguments = base.clone();

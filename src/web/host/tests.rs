@@ -16,15 +16,15 @@ fn server() -> Server {
 }
 
 /// A check of a request with these `Host` headers and this target.
-fn check(hosts: &Hosts, version: Version, uri: &str, headers: &[&str]) -> Result<(), Fault> {
+fn check(hosts: &HostPolicy, version: Version, uri: &str, headers: &[&str]) -> Result<(), HttpFault> {
     let mut request = Request::builder().version(version).uri(uri).body(()).unwrap();
     for host in headers {
         request.headers_mut().append(HOST, HeaderValue::from_bytes(host.as_bytes()).unwrap());
     }
-    hosts.check(&Target::of(&request).unwrap(), request.headers())
+    hosts.check(&RequestTarget::from_request(&request).unwrap(), request.headers())
 }
 
-fn host(hosts: &Hosts, host: &str) -> Result<(), Fault> {
+fn host(hosts: &HostPolicy, host: &str) -> Result<(), HttpFault> {
     check(hosts, Version::HTTP_11, "/odoo/mcp", &[host])
 }
 
@@ -52,7 +52,7 @@ const MALFORMED: [&str; 18] = [
 
 #[test]
 fn the_public_listener_serves_its_own_names() {
-    let hosts = Hosts::public(&server());
+    let hosts = HostPolicy::public(&server());
     for own in [
         "odoo.example.com",
         "ODOO.example.com:443",
@@ -78,16 +78,16 @@ fn the_public_listener_serves_its_own_names() {
         "[::2]",
         "sidecar:8766",
     ] {
-        assert_eq!(host(&hosts, foreign), Err(Fault::Host), "{foreign}");
+        assert_eq!(host(&hosts, foreign), Err(HttpFault::HostRefused), "{foreign}");
     }
     for malformed in MALFORMED {
-        assert_eq!(host(&hosts, malformed), Err(Fault::HostForm), "{malformed}");
+        assert_eq!(host(&hosts, malformed), Err(HttpFault::HostMalformed), "{malformed}");
     }
 }
 
 #[test]
 fn the_admin_listener_serves_addresses_and_configured_names() {
-    let hosts = Hosts::admin(&server());
+    let hosts = HostPolicy::admin(&server());
     for own in [
         "localhost",
         "127.0.0.1:8766",
@@ -99,21 +99,21 @@ fn the_admin_listener_serves_addresses_and_configured_names() {
         assert_eq!(host(&hosts, own), Ok(()), "{own}");
     }
     for foreign in ["evil.example.com", "odoo.example.com", "inner", "localhost.evil.example", "localhost."] {
-        assert_eq!(host(&hosts, foreign), Err(Fault::Host), "{foreign}");
+        assert_eq!(host(&hosts, foreign), Err(HttpFault::HostRefused), "{foreign}");
     }
     for malformed in MALFORMED {
-        assert_eq!(host(&hosts, malformed), Err(Fault::HostForm), "{malformed}");
+        assert_eq!(host(&hosts, malformed), Err(HttpFault::HostMalformed), "{malformed}");
     }
 }
 
 #[test]
 fn a_host_is_named_once_or_twice_the_same() {
-    let hosts = Hosts::public(&server());
+    let hosts = HostPolicy::public(&server());
     let url = |authority: &str| format!("http://{authority}/odoo/mcp");
     for version in [Version::HTTP_11, Version::HTTP_2] {
         let check = |uri: &str, headers: &[&str]| check(&hosts, version, uri, headers);
         assert_eq!(check(&url("localhost:1"), &["LOCALHOST:1"]), Ok(()));
-        assert_eq!(check(&url("evil.example"), &["evil.example"]), Err(Fault::Host));
+        assert_eq!(check(&url("evil.example"), &["evil.example"]), Err(HttpFault::HostRefused));
         for (authority, header) in [
             ("localhost", "odoo.example.com"),
             ("localhost", "localhost:80"),
@@ -124,35 +124,39 @@ fn a_host_is_named_once_or_twice_the_same() {
             ("localhost", "u:p@localhost"),
             ("localhost:0", "localhost:0"),
         ] {
-            assert_eq!(check(&url(authority), &[header]), Err(Fault::HostForm), "{authority} {header}");
+            assert_eq!(
+                check(&url(authority), &[header]),
+                Err(HttpFault::HostMalformed),
+                "{authority} {header}"
+            );
         }
         for twice in [["localhost", "localhost"], ["localhost", "evil.example"]] {
-            assert_eq!(check("/odoo/mcp", &twice), Err(Fault::HostForm));
-            assert_eq!(check(&url("localhost"), &twice), Err(Fault::HostForm));
+            assert_eq!(check("/odoo/mcp", &twice), Err(HttpFault::HostMalformed));
+            assert_eq!(check(&url("localhost"), &twice), Err(HttpFault::HostMalformed));
         }
-        assert_eq!(check("/odoo/mcp", &[]), Err(Fault::HostForm));
+        assert_eq!(check("/odoo/mcp", &[]), Err(HttpFault::HostMalformed));
     }
     // HTTP/2 has :authority; HTTP/1.1 needs the header all the same.
     assert_eq!(check(&hosts, Version::HTTP_2, &url("localhost"), &[]), Ok(()));
-    assert_eq!(check(&hosts, Version::HTTP_11, &url("localhost"), &[]), Err(Fault::HostForm));
+    assert_eq!(check(&hosts, Version::HTTP_11, &url("localhost"), &[]), Err(HttpFault::HostMalformed));
 }
 
 #[test]
 fn a_health_check_of_http_1_0_needs_no_host() {
-    let (public, admin) = (Hosts::public(&server()), Hosts::admin(&server()));
+    let (public, admin) = (HostPolicy::public(&server()), HostPolicy::admin(&server()));
     assert_eq!(check(&admin, Version::HTTP_10, "/readyz", &[]), Ok(()));
-    assert_eq!(check(&admin, Version::HTTP_10, "/readyz", &["evil.example"]), Err(Fault::Host));
-    assert_eq!(check(&admin, Version::HTTP_11, "/readyz", &[]), Err(Fault::HostForm));
-    assert_eq!(check(&public, Version::HTTP_10, "/odoo/mcp", &[]), Err(Fault::HostForm));
+    assert_eq!(check(&admin, Version::HTTP_10, "/readyz", &["evil.example"]), Err(HttpFault::HostRefused));
+    assert_eq!(check(&admin, Version::HTTP_11, "/readyz", &[]), Err(HttpFault::HostMalformed));
+    assert_eq!(check(&public, Version::HTTP_10, "/odoo/mcp", &[]), Err(HttpFault::HostMalformed));
 }
 
 /// It stands before every refusal, those of floods included. A debug build takes about ten times as long.
 #[test]
 fn a_check_takes_less_than_a_microsecond() {
-    let hosts = Hosts::public(&server());
+    let hosts = HostPolicy::public(&server());
     let mut request = Request::new(());
     request.headers_mut().insert(HOST, HeaderValue::from_static("odoo.example.com:8443"));
-    let target = Target::of(&request).unwrap();
+    let target = RequestTarget::from_request(&request).unwrap();
     let round = || {
         let start = Instant::now();
         for _ in 0..2000 {

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use odoo_mcp_sidecar::config::odoo::Odoo;
+use odoo_mcp_sidecar::config::odoo::OdooConfig;
 use odoo_mcp_sidecar::odoo::Client;
 use odoo_mcp_sidecar::odoo::gateway::{Call, Mode, Step};
 use odoo_mcp_sidecar::vocab::{CallId, ConnectionId, Proof, Secret};
@@ -15,14 +15,14 @@ use serde_json::{Map, json};
 use super::fake_odoo::FakeOdoo;
 
 /// Settings for a fake Odoo. The breaker's pause is short: tests wait for it.
-pub fn options(odoo: &FakeOdoo) -> Odoo {
-    Odoo {
+pub fn options(odoo: &FakeOdoo) -> OdooConfig {
+    OdooConfig {
         url: odoo.url(),
         database: "fake".into(),
         login: "mcp".into(),
         api_key: Secret::new("key-of-the-service-user"),
         breaker_pause_ms: 20,
-        ..Odoo::default()
+        ..OdooConfig::default()
     }
 }
 
@@ -54,7 +54,7 @@ pub fn call(mode: Mode, step: Step) -> Call {
     Call {
         call_id: CallId::random(),
         connection: ConnectionId(1),
-        proof: Proof::of("a credential"),
+        proof: Proof::of_text("a credential"),
         ip: "203.0.113.9".into(),
         tool: "a_tool".into(),
         mode,

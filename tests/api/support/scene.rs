@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use odoo_mcp_sidecar::config::mirror::Mirror as Options;
-use odoo_mcp_sidecar::mirror::{Denied, Gate, Identity, Mirror, WakeRefused};
+use odoo_mcp_sidecar::config::mirror::MirrorConfig as Options;
+use odoo_mcp_sidecar::mirror::{Denied, Gate, Mirror, ReplicaIdentity, WakeupError};
 use odoo_mcp_sidecar::vocab::{Clock, ConnectionId, Credential, CredentialKind, Principal, Proof, Secret};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ pub fn peer() -> IpAddr {
 }
 
 pub fn key(text: &str) -> Credential {
-    Credential { kind: CredentialKind::ApiKey, proof: Proof::of(text) }
+    Credential { kind: CredentialKind::ApiKey, proof: Proof::of_text(text) }
 }
 
 /// A fake Odoo with one key `one` of connection 1, and a mirror of it whose clock stands still.
@@ -50,7 +50,7 @@ impl Scene {
     pub async fn with(options: Options) -> Self {
         let odoo = FakeOdoo::start().await;
         odoo.add_key(&key("one").proof.to_hex(), 1, "full");
-        let clock = Clock::still_at(NOW_MS);
+        let clock = Clock::manual_at(NOW_MS);
         let mirror = Mirror::with_clock(client(&odoo), options, clock.clone());
         Self { odoo, mirror, clock, cancel: CancellationToken::new() }
     }
@@ -76,14 +76,14 @@ impl Scene {
     }
 
     pub fn follow(&self) {
-        let identity = Identity {
+        let identity = ReplicaIdentity {
             replica: uuid::Uuid::nil(),
             version: "0.1.0".into(),
             public_url: "https://odoo.example.com".into(),
             wake_url: Some("http://127.0.0.1:1/wake".into()),
             wake_secret: Some(Secret::new(SECRET)),
         };
-        tokio::spawn(Arc::clone(&self.mirror).follow(self.cancel.clone(), identity));
+        tokio::spawn(Arc::clone(&self.mirror).run_feed(self.cancel.clone(), identity));
     }
 
     pub async fn until_gate(&self, gate: Gate) {
@@ -97,9 +97,9 @@ impl Scene {
         self.mirror.principal(&key(text), peer()).await
     }
 
-    pub fn wake(&self, body: &Value) -> Result<(), WakeRefused> {
+    pub fn wake(&self, body: &Value) -> Result<(), WakeupError> {
         let body = body.to_string();
-        self.mirror.wake(body.as_bytes(), &sign(&body))
+        self.mirror.receive_wakeup(body.as_bytes(), &sign(&body))
     }
 }
 

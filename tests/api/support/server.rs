@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac};
-use odoo_mcp_sidecar::app::{App, Running};
+use odoo_mcp_sidecar::app::{App, RunningApp};
 use odoo_mcp_sidecar::config::Config;
-use odoo_mcp_sidecar::config::odoo::Odoo;
+use odoo_mcp_sidecar::config::odoo::OdooConfig;
 use odoo_mcp_sidecar::mcp::Handler;
 use odoo_mcp_sidecar::vocab::{Clock, Proof, Secret};
 use reqwest::header::HeaderMap;
@@ -25,7 +25,7 @@ pub const LEGACY: &str = "2025-11-25";
 /// A running sidecar and its Odoo.
 pub struct Server {
     pub odoo: FakeOdoo,
-    pub running: Running,
+    pub running: RunningApp,
     pub http: reqwest::Client,
     pub data: tempfile::TempDir,
 }
@@ -83,7 +83,7 @@ pub fn key(number: u32) -> String {
 /// Makes the keys 1 to 4 known, of the connections 1 to 4.
 fn known(odoo: &FakeOdoo) {
     for number in 1..=4 {
-        odoo.add_key(&Proof::of(&key(number)).to_hex(), i64::from(number), "full");
+        odoo.add_key(&Proof::of_text(&key(number)).to_hex(), i64::from(number), "full");
     }
 }
 
@@ -186,12 +186,12 @@ impl Server {
         config.server.public_url = "https://odoo.example.com".to_owned();
         config.server.data_dir = data.path().join("data");
         config.server.drain_timeout = Duration::from_secs(5);
-        config.odoo = Odoo {
+        config.odoo = OdooConfig {
             url: odoo.url(),
             database: "fake".to_owned(),
             login: "mcp".to_owned(),
             api_key: Secret::new("key-of-the-service-user"),
-            ..Odoo::default()
+            ..OdooConfig::default()
         };
         config.mirror.poll_ms = 50;
         config.mirror.poll_watched_ms = 50;

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use odoo_mcp_sidecar::audit::Audit;
-use odoo_mcp_sidecar::config::mirror::Mirror as Options;
-use odoo_mcp_sidecar::mirror::{Gate, Identity, Mirror};
-use odoo_mcp_sidecar::state::Embedded;
-use odoo_mcp_sidecar::tools::{NotCalled, Reply, Toolbox};
+use odoo_mcp_sidecar::audit::AuditTrail;
+use odoo_mcp_sidecar::config::mirror::MirrorConfig as Options;
+use odoo_mcp_sidecar::mirror::{Gate, Mirror, ReplicaIdentity};
+use odoo_mcp_sidecar::state::EmbeddedStore;
+use odoo_mcp_sidecar::tools::{CallRejected, Reply, Toolbox};
 use odoo_mcp_sidecar::vocab::{Clock, Credential, CredentialKind, Principal, Proof};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ pub struct Bench {
     pub mirror: Arc<Mirror>,
     pub tools: Toolbox,
     pub principal: Arc<Principal>,
-    audit: Arc<Audit>,
+    audit: Arc<AuditTrail>,
     _data: tempfile::TempDir,
     cancel: CancellationToken,
 }
@@ -40,7 +40,7 @@ pub fn peer() -> IpAddr {
 }
 
 fn key(text: &str) -> Credential {
-    Credential { kind: CredentialKind::ApiKey, proof: Proof::of(text) }
+    Credential { kind: CredentialKind::ApiKey, proof: Proof::of_text(text) }
 }
 
 impl Bench {
@@ -58,24 +58,24 @@ impl Bench {
         let options = Options { poll_ms: hour, poll_watched_ms: hour, hello_ms: hour, ..Options::default() };
         let mirror = Mirror::new(Arc::clone(&client), options);
         let cancel = CancellationToken::new();
-        let identity = Identity {
+        let identity = ReplicaIdentity {
             replica: uuid::Uuid::nil(),
             version: "0.1.0".into(),
             public_url: "https://odoo.example.com".into(),
             wake_url: None,
             wake_secret: None,
         };
-        tokio::spawn(Arc::clone(&mirror).follow(cancel.clone(), identity));
+        tokio::spawn(Arc::clone(&mirror).run_feed(cancel.clone(), identity));
         until("the gate is open", || async { mirror.gate() == Gate::Open }).await;
         let principal = mirror.principal(&credential, peer()).await.unwrap();
         let tools = Toolbox::new(client, Arc::clone(&mirror), 150_000);
         let data = tempfile::tempdir().unwrap();
-        let spool = Arc::new(Embedded::open(data.path()).unwrap());
-        let audit = Audit::new(spool, u64::MAX, Clock::system(), Box::new(|| false));
+        let spool = Arc::new(EmbeddedStore::open(data.path()).unwrap());
+        let audit = AuditTrail::new(spool, u64::MAX, Clock::system(), Box::new(|| false));
         Self { odoo, mirror, tools, principal, audit, _data: data, cancel }
     }
 
-    pub async fn call(&self, tool: &str, arguments: Value) -> Result<Reply, NotCalled> {
+    pub async fn call(&self, tool: &str, arguments: Value) -> Result<Reply, CallRejected> {
         let entry = self.audit.open(uuid::Uuid::now_v7(), peer(), Instant::now());
         let arguments = arguments.as_object().cloned().unwrap();
         self.tools.call(&self.principal, peer(), tool, arguments, &entry, &Arc::default()).await

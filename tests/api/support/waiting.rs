@@ -78,7 +78,7 @@ impl ServerHandler for Waiting {
         if request.name != "wait" {
             return self.inner.call_tool(request, context).await;
         }
-        let caller = Caller::of(&context.extensions)?;
+        let caller = Caller::from_extensions(&context.extensions)?;
         self.bell.waiting.fetch_add(1, Ordering::SeqCst);
         let rung = tokio::select! {
             permit = self.bell.go.acquire() => { permit.unwrap().forget(); true }

@@ -1,0 +1,90 @@
+//! Tells Odoo of the sessions: the ledger's words put into the contract's.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::mcp::{Era, SessionRegistry, SessionSink, SessionSnapshot, SyncError};
+use crate::mirror::{Gate, Mirror};
+use crate::odoo::Client;
+use crate::odoo::sessions::{SessionDocument, SyncSessionsRequest};
+
+/// Odoo's list of sessions.
+struct OdooSessionSink {
+    client: Arc<Client>,
+    replica: Uuid,
+}
+
+/// Tells Odoo of the sessions until `cancel`, and then that they have ended.
+pub async fn run_session_sync(
+    registry: Arc<SessionRegistry>,
+    mirror: Arc<Mirror>,
+    client: Arc<Client>,
+    replica: Uuid,
+    cancel: CancellationToken,
+) {
+    // Odoo knows the replica from its hello on.
+    let mut gate = mirror.watch_gate();
+    let greeted = gate.wait_for(|gate| *gate != Gate::Unknown);
+    if cancel.run_until_cancelled(greeted).await.is_some() {
+        registry.run_sync(Arc::new(OdooSessionSink { client, replica }), cancel).await;
+    }
+}
+
+impl SessionSink for OdooSessionSink {
+    fn sync<'a>(
+        &'a self,
+        complete: bool,
+        snapshots: &'a [SessionSnapshot],
+    ) -> BoxFuture<'a, Result<Vec<String>, SyncError>> {
+        let sessions = snapshots.iter().map(session_document).collect();
+        let request = SyncSessionsRequest { replica: self.replica, complete, sessions };
+        async move {
+            let answer = self.client.sync_sessions(&request).await;
+            answer.map(|answer| answer.ended).map_err(|error| SyncError(error.to_string()))
+        }
+        .boxed()
+    }
+}
+
+fn session_document(snapshot: &SessionSnapshot) -> SessionDocument {
+    let session = &snapshot.session;
+    SessionDocument {
+        session: snapshot.id.as_ref().to_owned(),
+        connection: session.connection(),
+        user: session.user(),
+        client: session.client().map(str::to_owned),
+        ip: Some(snapshot.state.peer.to_canonical().to_string()),
+        era: match session.era() {
+            Era::Legacy => "legacy",
+            Era::Modern => "modern",
+        },
+        created: instant(session.created_unix_ms()),
+        last_activity: instant(snapshot.state.last_request_unix_ms),
+        requests: snapshot.state.requests,
+        live: snapshot.state.live,
+    }
+}
+
+/// With milliseconds: a client that comes back in the second in which an administrator ended it has to be told
+/// apart from one that did not.
+fn instant(unix_ms: u64) -> String {
+    let millis = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+    format!("{:.3}", Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_have_milliseconds() {
+        assert_eq!(instant(1_795_440_600_999), "2026-11-23T13:30:00.999Z");
+        assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
+        assert!(!instant(u64::MAX).is_empty());
+    }
+}

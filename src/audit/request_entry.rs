@@ -1,0 +1,265 @@
+//! The entry of one request, from its first byte to its end.
+//!
+//! Held by the road of the request and by the handler of its call, since either may outlive the other. Whoever
+//! ends it first decides how it is told of; where nobody does, it was abandoned.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use ipnet::IpNet;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::aggregate::AggregateKey;
+use super::call_entry::{CallEntry, CallInfo};
+use super::document::{EntryDocument, Status, instant};
+use super::{AuditTrail, redact};
+use crate::state::{CommitTicket, Stage};
+use crate::vocab::{ConnectionId, UserId};
+
+/// Names that clients make up are cut at this.
+const MAX_NAME_CHARS: usize = 128;
+
+/// What strangers are summed by: the networks that one of them can have for himself.
+const ANONYMOUS_PREFIX_V4_BITS: u8 = 24;
+const ANONYMOUS_PREFIX_V6_BITS: u8 = 64;
+
+/// What a client that left is told of.
+const CLIENT_LEFT_ERROR: &str = "The client left before it was answered.";
+
+/// The session that a request belongs to.
+pub trait SessionInfo: std::fmt::Debug + Send + Sync {
+    /// None while it is only being opened.
+    fn id(&self) -> Option<&str>;
+
+    /// Name and version of the client, as far as it told them.
+    fn client(&self) -> Option<&str>;
+}
+
+/// What is asked, as far as it is known.
+#[derive(Debug, Clone, Default)]
+pub struct RequestInfo {
+    pub method: Option<String>,
+    pub tool: Option<String>,
+    pub session: Option<Arc<dyn SessionInfo>>,
+    /// It is a request: not a notification and the like, of which only refusals are told.
+    pub is_request: bool,
+}
+
+/// How a request ended that has no row of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestOutcome<'a> {
+    pub status: Status,
+    pub reason: Option<&'a str>,
+    pub error: Option<&'a str>,
+}
+
+/// The entry of one request.
+#[derive(Debug)]
+pub struct RequestEntry {
+    pub(super) audit: Arc<AuditTrail>,
+    id: Uuid,
+    peer: IpAddr,
+    started: Instant,
+    started_ms: u64,
+    caller: OnceLock<(ConnectionId, UserId)>,
+    info: OnceLock<RequestInfo>,
+    /// It has a row, or was summed.
+    ended: AtomicBool,
+    /// Of the row's end.
+    ticket: Mutex<Option<CommitTicket>>,
+    /// Notified when the row is kept.
+    call_recorded: Notify,
+}
+
+impl RequestOutcome<'static> {
+    pub const SUCCESS: Self = Self { status: Status::Success, reason: None, error: None };
+}
+
+impl<'a> RequestOutcome<'a> {
+    pub fn refused(reason: &'a str, error: &'a str) -> Self {
+        Self { status: Status::Refused, reason: Some(reason), error: Some(error) }
+    }
+}
+
+// === impl Entry ===
+
+impl RequestEntry {
+    pub(super) fn new(audit: Arc<AuditTrail>, id: Uuid, peer: IpAddr, started: Instant) -> Self {
+        let started_ms = audit.clock.unix_ms();
+        Self {
+            audit,
+            id,
+            peer,
+            started,
+            started_ms,
+            caller: OnceLock::new(),
+            info: OnceLock::new(),
+            ended: AtomicBool::new(false),
+            ticket: Mutex::default(),
+            call_recorded: Notify::new(),
+        }
+    }
+
+    /// The caller is known.
+    pub fn identify(&self, connection: ConnectionId, user: UserId) {
+        let _ = self.caller.set((connection, user));
+    }
+
+    /// The message is known.
+    pub fn describe(&self, info: RequestInfo) {
+        let _ = self.info.set(RequestInfo {
+            method: bounded_name(info.method),
+            tool: bounded_name(info.tool),
+            ..info
+        });
+    }
+
+    /// Whether payloads are wanted.
+    pub fn wants_payloads(&self) -> bool {
+        (self.audit.payload_policy)()
+    }
+
+    /// Whether it was told how it ended, or will be.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// The request ended. Without effect where it has a row, or ended before.
+    pub fn end(&self, outcome: RequestOutcome<'_>) {
+        let silent =
+            outcome.status != Status::Refused && self.info.get().is_some_and(|info| !info.is_request);
+        if !self.ended.swap(true, Ordering::AcqRel) && !silent {
+            self.aggregate(outcome);
+        }
+    }
+
+    /// Gives the request a row of its own; to be called before the call that it is about is made. None where
+    /// it ended already.
+    pub fn open_call(self: &Arc<Self>, call: CallInfo) -> Option<CallEntry> {
+        (!self.ended.swap(true, Ordering::AcqRel)).then(|| CallEntry::new(Arc::clone(self), call))
+    }
+
+    /// Comes back when the end of the row is kept: before that, the answer must not leave.
+    pub async fn committed(&self) {
+        let ticket = self.ticket.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ticket) = ticket {
+            // What is done is done: the client gets its answer, and the writer tries on.
+            ticket.committed().await;
+        }
+    }
+
+    /// Comes back when the row is kept, so that the call can be made: from then on it is not refused for want of
+    /// an account. For one waiter; never comes back where there is no row.
+    pub async fn call_recorded(&self) {
+        self.call_recorded.notified().await;
+    }
+
+    // === for the row ===
+
+    pub(super) fn notify_call_recorded(&self) {
+        self.call_recorded.notify_one();
+    }
+
+    /// A row that came to nothing: the request is to end otherwise.
+    pub(super) fn reopen(&self) {
+        self.audit.spool.remove(self.id);
+        self.ended.store(false, Ordering::Release);
+    }
+
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn set_ticket(&self, ticket: CommitTicket) {
+        *self.ticket.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+    }
+
+    pub(super) fn spool(&self, document: &EntryDocument, stage: Stage) -> CommitTicket {
+        self.audit.put(document, stage)
+    }
+
+    /// All that is known of the request, with nothing said of its end.
+    pub(super) fn document(&self) -> EntryDocument {
+        let (connection, user) = self.caller.get().copied().unzip();
+        let RequestInfo { method, tool, session, .. } = self.info.get().cloned().unwrap_or_default();
+        let session = session.as_deref();
+        EntryDocument {
+            id: self.id,
+            time: instant(self.started_ms),
+            method,
+            tool,
+            model: None,
+            res_ids: Vec::new(),
+            connection,
+            user,
+            session: session.and_then(SessionInfo::id).map(str::to_owned),
+            client: session.and_then(SessionInfo::client).map(redact::name),
+            ip: Some(self.peer.to_canonical().to_string()),
+            status: Status::Abandoned,
+            reason: None,
+            error: None,
+            duration_ms: None,
+            count: 1,
+            call_id: None,
+            request: None,
+            response: None,
+        }
+    }
+
+    fn aggregate(&self, outcome: RequestOutcome<'_>) {
+        let RequestOutcome { status, reason, error } = outcome;
+        let (peer, error) = (self.peer.to_canonical(), || error.map(redact::sentence));
+        let new = match self.caller.get() {
+            Some(&(connection, user)) => {
+                let info = self.info.get();
+                let session = info.and_then(|info| info.session.as_deref());
+                let key = AggregateKey {
+                    connection: Some(connection),
+                    user: Some(user),
+                    session: session.and_then(SessionInfo::id),
+                    client: session.and_then(SessionInfo::client),
+                    ip: Some(IpNet::from(peer)),
+                    method: info.and_then(|info| info.method.as_deref()),
+                    tool: info.and_then(|info| info.tool.as_deref()),
+                    status,
+                    reason,
+                };
+                self.audit.identified.add(key, self.started_ms, Some(self.elapsed_ms()), error)
+            }
+            None => {
+                let prefix = if peer.is_ipv4() { ANONYMOUS_PREFIX_V4_BITS } else { ANONYMOUS_PREFIX_V6_BITS };
+                let ip = IpNet::new(peer, prefix).ok().map(|network| network.trunc());
+                let key = AggregateKey { ip, ..AggregateKey::of_outcome(status, reason) };
+                self.audit.anonymous.add(key, self.started_ms, None, error)
+            }
+        };
+        if new {
+            self.audit.aggregated.notify_one();
+        }
+    }
+}
+
+impl Drop for RequestEntry {
+    fn drop(&mut self) {
+        let abandoned = RequestOutcome {
+            status: Status::Abandoned,
+            reason: Some("client_left"),
+            error: Some(CLIENT_LEFT_ERROR),
+        };
+        self.end(abandoned);
+    }
+}
+
+fn bounded_name(name: Option<String>) -> Option<String> {
+    // Almost always as it came.
+    name.map(|name| {
+        if name.len() > MAX_NAME_CHARS {
+            super::document::truncate_chars(&name, MAX_NAME_CHARS)
+        } else {
+            name
+        }
+    })
+}

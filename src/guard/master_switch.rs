@@ -1,0 +1,67 @@
+//! The administrator's master switch, as every request and every open stream meets it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::mirror::{Gate, Mirror};
+
+/// How often the switch is looked at besides being told of a change: settings that grow too old close the
+/// gate without anybody announcing it.
+const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Why nothing is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchClosed {
+    Disabled,
+    Unknown,
+}
+
+/// The switch. Streams hold its token, which ends with the opening in which they began.
+#[derive(Debug)]
+pub struct MasterSwitch {
+    mirror: Arc<Mirror>,
+    enabled: Mutex<CancellationToken>,
+}
+
+impl MasterSwitch {
+    pub fn new(mirror: Arc<Mirror>) -> Self {
+        Self { mirror, enabled: Mutex::new(CancellationToken::new()) }
+    }
+
+    /// Whether requests are served, at this moment.
+    pub fn check(&self) -> Result<(), SwitchClosed> {
+        match self.mirror.gate() {
+            Gate::Open => Ok(()),
+            Gate::Disabled => Err(SwitchClosed::Disabled),
+            Gate::Unknown => Err(SwitchClosed::Unknown),
+        }
+    }
+
+    /// Cancelled as soon as the switch goes off. Take it before `check`, so that no change falls between.
+    pub fn enabled_token(&self) -> CancellationToken {
+        self.enabled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Watches the switch and ends the streams of an opening that is over; runs until `cancel`.
+    pub async fn watch_gate(self: Arc<Self>, cancel: CancellationToken) {
+        let mut changes = self.mirror.watch_gate();
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                Ok(()) = changes.changed() => {}
+                () = tokio::time::sleep(RECHECK_INTERVAL) => {}
+            }
+            if self.check().is_err() {
+                self.cancel_streams();
+            }
+        }
+    }
+
+    fn cancel_streams(&self) {
+        let mut opening = self.enabled.lock().unwrap_or_else(PoisonError::into_inner);
+        opening.cancel();
+        *opening = CancellationToken::new();
+    }
+}

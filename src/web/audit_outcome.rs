@@ -1,0 +1,106 @@
+//! How a request ended, as rmcp's answer tells.
+//!
+//! Calls of our tools have told it before; what is looked at here are lists and the like, and what rmcp refuses
+//! by itself.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::http_fault::HttpFault;
+use crate::audit::{RequestEntry, RequestOutcome, Status};
+use crate::mcp::AUDIT_UNAVAILABLE;
+
+/// How far into an answer an error begins: only the id of the request stands before it.
+const MAX_ERROR_OFFSET: usize = 512;
+
+#[derive(Deserialize)]
+struct RpcAnswer<'a> {
+    #[serde(borrow)]
+    method: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<RpcError<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RpcError<'a> {
+    code: i32,
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+}
+
+/// Closes the entry of a request by the body of its answer. Answers the fault that the client gets instead, where
+/// the handler met one that has an HTTP status of its own: whether the entry was closed before does not matter.
+pub fn close_by_body(body: &Bytes, entry: &RequestEntry) -> Option<HttpFault> {
+    let error =
+        may_be_error(body).then(|| serde_json::from_slice::<RpcAnswer<'_>>(body).ok()?.error).flatten();
+    match error {
+        Some(error) => {
+            close_by_error(entry, &error);
+            fault_of_error(&error)
+        }
+        None => {
+            entry.end(RequestOutcome::SUCCESS);
+            None
+        }
+    }
+}
+
+/// The same by a part of an event stream; requests and notifications of the server are no answer.
+pub fn close_by_events(chunk: &Bytes, entry: &RequestEntry) {
+    if entry.has_ended() {
+        return;
+    }
+    for answer in parse_events(&String::from_utf8_lossy(chunk)) {
+        match answer {
+            RpcAnswer { method: None, error: Some(error), .. } => close_by_error(entry, &error),
+            RpcAnswer { method: None, result: Some(_), .. } => entry.end(RequestOutcome::SUCCESS),
+            _ => {}
+        }
+    }
+}
+
+/// The fault that an event stream begins with.
+pub fn first_event_fault(chunk: &Bytes) -> Option<HttpFault> {
+    // Behind `id:` and `data:`; most answers are long and none of them an error.
+    if !may_be_error(chunk) {
+        return None;
+    }
+    parse_events(&String::from_utf8_lossy(chunk)).find_map(|answer| fault_of_error(&answer.error?))
+}
+
+fn parse_events(text: &str) -> impl Iterator<Item = RpcAnswer<'_>> {
+    let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
+    data.filter_map(|data| serde_json::from_str(data).ok())
+}
+
+/// The fault behind an error that a handler answers because it cannot choose the HTTP status.
+fn fault_of_error(error: &RpcError<'_>) -> Option<HttpFault> {
+    (error.code == AUDIT_UNAVAILABLE.0).then_some(HttpFault::AuditFull)
+}
+
+/// Looks for the member that comes after the id, since most answers are long and none of them an error.
+pub fn may_be_error(body: &Bytes) -> bool {
+    let head = body.get(..MAX_ERROR_OFFSET.min(body.len())).unwrap_or_default();
+    let member = head.windows(8).find(|eight| matches!(*eight, b"\"result\"" | b"\"error\":"));
+    member != Some(b"\"result\"".as_slice())
+}
+
+fn close_by_error(entry: &RequestEntry, error: &RpcError<'_>) {
+    let reason = match error.code {
+        -32700 => "parse_error",
+        -32600 => "invalid_request",
+        -32601 => "method_not_found",
+        -32602 => "invalid_params",
+        code if code == AUDIT_UNAVAILABLE.0 => "audit_full",
+        -32603 => "internal_error",
+        _ => "protocol_error",
+    };
+    let failed = error.code == -32603;
+    let status = if failed { Status::Error } else { Status::Refused };
+    entry.end(RequestOutcome { status, reason: Some(reason), error: Some(&error.message) });
+}
