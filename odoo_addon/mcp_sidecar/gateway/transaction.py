@@ -13,7 +13,7 @@ import time
 import psycopg2
 from psycopg2 import errors
 
-from . import faults
+from .rpc import faults
 
 _BOUND = "SET LOCAL statement_timeout = %s"
 _READ_ONLY = "SET TRANSACTION READ ONLY; " + _BOUND
@@ -52,7 +52,7 @@ class Deadline:
 
 
 @contextlib.contextmanager
-def started(cr):
+def call_started(cr):
     """The instant at which a call began, the same in each of Odoo's retries."""
     # The cursor is the one thing that all tries share and nothing else does.
     instant = vars(cr).setdefault(_STARTED, time.monotonic())
@@ -140,7 +140,7 @@ def in_call(cr):
 
 
 @contextlib.contextmanager
-def keeping(cr, name, value):
+def scoped_value(cr, name, value):
     """Keeps a value on the cursor, where all of a call finds it, as long as the block runs."""
     before = vars(cr).get(name)
     vars(cr)[name] = value

@@ -2,7 +2,10 @@ from odoo import Command, api, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
-from ..gateway import confinement, constraints, exits, sealed_fields, secret_fields, sinks, stored_code, transaction
+from ..gateway import transaction
+from ..gateway.errors import constraints
+from ..gateway.policy import allowed_models, field_reach, secret_fields
+from ..gateway.sinks import credential_methods, sealed_fields, stored_code
 
 
 class Base(models.AbstractModel):
@@ -13,7 +16,7 @@ class Base(models.AbstractModel):
     @api.model
     def _post_model_setup__(self):
         result = super()._post_model_setup__()
-        sinks.close(self)
+        credential_methods.wrap_sinks(self)
         return result
 
     # === Secrets: whatever is asked for by its name comes past here, by whichever method ===
@@ -31,7 +34,7 @@ class Base(models.AbstractModel):
 
     def _fetch_field(self, field):
         """Odoo's own code uses a field of a record, such as the key of another service. See also `sealed_fields`."""
-        with secret_fields.shown(self.env.cr):
+        with secret_fields.reading_allowed(self.env.cr):
             return super()._fetch_field(field)
 
     # === A total order: pages of a partial one would repeat some rows and leave out others ===
@@ -83,7 +86,7 @@ class Base(models.AbstractModel):
 
     def _order_field_to_sql(self, alias, field_name, direction, nulls, query):
         """Leaves out of an order what may not be read: the order itself would tell."""
-        if self._mcp_is_confined() and field_name.partition(".")[0] in exits.of(self):
+        if self._mcp_is_confined() and field_name.partition(".")[0] in field_reach.unreachable_fields(self):
             return SQL()
         return super()._order_field_to_sql(alias, field_name, direction, nulls, query)
 
@@ -92,13 +95,13 @@ class Base(models.AbstractModel):
         """Leaves out defaults that link nothing: Odoo would ask for the right to read that nothing."""
         defaults = super().default_get(fields)
         if self._mcp_is_confined():
-            for name in exits.of(self).keys() & defaults.keys():
+            for name in field_reach.unreachable_fields(self).keys() & defaults.keys():
                 if self._fields[name].type == "many2many" and _links_nothing(defaults[name]):
                     del defaults[name]
         return defaults
 
     def _mcp_is_confined(self):
-        return confinement.active(self.env.cr) and not self.env.su
+        return allowed_models.is_restricted(self.env.cr) and not self.env.su
 
 
 def _links_nothing(commands):

@@ -1,6 +1,7 @@
 from odoo import models
 
-from ..gateway import accounts, transaction
+from ..gateway import transaction
+from ..gateway.policy import accounts
 
 
 class BasePartnerMergeAutomaticWizard(models.TransientModel):

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..gateway import rendering
+from ..gateway.sinks import evaluated_code
 
 
 class MailMessageSchedule(models.Model):
@@ -25,7 +25,7 @@ class MailMessageSchedule(models.Model):
         return result
 
     def _mcp_mark(self):
-        if rendering.watched(self.env.cr):
+        if evaluated_code.applies(self.env.cr):
             # sudo: the mark is no one's to set
             unmarked = self.sudo().filtered(lambda schedule: not schedule.mcp_from_call)
             if unmarked:
@@ -35,7 +35,7 @@ class MailMessageSchedule(models.Model):
         marked = self.filtered("mcp_from_call")
         if not marked:
             return super()._send_notifications(default_notify_kwargs=default_notify_kwargs)
-        with rendering.closed(self.env.cr):
+        with evaluated_code.kept_closed(self.env.cr):
             result = super(MailMessageSchedule, marked)._send_notifications(default_notify_kwargs=default_notify_kwargs)
         others = self - marked
         return others._send_notifications(default_notify_kwargs=default_notify_kwargs) if others else result

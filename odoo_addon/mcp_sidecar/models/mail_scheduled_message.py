@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..gateway import rendering
+from ..gateway.sinks import evaluated_code
 
 
 class MailScheduledMessage(models.Model):
@@ -25,7 +25,7 @@ class MailScheduledMessage(models.Model):
         return result
 
     def _mcp_mark(self):
-        if rendering.watched(self.env.cr):
+        if evaluated_code.applies(self.env.cr):
             # sudo: the mark is no one's to set
             unmarked = self.sudo().filtered(lambda message: not message.mcp_from_call)
             if unmarked:
@@ -35,6 +35,6 @@ class MailScheduledMessage(models.Model):
         marked = self.filtered("mcp_from_call")
         if not marked:
             return super()._post_message(raise_exception=raise_exception)
-        with rendering.closed(self.env.cr):
+        with evaluated_code.kept_closed(self.env.cr):
             result = super(MailScheduledMessage, marked)._post_message(raise_exception=raise_exception)
         return (self - marked)._post_message(raise_exception=raise_exception) if self - marked else result

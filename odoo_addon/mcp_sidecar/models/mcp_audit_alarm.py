@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..gateway import audit
+from ..gateway.audit import ingest
 
 _RAISE = """
     INSERT INTO mcp_audit_alarm (reference, replica, kind, sequence, missing, found_at)
@@ -112,7 +112,7 @@ class McpAuditAlarm(models.Model):
                 alarm["kind"],
                 alarm["sequence"],
                 alarm["missing"],
-                audit.moment(alarm["time"]),
+                ingest.parse_instant(alarm["time"]),
             )
             for alarm in alarms
         ]

@@ -5,18 +5,19 @@ from itertools import takewhile
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..gateway import chain
+from ..gateway.audit import hash_chain
 
 # What the counter of Server Settings counts, and opens.
 LAST_WEEK = [("create_date", ">=", "now -7d")]
 # How many entries a transaction of the retention deletes.
 BATCH = 5000
 
-_STORED = (*chain.COLUMNS, "hash")
+_STORED = (*hash_chain.COLUMNS, "hash")
 _STORE = f"INSERT INTO mcp_audit_log ({', '.join(_STORED)}) VALUES %s"
 
 # A hurdle against mistakes and against the ORM, no protection from server code: that runs as the role that owns the
-# table, and can set the flag or disable the trigger. What it does then is detected, see `gateway.audit_check`.
+# table, and can set the flag or disable the trigger. What it does then is detected, see
+# `gateway.audit.ingest.integrity_check`.
 _DEFINE_GUARD = """
     CREATE OR REPLACE FUNCTION mcp_audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -172,7 +173,7 @@ class McpAuditLog(models.Model):
             """,
             {"replica": replica, "before": before, "batch": BATCH},
         )
-        old = [chain.Link(*link) for *link, _old in takewhile(lambda row: row[2], self.env.cr.fetchall())]
+        old = [hash_chain.Link(*link) for *link, _old in takewhile(lambda row: row[2], self.env.cr.fetchall())]
         if old:
             self.env.cr.execute(
                 """

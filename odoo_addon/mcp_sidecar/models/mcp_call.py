@@ -2,7 +2,7 @@ import json
 
 from odoo import api, fields, models
 
-from ..gateway import faults
+from ..gateway.rpc import faults
 
 # That a call was made is remembered for long; what it answered holds whatever a method may have told, and is forgotten
 # as soon as nobody should need it any more. A lost answer is asked for within minutes; a key is for clients that come

@@ -3,7 +3,7 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ..gateway import policy
+from ..gateway.policy import call_rules
 
 # Changes of these concern nobody but the reader of the form.
 UNNOTED_FIELDS = {"notes", "last_used"}
@@ -138,7 +138,7 @@ class McpConnection(models.Model):
     # === Read, write, delete ===
 
     def _has_field_access(self, field, operation):
-        if field.name == "notes" and policy.in_call(self):
+        if field.name == "notes" and call_rules.in_call(self):
             return False
         return super()._has_field_access(field, operation)
 

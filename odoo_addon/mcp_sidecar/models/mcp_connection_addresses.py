@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..gateway import addresses
+from ..gateway.auth import address_rules
 
 
 class McpConnectionAddresses(models.AbstractModel):
@@ -27,8 +27,8 @@ class McpConnectionAddresses(models.AbstractModel):
         for connection in self:
             for name in ("allowed_ips", "blocked_ips"):
                 try:
-                    addresses.networks(connection[name])
-                except addresses.InvalidLine as exc:
+                    address_rules.networks(connection[name])
+                except address_rules.InvalidLine as exc:
                     raise ValidationError(self._describe_invalid_line(name, exc)) from exc
 
     def _describe_invalid_line(self, name, invalid):

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
-from ..gateway import levels
+from ..gateway.auth import method_levels
 
 # What a connection may use, one name a line; an empty list allows everything.
 LISTS = ("allowed_tools", "allowed_models")
@@ -34,7 +34,7 @@ class McpConnectionWidening(models.AbstractModel):
             stored = connection._origin
             foreign = bool(stored) and not connection.may_rotate
             connection.scope_locked = foreign and stored.scope == "read_only"
-            connection.methods_locked = foreign and stored.method_level == levels.NONE
+            connection.methods_locked = foreign and stored.method_level == method_levels.NONE
 
     def write(self, vals):
         if any(connection._is_widened_by(vals) and not connection._may_hold_key() for connection in self):

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools.sql import table_columns
 
-from ..gateway import changes, wake
+from ..gateway.sync import outbox_cursor, wakeup
 
 _NOTED = "mcp_sidecar.events"
 _COLUMNS = {"kind", "ref", "created"}
@@ -66,14 +66,14 @@ class McpEvent(models.Model):
             [(kind, ref) for kind, ref in noted],
             template="(%s, %s, clock_timestamp() AT TIME ZONE 'UTC')",
         )
-        self.env.cr.postcommit.add(wake.announcer(self.env.cr.dbname))
+        self.env.cr.postcommit.add(wakeup.announcer(self.env.cr.dbname))
 
     # === Reading ===
 
     @api.model
     def _source(self):
         self.env.cr.execute(_SOURCE)
-        return changes.Source(*self.env.cr.fetchone())
+        return outbox_cursor.Source(*self.env.cr.fetchone())
 
     @api.model
     def _since(self, snapshot):
@@ -85,5 +85,5 @@ class McpEvent(models.Model):
     def _gc_events(self):
         self.env.cr.execute(
             "DELETE FROM mcp_event WHERE created < now() AT TIME ZONE 'UTC' - %s * interval '1 hour'",
-            [changes.ROW_HOURS],
+            [outbox_cursor.ROW_HOURS],
         )

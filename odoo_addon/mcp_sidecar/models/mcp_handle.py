@@ -39,13 +39,15 @@ class McpHandle(models.Model):
     _token_unique = models.UniqueIndex("(token)")
 
     @api.model
-    def _issue(self, token, who, model_name, context):
-        self.env.cr.execute(_ISSUE, [token, who.connection_id, who.user_id, model_name, json.dumps(context)])
+    def _issue(self, token, principal, model_name, context):
+        self.env.cr.execute(
+            _ISSUE, [token, principal.connection_id, principal.user_id, model_name, json.dumps(context)]
+        )
 
     @api.model
-    def _find(self, token, who):
+    def _find(self, token, principal):
         """The model and context of a handle that was given to this connection for this user, or None."""
-        self.env.cr.execute(_FIND, [token, who.connection_id, who.user_id, KEPT_FOR])
+        self.env.cr.execute(_FIND, [token, principal.connection_id, principal.user_id, KEPT_FOR])
         found = self.env.cr.fetchone()
         return found and (found[0], json.loads(found[1]))
 

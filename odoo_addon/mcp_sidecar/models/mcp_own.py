@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..gateway import policy
+from ..gateway.policy import call_rules
 
 
 class McpOwn(models.AbstractModel):
@@ -23,4 +23,4 @@ class McpOwn(models.AbstractModel):
         return super().unlink()
 
     def _mcp_refuse_to_tools(self, operation):
-        policy.refuse_to_tools(self, policy.own_denied(self, operation))
+        call_rules.refuse_in_call(self, call_rules.own_denied(self, operation))

@@ -4,7 +4,7 @@ from psycopg2 import errors
 
 from odoo import api, fields, models
 
-from ..gateway import public_urls
+from ..gateway.sync import public_urls
 
 ALIVE_FOR = timedelta(seconds=60)
 # How exact last_seen is, so that a replica that asks every second doesn't rewrite its row each time.
@@ -99,7 +99,7 @@ class McpReplica(models.Model):
         alive = known.filtered("alive").sorted("id", reverse=True)
         # sudo: the address is for all who connect tools, the settings are for administrators
         settings = self.env["mcp.server.settings"].sudo().search([], limit=1)
-        if confirmed := public_urls.normal(settings.public_url):
+        if confirmed := public_urls.normalized(settings.public_url):
             return confirmed + ENDPOINT_PATH, self._confirmed_state(confirmed, alive, settings._refused_urls())
         chosen = (alive or known)[:1]
         if not chosen:
@@ -111,7 +111,7 @@ class McpReplica(models.Model):
 
     @api.model
     def _confirmed_state(self, confirmed, alive, refused):
-        announced = {public_urls.normal(replica.public_url) for replica in alive} - refused
+        announced = {public_urls.normalized(replica.public_url) for replica in alive} - refused
         if confirmed not in announced:
             return "lost"
         return "one" if announced == {confirmed} else "several"
@@ -120,18 +120,18 @@ class McpReplica(models.Model):
         return self.public_url.rstrip("/") + ENDPOINT_PATH
 
     @api.model
-    def _remember(self, **told):
+    def _register_replica(self, **told):
         """Remembers a sidecar that said hello; answers whether there was room for it."""
         self.env.cr.execute(_REGISTER, {**told, "alive_for": ALIVE_FOR, "most": MOST_ALIVE})
         return bool(self.env.cr.fetchone())
 
     @api.model
-    def _saw(self, replica):
+    def _mark_seen(self, replica):
         """Remembers that a sidecar asked something just now."""
         self._stamp(_SEEN, {"replica": replica, "seen_every": SEEN_EVERY})
 
     @api.model
-    def _synced(self, replica):
+    def _mark_synced(self, replica):
         """Remembers that a sidecar told of its sessions just now."""
         self._stamp(_SYNCED, {"replica": replica})
 

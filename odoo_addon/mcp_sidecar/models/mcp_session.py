@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..gateway import audit
+from ..gateway.audit import ingest
 
 # How long a session that has ended stays in the list.
 KEPT_FOR = timedelta(days=7)
@@ -180,4 +180,4 @@ class McpSession(models.Model):
 
 
 def _moments(session):
-    return {name: audit.moment(session[name]) for name in ("created", "last_activity")}
+    return {name: ingest.parse_instant(session[name]) for name in ("created", "last_activity")}

@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..gateway import accounts
+from ..gateway.policy import accounts
 from .res_users import SERVICE_GROUP
 
 
@@ -22,14 +22,14 @@ class ResGroups(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        with accounts.groups_watched(self.browse()) as made:
+        with accounts.refusing_group_escalation(self.browse()) as made:
             groups = super().create(vals_list)
             made.append(groups)
         return groups
 
     def write(self, vals):
         changes_members = bool(accounts.GROUP_FIELDS & vals.keys())
-        with accounts.groups_watched(self, changes_members):
+        with accounts.refusing_group_escalation(self, changes_members):
             result = super().write(vals)
         if changes_members:
             self._mcp_note_connections()

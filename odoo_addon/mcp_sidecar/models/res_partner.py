@@ -1,6 +1,7 @@
 from odoo import models
 
-from ..gateway import faults, service_account, transaction
+from ..gateway import transaction
+from ..gateway.rpc import faults, service_account
 
 # The part of a connection's document that lives on the partner. The name is left to the user's own write: partners
 # are renamed all the time, and looking for a user each time would cost everybody.

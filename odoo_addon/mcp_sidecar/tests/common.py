@@ -2,7 +2,7 @@
 
 from odoo.tests import HttpCase, TransactionCase, new_test_user
 
-from ..gateway import credential_text
+from ..gateway.auth import credentials
 
 
 class McpCommon:
@@ -40,7 +40,7 @@ class McpCommon:
         self.env.registry.clear_cache()
 
     def resolve(self, key):
-        return self.env["mcp.credential"]._resolve(credential_text.proof(key))
+        return self.env["mcp.credential"]._resolve(credentials.proof(key))
 
     def notes(self):
         """The list to which, from now on, each event's kind and reference are added."""
