@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_architecture
 from . import test_audit_hash_chain
 from . import test_audit_ingest
 from . import test_audit_integrity_check
