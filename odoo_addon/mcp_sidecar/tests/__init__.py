@@ -36,6 +36,7 @@ from . import test_policy_allowed_models
 from . import test_policy_allowed_models_writes
 from . import test_policy_field_reach
 from . import test_policy_linked_records
+from . import test_policy_refusals
 from . import test_policy_secret_fields
 from . import test_quoting
 from . import test_reading_filtered_pages
