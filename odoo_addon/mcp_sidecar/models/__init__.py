@@ -18,14 +18,9 @@ from . import mcp_replica
 from . import mcp_call
 from . import mcp_server_settings_url
 from . import mcp_server_settings
-from . import mcp_connection_addresses
+from . import mcp_connection
 from . import mcp_connection_keys
 from . import mcp_connection_limits
-from . import mcp_connection_methods
-from . import mcp_connection_statistics
-from . import mcp_connection_status
-from . import mcp_connection_widening
-from . import mcp_connection
 from . import mcp_connection_usage
 from . import mcp_credential
 from . import mcp_audit_alarm
