@@ -1,6 +1,15 @@
+# mixins first: Odoo builds a model from classes that are there by then
+from . import mcp_append_only_mixin
+from . import mcp_call_mark_mixin
+from . import mcp_protected_mixin
+from . import mcp_schema_change_mixin
 from . import base
 from . import base_partner_merge
+from . import ir_model
 from . import ir_model_access
+from . import ir_model_fields
+from . import ir_model_fields_selection
+from . import ir_module_module
 from . import ir_actions_server
 from . import ir_config_parameter
 from . import ir_qweb
@@ -11,8 +20,6 @@ from . import mail_render_mixin
 from . import mail_scheduled_message
 from . import ir_ui_menu
 from . import ir_ui_view
-from . import mcp_own
-from . import mcp_sealed
 from . import mcp_event
 from . import mcp_replica
 from . import mcp_call
@@ -34,4 +41,3 @@ from . import res_partner
 from . import res_users
 from . import res_users_apikeys
 from . import res_users_settings
-from . import ir_schema

@@ -9,7 +9,8 @@ from ..gateway.rpc import service_account
 class IrModelAccess(models.Model):
     """Confines the code of a call to the models that it may use, wherever it asks for a right."""
 
-    _inherit = "ir.model.access"
+    _name = "ir.model.access"
+    _inherit = ["ir.model.access", "mcp.schema.change.mixin"]
 
     def _get_allowed_models(self, mode="read"):
         # what `super` remembers is the user's, for all of their connections

@@ -14,7 +14,7 @@ class McpAuditAlarm(models.Model):
     """What a sidecar found wrong with the audit log. A record that is deleted comes back with its next check."""
 
     _name = "mcp.audit.alarm"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Audit Alarm"
     _log_access = False
     _rec_name = "found"

@@ -25,7 +25,7 @@ class McpAuditCheckpoint(models.Model):
     """
 
     _name = "mcp.audit.checkpoint"
-    _inherit = ["mcp.own", "mcp.sealed"]
+    _inherit = ["mcp.protected.mixin", "mcp.append.only.mixin"]
     _description = "MCP Audit Checkpoint"
     _log_access = False
     _rec_name = "replica"

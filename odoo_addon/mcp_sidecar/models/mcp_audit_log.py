@@ -36,7 +36,7 @@ class McpAuditLog(models.Model):
     """What AI tools asked for and what became of it: added to by the sidecars, which detect what else changes it."""
 
     _name = "mcp.audit.log"
-    _inherit = ["mcp.own", "mcp.sealed"]
+    _inherit = ["mcp.protected.mixin", "mcp.append.only.mixin"]
     _description = "MCP Audit Log"
     _log_access = False
     _order = "create_date desc, id desc"

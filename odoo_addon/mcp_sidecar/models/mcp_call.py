@@ -47,7 +47,7 @@ class McpCall(models.Model):
     """
 
     _name = "mcp.call"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Call"
     _log_access = False
     _rec_name = "call_id"

@@ -19,7 +19,7 @@ class McpConnection(models.Model):
     """
 
     _name = "mcp.connection"
-    _inherit = "mcp.own"
+    _inherit = "mcp.protected.mixin"
     _description = "MCP Connection"
     _order = "name, id"
 

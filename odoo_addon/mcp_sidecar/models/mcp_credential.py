@@ -50,7 +50,7 @@ _RESOLVE = "SELECT * FROM " + _RESOLVED
 
 class McpCredential(models.Model):
     _name = "mcp.credential"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Credential"
     _rec_name = "connection_id"
     _order = "id desc"

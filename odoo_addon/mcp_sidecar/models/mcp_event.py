@@ -25,7 +25,7 @@ class McpEvent(models.Model):
     """The outbox: what the sidecars have to hear of, written by the transaction that did it."""
 
     _name = "mcp.event"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Event"
     _log_access = False
     _order = "id"

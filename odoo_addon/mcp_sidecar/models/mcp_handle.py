@@ -23,7 +23,7 @@ class McpHandle(models.Model):
     """
 
     _name = "mcp.handle"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Handle"
     _log_access = False
     _rec_name = "token"

@@ -52,7 +52,7 @@ _SYNCED = """
 
 class McpReplica(models.Model):
     _name = "mcp.replica"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Sidecar"
     _log_access = False
     _rec_name = "replica"

@@ -45,7 +45,7 @@ _TEMPLATE = """(
 
 class McpSession(models.Model):
     _name = "mcp.session"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Session"
     _log_access = False
     _rec_name = "session_id"

@@ -145,7 +145,7 @@ class TestOwnLimits(WaysOutCase):
         }
         self.assertTrue(own)
         for name in own:
-            self.assertIn("mcp.own", self.env.registry[name]._inherit_module, name)
+            self.assertIn("mcp.protected.mixin", self.env.registry[name]._inherit_module, name)
 
     def test_notes_are_not_seen_even_by_an_administrators_tool(self):
         connection, key = self.connect(self.settings_admin, name="Watched")

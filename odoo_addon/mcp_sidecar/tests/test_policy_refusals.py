@@ -9,7 +9,7 @@ from ..gateway.policy.refusals import OTHER_HOOKS, REFUSALS
 
 ADDON = Path(__file__).parents[1]
 # Mixins of this addon whose methods are hooks of the models that inherit from them.
-MIXINS = {"mcp.own", "mcp.sealed", "mcp.schema.noted"}
+MIXINS = {"mcp.append.only.mixin", "mcp.call.mark.mixin", "mcp.protected.mixin", "mcp.schema.change.mixin"}
 
 
 def names_in(path):

@@ -3,11 +3,11 @@ from odoo import api, models
 from ..gateway.policy import call_rules
 
 
-class McpOwn(models.AbstractModel):
-    """What limits AI tools: none of them may change it, not even through code that their call runs with sudo."""
+class McpProtectedMixin(models.AbstractModel):
+    """Write protection: no AI tool changes these records, which limit it, not even by code that runs with sudo."""
 
-    _name = "mcp.own"
-    _description = "Record of the MCP Server"
+    _name = "mcp.protected.mixin"
+    _description = "MCP Protected Mixin"
 
     @api.model_create_multi
     def create(self, vals_list):

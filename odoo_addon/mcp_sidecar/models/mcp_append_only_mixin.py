@@ -2,14 +2,14 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 
-class McpSealed(models.AbstractModel):
-    """Records that the addon writes by SQL: the ORM changes none of them, neither for administrators nor with sudo.
+class McpAppendOnlyMixin(models.AbstractModel):
+    """Append-only records: the addon writes them by SQL, and the ORM changes none, for administrators and sudo neither.
 
     SQL of server code can: for the audit log that is detected by the sidecars.
     """
 
-    _name = "mcp.sealed"
-    _description = "Sealed Record of the MCP Server"
+    _name = "mcp.append.only.mixin"
+    _description = "MCP Append-only Mixin"
 
     @api.model_create_multi
     def create(self, vals_list):
