@@ -263,10 +263,10 @@ class McpConnection(models.Model):
     # === Actions ===
 
     def action_open_logs(self):
-        return self._action_of("action_mcp_audit_log", self._own_logs())
+        return self._action_of("mcp_audit_log_action", self._own_logs())
 
     def action_open_sessions(self):
-        return self._action_of("action_mcp_session", self._live_sessions())
+        return self._action_of("mcp_session_action", self._live_sessions())
 
     def _action_of(self, name, domain):
         """The action that lists what a counter counts."""

@@ -6,10 +6,8 @@ from ..gateway.auth import identity
 from ..gateway.endpoint import endpoint
 from ..gateway.operations import schema
 from ..gateway.policy import allowed_models
-from ..gateway.rpc import contract, faults, log_filter
+from ..gateway.rpc import contract, faults
 from ..gateway.sync import handshake, sessions
-
-log_filter.install()
 
 
 class McpGateway(models.AbstractModel):

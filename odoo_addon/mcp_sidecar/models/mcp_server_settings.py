@@ -321,10 +321,10 @@ class McpServerSettings(models.Model):
         return self.env["ir.actions.act_window"]._for_xml_id("mcp_sidecar.mcp_connection_action")
 
     def action_open_logs(self):
-        return self._action_of("action_mcp_audit_log", LAST_WEEK, self.env._("Audit Log: Last 7 Days"))
+        return self._action_of("mcp_audit_log_action", LAST_WEEK, self.env._("Audit Log: Last 7 Days"))
 
     def action_open_sessions(self):
-        return self._action_of("action_mcp_session", LIVE_SESSIONS, self.env._("Active Sessions"))
+        return self._action_of("mcp_session_action", LIVE_SESSIONS, self.env._("Active Sessions"))
 
     def _action_of(self, name, domain, title):
         """The action that lists what a counter counts."""

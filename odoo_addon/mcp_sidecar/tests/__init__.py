@@ -25,6 +25,7 @@ from . import test_mcp_connection_views
 from . import test_mcp_connection_widening
 from . import test_mcp_credential
 from . import test_mcp_server_settings
+from . import test_migrations
 from . import test_operations_answer_size
 from . import test_operations_argument_errors
 from . import test_operations_record_changes
@@ -45,6 +46,7 @@ from . import test_reading_read
 from . import test_reading_read_more
 from . import test_reading_view_columns
 from . import test_rpc_contract
+from . import test_rpc_remote_address
 from . import test_rpc_service_account
 from . import test_rpc_validation
 from . import test_search_conditions

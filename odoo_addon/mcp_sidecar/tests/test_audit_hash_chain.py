@@ -441,4 +441,4 @@ class TestCounters(LogCase):
         self.assertEqual(settings.log_count_7d, before + 2)
         action = settings.action_open_logs()
         self.assertEqual(self.env[action["res_model"]].search_count(action["domain"]), before + 2)
-        self.assertEqual((action["id"], action["context"]), (self.env.ref("mcp_sidecar.action_mcp_audit_log").id, {}))
+        self.assertEqual((action["id"], action["context"]), (self.env.ref("mcp_sidecar.mcp_audit_log_action").id, {}))

@@ -177,7 +177,7 @@ class TestLive(SessionCase):
         action = settings.action_open_sessions()
         found = self.env[action["res_model"]].with_context(**action["context"]).search_count(action["domain"])
         self.assertEqual((found, settings.session_count), (1, 1))
-        self.assertEqual(action["id"], self.env.ref("mcp_sidecar.action_mcp_session").id)
+        self.assertEqual(action["id"], self.env.ref("mcp_sidecar.mcp_session_action").id)
 
     def test_old_sessions_are_swept_once_a_day(self):
         cron = self.env.ref("mcp_sidecar.ir_cron_delete_ended_sessions")
