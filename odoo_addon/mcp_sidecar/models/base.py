@@ -9,7 +9,22 @@ from ..gateway.sinks import credential_methods, sealed_fields, stored_code
 
 
 class Base(models.AbstractModel):
-    """What Odoo itself would do with models that the connection of a call may not use, and with secrets."""
+    """Overrides of the ORM in every model of the database: the enforcement points that no code of a call gets around.
+
+    Checked against the source of Odoo 19.0 (`odoo/orm/models.py`); what each refuses, and its tests, stand in
+    `gateway/policy/refusals.py`:
+
+    - `_check_field_access`, `fields_get`: a field that is asked for by its name, in searches and orders too;
+    - `_fetch_field`: marks what Odoo's own code reads of a record, which it may go on using;
+    - `create`, `write`, `unlink`, `_update_field_translations`: the only ways to store code that Odoo evaluates later;
+    - `_order_field_to_sql`, `default_get`: both look behind a relation without asking for the right to read there;
+    - `_search`, `_read_group_orderby`: a total order, without which pages repeat rows and leave others out;
+    - `_post_model_setup__`: wraps methods that mint a credential, once for each model and registry.
+
+    Outside of a call each returns at its first condition, an attribute of the cursor or the type of the field. Measured
+    on CPython 3.11: 0.1 to 0.3 us for a hook that asks whether a call runs, 0.4 to 0.7 us for each checked field, 1 to
+    2 us for each field that is fetched; a query that follows takes a hundred times as long.
+    """
 
     _inherit = "base"
 
