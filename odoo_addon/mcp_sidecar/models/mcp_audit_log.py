@@ -17,7 +17,7 @@ _STORE = f"INSERT INTO mcp_audit_log ({', '.join(_STORED)}) VALUES %s"
 
 # A hurdle against mistakes and against the ORM, no protection from server code: that runs as the role that owns the
 # table, and can set the flag or disable the trigger. What it does then is detected, see
-# `gateway.audit.ingest.integrity_check`.
+# `gateway.audit.integrity_check`.
 _DEFINE_GUARD = """
     CREATE OR REPLACE FUNCTION mcp_audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

@@ -7,7 +7,7 @@ from ..gateway.auth import method_levels
 from ..gateway.policy import call_rules
 
 # Changes of these concern nobody but the reader of the form.
-UNNOTED_FIELDS = {"notes", "last_used"}
+UNPUBLISHED_FIELDS = {"notes", "last_used"}
 _TOOL_NAME = re.compile(r"[a-z0-9_]{1,40}")
 
 
@@ -157,8 +157,8 @@ class McpConnection(models.Model):
         if losing := self._losing_methods(vals):
             super(McpConnection, losing).write({**vals, "method_level": method_levels.NONE})
         result = super(McpConnection, self - losing).write(vals)
-        if vals.keys() - UNNOTED_FIELDS:
-            self._note()
+        if vals.keys() - UNPUBLISHED_FIELDS:
+            self._publish()
         if "active" in vals and not vals["active"]:
             self._end_sessions()
         return result
@@ -176,12 +176,12 @@ class McpConnection(models.Model):
         sessions.search([("connection_id", "in", self.ids), ("active", "=", True)])._end()
 
     def unlink(self):
-        self._note()
+        self._publish()
         return super().unlink()
 
-    def _note(self):
+    def _publish(self):
         for connection in self:
-            self.env["mcp.event"]._note("connection", connection.id)
+            self.env["mcp.event"]._publish("connection", connection.id)
 
     # === Actions ===
 

@@ -98,7 +98,7 @@ class McpConnection(models.Model):
         credentials = self.env["mcp.credential"].sudo()
         credentials.search([("connection_id", "=", self.id)]).unlink()
         text = credentials._issue(self, "api_key")
-        self._note()
+        self._publish()
         return text
 
     def action_rotate_key(self):

@@ -3,7 +3,7 @@ from odoo.tools.sql import table_columns
 
 from ..gateway.sync import outbox_cursor, wakeup
 
-_NOTED = "mcp_sidecar.events"
+_PENDING = "mcp_sidecar.events"
 _COLUMNS = {"kind", "ref", "created"}
 
 _SOURCE = """
@@ -49,16 +49,16 @@ class McpEvent(models.Model):
     # === Writing ===
 
     @api.model
-    def _note(self, kind, ref=None):
+    def _publish(self, kind, ref=None):
         """Tells all sidecars of a change, once this transaction commits."""
         precommit = self.env.cr.precommit
-        if _NOTED not in precommit.data:
-            precommit.data[_NOTED] = {}
-            precommit.add(self._write_noted)
-        precommit.data[_NOTED][kind, ref] = True
+        if _PENDING not in precommit.data:
+            precommit.data[_PENDING] = {}
+            precommit.add(self._write_pending)
+        precommit.data[_PENDING][kind, ref] = True
 
-    def _write_noted(self):
-        noted = self.env.cr.precommit.data.pop(_NOTED, {})
+    def _write_pending(self):
+        noted = self.env.cr.precommit.data.pop(_PENDING, {})
         if ("schema", None) in noted and not table_columns(self.env.cr, self._table).keys() >= _COLUMNS:
             return  # this addon is being uninstalled, column by column
         self.env.cr.execute_values(

@@ -9,13 +9,13 @@ class McpSchemaChangeMixin(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        self.env["mcp.event"]._note("schema")
+        self.env["mcp.event"]._publish("schema")
         return super().create(vals_list)
 
     def write(self, vals):
-        self.env["mcp.event"]._note("schema")
+        self.env["mcp.event"]._publish("schema")
         return super().write(vals)
 
     def unlink(self):
-        self.env["mcp.event"]._note("schema")
+        self.env["mcp.event"]._publish("schema")
         return super().unlink()

@@ -293,7 +293,7 @@ class McpServerSettings(models.Model):
         vals = {name: value for name, value in vals.items() if name not in ("version", "singleton")}
         for settings in self:
             super(McpServerSettings, settings).write({**vals, "version": settings.version + 1})
-            self.env["mcp.event"]._note("settings", settings.id)
+            self.env["mcp.event"]._publish("settings", settings.id)
         return True
 
     @api.ondelete(at_uninstall=False)

@@ -160,7 +160,7 @@ class McpSession(models.Model):
         )
         self.invalidate_recordset(flush=False)
         for session in self:
-            self.env["mcp.event"]._note("session", session.id)
+            self.env["mcp.event"]._publish("session", session.id)
 
     @api.model
     def _end_of_refused(self, users=None):

@@ -32,15 +32,15 @@ class ResGroups(models.Model):
         with accounts.refusing_group_escalation(self, changes_members):
             result = super().write(vals)
         if changes_members:
-            self._mcp_note_connections()
+            self._mcp_publish_connections()
             self.env["mcp.session"]._end_of_refused()
         return result
 
     def unlink(self):
-        self._mcp_note_connections()
+        self._mcp_publish_connections()
         return super().unlink()
 
-    def _mcp_note_connections(self):
+    def _mcp_publish_connections(self):
         """Who is in which group has changed: the sidecars forget all connections, which are few."""
         # sudo: whoever changes groups need not see connections
-        self.env["mcp.connection"].sudo().with_context(active_test=False).search([])._note()
+        self.env["mcp.connection"].sudo().with_context(active_test=False).search([])._publish()

@@ -7,7 +7,7 @@ from ..gateway.rpc import service_account
 from ..gateway.rpc.service_account import SERVICE_GROUP
 
 # What a connection's document, or the schema its user sees, is made of.
-NOTED_FIELDS = {
+PUBLISHED_FIELDS = {
     "active",
     "company_id",
     "company_ids",
@@ -113,18 +113,18 @@ class ResUsers(models.Model):
         accounts.refuse_contact_change(self, vals)
         with accounts.refusing_user_escalation(self, "group_ids" in vals):
             result = super().write(vals)
-        if NOTED_FIELDS & vals.keys():
-            self._mcp_note_connections()
+        if PUBLISHED_FIELDS & vals.keys():
+            self._mcp_publish_connections()
             self.env["mcp.session"]._end_of_refused(self)
         return result
 
     def unlink(self):
         service_account.refuse(self)
-        self._mcp_note_connections()
+        self._mcp_publish_connections()
         return super().unlink()
 
-    def _mcp_note_connections(self):
+    def _mcp_publish_connections(self):
         """Tells the sidecars to forget what they know of these users' connections."""
         # sudo: whoever changes a user need not see its connections
         connections = self.env["mcp.connection"].sudo().with_context(active_test=False)
-        connections.search([("user_id", "in", self.ids)])._note()
+        connections.search([("user_id", "in", self.ids)])._publish()

@@ -45,7 +45,7 @@ class McpCommon:
     def notes(self):
         """The list to which, from now on, each event's kind and reference are added."""
         noted = []
-        self.patch(type(self.env["mcp.event"]), "_note", lambda self, kind, ref=None: noted.append((kind, ref)))
+        self.patch(type(self.env["mcp.event"]), "_publish", lambda self, kind, ref=None: noted.append((kind, ref)))
         return noted
 
 

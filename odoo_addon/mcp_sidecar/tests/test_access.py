@@ -175,7 +175,7 @@ class TestPrivateMethods(McpHttpCase):
             ("mcp.connection", "_create_for_api_key", ["x", self.user.id, "full"]),
             ("mcp.connection", "_touch", [[connection.id]]),
             ("mcp.replica", "_endpoint", []),
-            ("mcp.event", "_note", ["settings", 1]),
+            ("mcp.event", "_publish", ["settings", 1]),
             ("mcp.audit.log", "_store", [[]]),
             ("mcp.audit.log", "_delete_batch", ["x", "2026-01-01"]),
             ("mcp.audit.checkpoint", "_move_tip", ["x", [1, "x"]]),

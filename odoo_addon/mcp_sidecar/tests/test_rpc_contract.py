@@ -450,7 +450,7 @@ class TestContractStatus(CommittedCase):
             sessions.sync(env, {"replica": REPLICA, "complete": False, "sessions": [session(connection)]})
             env["mcp.connection"].browse(self.connection_id).notes = "x"
             env["mcp.connection"].browse(self.connection_id).action_revoke()
-            env["mcp.event"]._note("schema")
+            env["mcp.event"]._publish("schema")
         self.assertEqual(form(self._changes(told)), form(agreed["something new"]["answer"]))
 
     def _changes(self, told):

@@ -36,7 +36,7 @@ class TestChanges(CommittedCase):
         with self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             for ref in refs:
-                env["mcp.event"]._note("connection", ref)
+                env["mcp.event"]._publish("connection", ref)
             cr.flush()
             yield cr
 
@@ -55,9 +55,9 @@ class TestChanges(CommittedCase):
         self.assertEqual(self.heard(), [])
         with self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
-            env["mcp.event"]._note("connection", 1)
+            env["mcp.event"]._publish("connection", 1)
             with contextlib.suppress(ZeroDivisionError), cr.savepoint():
-                env["mcp.event"]._note("connection", 2)
+                env["mcp.event"]._publish("connection", 2)
                 cr.flush()
                 raise ZeroDivisionError
         self.assertEqual(self.heard(), [1])
@@ -94,7 +94,7 @@ class TestChanges(CommittedCase):
         with self.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             for ref in range(50):
-                env["mcp.event"]._note("connection", ref % 5 + 1)
+                env["mcp.event"]._publish("connection", ref % 5 + 1)
             before = cr.sql_log_count
             cr.flush()
             self.assertEqual(cr.sql_log_count - before, 1)

@@ -230,6 +230,7 @@ REFUSALS = (
 OTHER_HOOKS = {
     "base._search": "a total order, so that pages neither repeat nor lose rows",
     "base._read_group_orderby": "the same for groups",
+    "base._sql_error_to_message_generic": "what the database refuses, without names of tables and constraints",
     "ir.ui.menu._visible_menu_ids": "keeps a cache that all connections of a user share from being narrowed",
     "mcp.schema.change.mixin.create": "publishes a change of the schema to the sidecars",
     "mcp.schema.change.mixin.write": "publishes a change of the schema to the sidecars",

@@ -2,9 +2,9 @@
 
 One table, by the method's name: many of these modules need not be installed, so that no model of this addon can inherit
 from theirs. `wrap_sinks` wraps the methods instead, in the class that Odoo has just built for a model, whichever
-module or
-override defines them. It is called by the ORM's own hook, `_post_model_setup__`, once for each model and registry: no
-source is patched and no registry is built again. A test compares the table with the modules that are installed.
+module or override defines them. It is called by the ORM's own hook, `_post_model_setup__`, once for each model and
+registry: no source is patched and no registry is built again. A test compares the table with the modules that are
+installed.
 """
 
 import functools
