@@ -9,5 +9,5 @@ def post_load():
 def uninstall_hook(env):
     """Removes what the ORM doesn't know of."""
     env.cr.execute("DROP FUNCTION IF EXISTS mcp_sidecar_resolve")
-    # with its trigger, which would be in nobody's way: the table is dropped, not emptied
+    # with its trigger, which would not be in the way: the table is dropped, not emptied
     env.cr.execute("DROP FUNCTION IF EXISTS mcp_audit_guard CASCADE")

@@ -15,7 +15,7 @@ The path of an `execute` request:
 7. `auth.identity.environment_of` makes the environment of the user, with the context that the request may set.
 8. `operations.executor.run` keeps level, handles and allowed models on the cursor, where Odoo's hooks read them.
 9. Each step runs its operation (`reading`, `operations`), which validates domains (`search`) and values (`fields`).
-10. The ORM asks the hooks in `models/`, which ask `policy` and `sinks` again: they hold whatever way code takes.
+10. The ORM asks the hooks in `models/`, which ask `policy` and `sinks` again: they hold for every path of code.
 11. The result is serialized (`values`), the savepoint is released, and `mcp.call` stores the answer of a write.
 12. What failed is rolled back and translated into one fault of the contract, which `endpoint.endpoint` raises.
 

@@ -1,4 +1,4 @@
-"""The door of the gateway: who may come in, how a request is read and what leaves.
+"""RPC endpoint decorator: authenticates the caller, decodes the request and encodes the answer.
 
 An abstract model has no access list, so anybody who may call RPC could call it: each method checks the caller first.
 Odoo commits what a method that returns has written, so every failure is raised.
@@ -33,14 +33,14 @@ def endpoint(shape):
 
 def _dispatch(gateway, method, shape, args, kwargs):
     require_service(gateway.env)
-    # the caller's context must not reach the code that runs for somebody else
+    # the caller's context must not reach the code that runs for another user
     gateway = gateway.with_context({})
     gateway.env.transaction.default_env = gateway.env
     try:
         if len(args) != 1 or kwargs:
             raise faults.bad_request("", "The gateway takes one JSON text.")
         answer = encode(method(gateway, validation.decode(shape, args[0])))
-        # whatever is still pending would be written outside of this `try`, by Odoo's dispatcher
+        # pending changes would otherwise be written outside of this `try`, by Odoo's dispatcher
         gateway.env.cr.flush()
     except faults.RETRIED:
         raise

@@ -124,7 +124,7 @@ def guarded(env, deadline, read_only, question=None):
     except faults.RETRIED:
         raise
     except BaseException as exc:
-        # a lost connection can't be rolled back, and its error is the one to tell
+        # a lost connection can't be rolled back, and its error is the one to report
         with contextlib.suppress(psycopg2.Error):
             guard.undo()
         if isinstance(exc, errors.QueryCanceled) and deadline.has_passed:

@@ -35,7 +35,7 @@ class Base(models.AbstractModel):
         credential_methods.wrap_sinks(self)
         return result
 
-    # === Secrets: whatever is asked for by its name comes past here, by whichever method ===
+    # === Secrets: each method that asks for a field by its name ends here ===
 
     @api.model
     def _check_field_access(self, field, operation):
@@ -46,7 +46,11 @@ class Base(models.AbstractModel):
     @api.model
     def fields_get(self, allfields=None, attributes=None):
         described = super().fields_get(allfields, attributes)
-        return {name: told for name, told in described.items() if not secret_fields.hides(self, self._fields[name])}
+        return {
+            name: attributes
+            for name, attributes in described.items()
+            if not secret_fields.hides(self, self._fields[name])
+        }
 
     def _fetch_field(self, field):
         """Odoo's own code uses a field of a record, such as the key of another service. See also `sealed_fields`."""
@@ -101,7 +105,7 @@ class Base(models.AbstractModel):
     # === Models out of reach ===
 
     def _order_field_to_sql(self, alias, field_name, direction, nulls, query):
-        """Leaves out of an order what may not be read: the order itself would tell."""
+        """Leaves out of an order what may not be read: the order itself would reveal it."""
         if self._mcp_is_confined() and field_name.partition(".")[0] in field_reach.unreachable_fields(self):
             return SQL()
         return super()._order_field_to_sql(alias, field_name, direction, nulls, query)

@@ -47,7 +47,7 @@ class McpAuditCheckpoint(models.Model):
     # === Moving on ===
 
     def _lock_tip(self, replica):
-        """The newest link of a sidecar's chain; nobody else adds to it until the transaction ends."""
+        """The newest link of a sidecar's chain; locked against other writers until the transaction ends."""
         self.env.cr.execute(_LOCK_TIP, {"replica": replica})
         return hash_chain.Link(*self.env.cr.fetchone())
 

@@ -82,7 +82,7 @@ class McpAuditLog(models.Model):
         "Abandoned: it ended without an answer.",
     )
     reason = fields.Char(readonly=True, help="Why it failed or was refused, in a word that programs can rely on.")
-    error = fields.Text(readonly=True, help="What the AI tool was told.")
+    error = fields.Text(readonly=True, help="The error that the AI tool was answered.")
     duration_ms = fields.Integer(
         string="Duration (ms)",
         readonly=True,
@@ -145,7 +145,7 @@ class McpAuditLog(models.Model):
 
     def _store(self, rows):
         """Adds rows, complete with their place in the chain."""
-        # SQL, as the ORM adds nothing to this table, for nobody
+        # SQL, as the ORM adds nothing to this table for any user
         values = [[row[name] for name in _STORED] for row in rows]
         self.env.cr.execute_values(_STORE, values, page_size=len(values))
 

@@ -4,18 +4,18 @@ from odoo import api, fields, models
 
 from ..gateway.rpc import faults
 
-# That a call was made is remembered for long; what it answered holds whatever a method may have told, and is forgotten
-# as soon as nobody should need it any more. A lost answer is asked for within minutes; a key is for clients that come
+# That a call was made is remembered for long; what it answered holds all that a method has answered, and is deleted
+# as soon as no retry should need it any more. A lost answer is asked for within minutes; a key is for clients that come
 # back later.
 KEPT_FOR = "7 days"
 ANSWERS_KEPT_FOR = "1 hour"
 KEYED_ANSWERS_KEPT_FOR = "1 day"
-# In characters. What is longer is not kept at all: it was sent, and nobody should have to store it for that.
+# In characters. What is longer is not kept at all: it was sent, and the database should not store it for that.
 LONGEST_ANSWER = 1_000_000
 
-# The lock tells others that the call is running, as long as its transaction lasts. In a repeatable-read transaction a
-# row that somebody else has just committed makes the INSERT fail with a serialization error: Odoo then runs the call
-# again, and the second run finds the stored answer.
+# The lock shows others that the call is running, as long as its transaction lasts. In a repeatable-read transaction a
+# row that another transaction has just committed makes the INSERT fail with a serialization error: Odoo then retries
+# the call, and the second run finds the stored answer.
 _BEGIN = """
     WITH running AS MATERIALIZED (
         SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0))

@@ -6,7 +6,7 @@ from odoo.exceptions import UserError, ValidationError
 from ..gateway.auth import method_levels
 from ..gateway.policy import call_rules
 
-# Changes of these concern nobody but the reader of the form.
+# Changes of these concern no sidecar.
 UNPUBLISHED_FIELDS = {"notes", "last_used"}
 _TOOL_NAME = re.compile(r"[a-z0-9_]{1,40}")
 
@@ -69,7 +69,7 @@ class McpConnection(models.Model):
         "connection_id",
         string="Credentials",
         readonly=True,
-        # as the credentials themselves: else whoever may not see these could not read a connection as a whole
+        # as the credentials themselves: without a right to these, a connection could not be read as a whole
         groups="mcp_sidecar.group_admin",
         help="What the AI tool may show to be let in. The secret itself is not stored.",
     )
@@ -82,7 +82,7 @@ class McpConnection(models.Model):
 
     @api.constrains("user_id", "active")
     def _check_user(self):
-        # sudo: group membership and archived users are judged whoever asks
+        # sudo: group membership and archived users are judged for every reader
         for connection in self.sudo():
             if connection.active and not connection.user_id._mcp_may_be_acted_as():
                 raise ValidationError(
@@ -171,7 +171,7 @@ class McpConnection(models.Model):
                 )
 
     def _end_sessions(self):
-        # sudo: whoever may revoke a connection ends its sessions
+        # sudo: revoking a connection ends its sessions
         sessions = self.env["mcp.session"].sudo()
         sessions.search([("connection_id", "in", self.ids), ("active", "=", True)])._end()
 

@@ -14,7 +14,8 @@ class McpConnection(models.Model):
     administrator may take away from each connection, at once.
     """
 
-    _inherit = "mcp.connection"
+    # one file for each side of a large model
+    _inherit = "mcp.connection"  # pylint: disable=consider-merging-classes-inherited
 
     may_rotate = fields.Boolean(
         compute="_compute_may_rotate",
@@ -36,12 +37,12 @@ class McpConnection(models.Model):
     @api.depends_context("uid")
     def _compute_may_rotate(self):
         for connection in self:
-            # the person is meant, whatever sudo this is read with
+            # the person is meant, even if this is read with sudo
             connection.may_rotate = connection.sudo(False)._may_hold_key()
 
     @api.model
     def create_api_key(self, name, user_id=None, scope="full"):
-        """A new connection of a user; answers its key, which nobody will see again."""
+        """A new connection of a user; answers its key, which is shown once."""
         connection = self._create_for_api_key(name, user_id, scope)
         return connection._issue_api_key()
 
@@ -89,12 +90,12 @@ class McpConnection(models.Model):
             raise AccessError(
                 self.env._(
                     "Creating or rotating a key for another user takes a Settings administrator: "
-                    "whoever holds the key acts as that user."
+                    "the holder of the key acts as that user."
                 )
             )
 
     def _issue_api_key(self):
-        # sudo: nobody may write credentials; the caller's right was checked
+        # sudo: no user may write credentials; the caller's right was checked
         credentials = self.env["mcp.credential"].sudo()
         credentials.search([("connection_id", "=", self.id)]).unlink()
         text = credentials._issue(self, "api_key")

@@ -15,7 +15,8 @@ METHOD_LEVELS = [(method_levels.NONE, "None"), (method_levels.BUTTONS, "Buttons"
 class McpConnection(models.Model):
     """Limits of a connection: rate limits, address rules and the method level."""
 
-    _inherit = "mcp.connection"
+    # one file for each side of a large model
+    _inherit = "mcp.connection"  # pylint: disable=consider-merging-classes-inherited
 
     rate_limit_minute = fields.Integer(
         string="Requests per Minute",
@@ -97,7 +98,7 @@ class McpConnection(models.Model):
 
     @api.depends_context("lang")
     def _compute_default_limits(self):
-        # sudo: whoever has a connection may know how much it may be used
+        # sudo: the user of a connection may know its limits
         settings = self.env["mcp.server.settings"].sudo().get_settings()
         no_limit = self.env._("no limit")
         self.default_limits = self.env._(

@@ -11,7 +11,7 @@ from odoo.tools import SQL
 # last_used is exact to this, so that a busy connection doesn't rewrite its row with every request.
 TOUCH_EVERY = timedelta(seconds=60)
 
-# What is counted, never written: the form could not, but whoever may write connections over RPC.
+# What is counted, never written: the form offers none of these, RPC would.
 COUNTED = ("request_count", "refusal_count", "last_used", "last_ip", "last_client")
 
 # SQL, so that no event is noted and no cached connection is thrown away in the sidecars: nothing of what they know has
@@ -32,7 +32,8 @@ _TEMPLATE = "(%(id)s, %(requests)s::bigint, %(refusals)s::bigint, %(let_in)s::ti
 class McpConnection(models.Model):
     """Usage of a connection: its status, its last use, and the counters and statistics of its audit entries."""
 
-    _inherit = "mcp.connection"
+    # one file for each side of a large model
+    _inherit = "mcp.connection"  # pylint: disable=consider-merging-classes-inherited
 
     status = fields.Selection(
         [
@@ -125,7 +126,7 @@ class McpConnection(models.Model):
 
     def _idle_since(self):
         """Who was last used before this is idle."""
-        # sudo: whoever sees a connection may know whether it is idle
+        # sudo: a user who sees a connection may know whether it is idle
         settings = self.env["mcp.server.settings"].sudo().get_settings()
         return fields.Datetime.now() - timedelta(days=settings.idle_after_days)
 
@@ -150,7 +151,7 @@ class McpConnection(models.Model):
         return Domain.OR(domains[status] for status in value if status in domains)
 
     def _search(self, domain, *args, active_test=True, **kwargs):
-        """Finds revoked connections wherever a status is asked for: it tells as much as ``active`` does."""
+        """Finds revoked connections wherever a status is asked for: it implies as much as ``active`` does."""
         domain = Domain(domain)
         if any(condition.field_expr == "status" for condition in domain.iter_conditions()):
             active_test = False
@@ -171,7 +172,7 @@ class McpConnection(models.Model):
 
     @api.depends("user_id")
     def _compute_user_refused(self):
-        # sudo: archived users and group membership are judged whoever asks
+        # sudo: archived users and group membership are judged for every reader
         for connection in self.sudo():
             connection.user_refused = bool(connection.user_id) and not connection.user_id._mcp_may_be_acted_as()
 

@@ -22,7 +22,7 @@ _SINCE = """
 
 
 class McpEvent(models.Model):
-    """The outbox: what the sidecars have to hear of, written by the transaction that did it."""
+    """Transactional outbox: changes that the sidecars poll for, written by the transaction that made them."""
 
     _name = "mcp.event"
     _inherit = ["mcp.protected.mixin"]
@@ -50,7 +50,7 @@ class McpEvent(models.Model):
 
     @api.model
     def _publish(self, kind, ref=None):
-        """Tells all sidecars of a change, once this transaction commits."""
+        """Publishes a change to all sidecars, once this transaction commits."""
         precommit = self.env.cr.precommit
         if _PENDING not in precommit.data:
             precommit.data[_PENDING] = {}

@@ -103,7 +103,7 @@ class McpServerSettings(models.Model):
         "masked. Off: the audit log keeps who did what with which tool and records, from where, how long it took and "
         "how it ended, but not what was asked and answered. Payloads can hold customer details, mail bodies and other "
         "sensitive data: turn it on only while you need it, together with a sensible retention. Apart from the audit "
-        "log, and whatever is chosen here, the answer of each change is kept for an hour, or for a day where the AI "
+        "log, and with either choice, the answer of each change is kept for an hour, or for a day where the AI "
         "tool named an idempotency key, so that a repeated change is answered and not made twice.",
     )
 
@@ -170,7 +170,7 @@ class McpServerSettings(models.Model):
     sidecar_state = fields.Selection(
         [("none", "Never seen"), ("lost", "Not responding"), ("alive", "Connected")],
         compute="_compute_sidecars",
-        help="Whether a sidecar has been heard from within the last minute.",
+        help="Whether a sidecar has been in contact within the last minute.",
     )
     endpoint_url = fields.Char(
         string="MCP Endpoint",
@@ -258,7 +258,7 @@ class McpServerSettings(models.Model):
     def get_settings(self):
         """The one record; over RPC the list of its id."""
         self.browse().check_access("read")
-        # sudo: who may read the settings gets them, also where somebody deleted the row by SQL
+        # sudo: who may read the settings gets them, even if the row was deleted by SQL
         return (self.sudo().search([], limit=1) or self.sudo().create({})).with_env(self.env)
 
     @api.model_create_multi

@@ -18,7 +18,7 @@ class McpServerSettingsUrl(models.AbstractModel):
         string="Public URL",
         copy=False,
         help="The address that AI tools are given: the first one that a sidecar announced, or the one that an "
-        "administrator confirmed. Whatever sidecars announce later changes nothing before it is confirmed here.",
+        "administrator confirmed. An address that is announced later changes nothing before it is confirmed here.",
     )
     refused_public_urls = fields.Text(
         string="Refused URLs",

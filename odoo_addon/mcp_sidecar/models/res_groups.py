@@ -15,7 +15,7 @@ class ResGroups(models.Model):
             return
         # which group implies which is remembered
         self.env.registry.clear_cache("groups")
-        # sudo: whoever changes groups need not see all users
+        # sudo: changing groups takes no right to see all users
         users = self.env["res.users"].sudo().with_context(active_test=False)
         members = users.search([("all_group_ids", "in", service.ids)])
         members.filtered(lambda user: user.all_group_ids & self)._check_service_group()
@@ -42,5 +42,5 @@ class ResGroups(models.Model):
 
     def _mcp_publish_connections(self):
         """Who is in which group has changed: the sidecars forget all connections, which are few."""
-        # sudo: whoever changes groups need not see connections
+        # sudo: changing groups takes no right to see connections
         self.env["mcp.connection"].sudo().with_context(active_test=False).search([])._publish()

@@ -17,7 +17,7 @@ class ResPartner(models.Model):
             self._mcp_keep_mailbox(vals["email"] or False)
         result = super().write(vals)
         if PUBLISHED_FIELDS & vals.keys():
-            # sudo: whoever changes a partner need not see users and their connections
+            # sudo: changing a partner takes no right to see users and their connections
             self.sudo().with_context(active_test=False).user_ids._mcp_publish_connections()
             # sudo: the same; the days of rate limits end in the company's time zone
             if "tz" in vals and self.env["res.company"].sudo().search_count([("partner_id", "in", self.ids)], limit=1):
@@ -26,7 +26,7 @@ class ResPartner(models.Model):
 
     def _mcp_keep_mailbox(self, email):
         """Who gets the mail of a person who logs in can reset the password, so that no AI tool may redirect it."""
-        # sudo: whoever changes a partner need not see users; archived ones may come back
+        # sudo: changing a partner takes no right to see users; archived ones may come back
         for partner in self.sudo().with_context(active_test=False):
             if partner.email != email and not all(partner.user_ids.mapped("share")):
                 message = "No AI tool may change the e-mail address of an internal user: do it in Odoo."

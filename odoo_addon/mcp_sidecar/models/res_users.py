@@ -31,7 +31,7 @@ class ResUsers(models.Model):
     def _check_service_group(self):
         # none yet, while the addon is being installed
         service = self.env.ref(SERVICE_GROUP, raise_if_not_found=False)
-        # sudo: groups are judged whoever changes them
+        # sudo: groups are judged for every user who changes them
         for user in self.sudo():
             if service and service in user.all_group_ids and user.all_group_ids != service:
                 raise ValidationError(
@@ -124,7 +124,7 @@ class ResUsers(models.Model):
         return super().unlink()
 
     def _mcp_publish_connections(self):
-        """Tells the sidecars to forget what they know of these users' connections."""
-        # sudo: whoever changes a user need not see its connections
+        """Invalidates what the sidecars have cached of these users' connections."""
+        # sudo: changing a user takes no right to see its connections
         connections = self.env["mcp.connection"].sudo().with_context(active_test=False)
         connections.search([("user_id", "in", self.ids)])._publish()

@@ -34,3 +34,17 @@ class TestActionIds(MigrationCase):
             for old, new in self.RENAMED.items():
                 self.assertEqual(self.env.ref(f"mcp_sidecar.{new}"), before[old])
                 self.assertFalse(self.env.ref(f"mcp_sidecar.{old}", raise_if_not_found=False))
+
+
+@tagged("-at_install", "post_install")
+class TestCronName(MigrationCase):
+    def test_the_old_name_is_replaced_and_another_one_kept(self):
+        action = self.env.ref("mcp_sidecar.ir_cron_forget_answers")
+        for before, after in (
+            ("MCP: forget answers of changes", "MCP: delete expired answers of changes"),
+            ("Our own name", "Our own name"),
+        ):
+            action.name = before
+            self.env.flush_all()
+            self.migrate("19.0.1.2.0", "post-cron_name")
+            self.assertEqual(action.name, after)

@@ -237,7 +237,7 @@ def _digest_in_sql(previous):
 def _serialized_in_sql(name):
     column = SQL.identifier(name)
     if name == "create_date":
-        # as ISO, whatever the style of dates is set to
+        # as ISO, independent of the DateStyle setting
         return SQL("""to_char(%s, 'YYYY-MM-DD"T"HH24:MI:SS.US')""", column)
     if name in _NUMBERS:
         return SQL("coalesce(%s || ';', '-;')", column)

@@ -12,7 +12,7 @@ from odoo import fields
 from .. import redaction
 from . import hash_chain
 
-# How long after its request a write that nobody knows of may still be carried out: longer than its deadline.
+# How long after its request a write of unknown outcome may still be carried out: longer than its deadline.
 _MAX_RUNTIME = timedelta(seconds=60)
 
 
@@ -42,7 +42,7 @@ def _not_stored(env, entries):
     return [entry for request_id, entry in once.items() if request_id not in stored]
 
 
-# === Writes whose outcome nobody saw ===
+# === Writes of unknown outcome ===
 
 
 def _resolved(env, entries):

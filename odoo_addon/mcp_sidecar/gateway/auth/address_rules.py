@@ -51,7 +51,7 @@ def is_allowed(allowed, blocked, address):
     try:
         address = ip_address(address or "")
     except ValueError:
-        # whoever can't say where it came from passes no rule
+        # an unknown address passes no rule
         return not allowed and not blocked
     address = getattr(address, "ipv4_mapped", None) or address
     return not _is_in(address, blocked) and (not allowed or _is_in(address, allowed))

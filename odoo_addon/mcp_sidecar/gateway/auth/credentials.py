@@ -26,7 +26,7 @@ _BASE62 = re.compile(rf"[0-9A-Za-z]{{{BODY_LENGTH + CHECKSUM_LENGTH}}}")
 
 
 def generate(kind):
-    """A new credential's text. Nobody can make it again: show it once."""
+    """A new credential's text. It can't be recovered: show it once."""
     return assemble(kind, secrets.token_bytes(32))
 
 

@@ -1,4 +1,4 @@
-"""Becoming the person that a call is made for."""
+"""Authentication: resolves a proof to a principal, and makes the environment of its user."""
 
 import hashlib
 

@@ -53,7 +53,7 @@ ALLOWED_METHODS = {
         frozenset({"act_type_xmlid", "date_deadline", "note", "summary"}),
     ),
     ("mail.thread", "message_post"): AllowedMethod(
-        "Logs an internal note. It takes no recipients and no kind of message, so that it is mailed to nobody new.",
+        "Logs an internal note. It takes no recipients and no kind of message, so that it is mailed to no one new.",
         frozenset({"body", "body_is_html", "subject"}),
     ),
     ("res.partner", "address_get"): AllowedMethod(

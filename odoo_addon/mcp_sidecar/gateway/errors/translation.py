@@ -1,6 +1,6 @@
 """Turns what Odoo or PostgreSQL raised into a fault of the contract; no sentence of PostgreSQL leaves here.
 
-Whatever is not known becomes ``internal``, whose details stay in Odoo's log.
+Any other exception becomes ``internal``, whose details stay in Odoo's log.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Properties: fields that are defined in a record, such as those of a product in its category.
 
-Odoo takes whatever it is given and forgets the properties that it isn't given. Here each is checked against its
+Odoo takes any value and drops the properties that are not given. Here each is checked against its
 definition, and those that aren't given stay as they are.
 """
 
@@ -73,7 +73,7 @@ def _require_object(model, field, given):
 
 
 def _held(field, record):
-    # as they are stored: whoever reads one by one gets labels and records
+    # as they are stored: reading them one by one yields labels and records
     return record[field.name]._values or {}
 
 

@@ -95,7 +95,7 @@ class _Reader:
         return _joined(self._listed(item) if isinstance(item, list) else self.commands(item) for item in items)
 
     def _listed(self, command):
-        """One item that is a list: a command, whatever else its numbers could be."""
+        """One item that is a list: a command, even if its numbers could be ids."""
         kind = _kind(command[0]) if command else None
         return None if kind is None else self._command(kind, command[1:])
 

@@ -1,7 +1,7 @@
 """Attributes an unexpected error to a value that the caller sent, by taint tracking over the frames of its traceback.
 
 Odoo's code says that a value is of the wrong kind by the errors that Python has for it, as any fault of its own would
-show. What tells them apart is whether a value that was sent takes part in the expression that failed.
+show. What distinguishes them is whether a value that was sent takes part in the expression that failed.
 """
 
 import ast
@@ -193,7 +193,7 @@ def _is_shared(value):
 
 
 def _is_complained_of(exc, value):
-    """Whether an error is about the type of this value. Nothing is too common to be told by its type."""
+    """Whether an error is about the type of this value. None is too common to be recognized by its type."""
     return (
         value is not None and isinstance(exc, (AttributeError, TypeError)) and f"'{type(value).__name__}'" in str(exc)
     )

@@ -117,7 +117,7 @@ def _sent(bound):
 
 
 def _bound(records, method, step):
-    """The arguments, matched with the method's signature, so that a mismatch can be told from a fault inside."""
+    """The arguments, matched with the method's signature, so that a mismatch is distinguished from a fault inside."""
     if "context" in step["kwargs"]:
         raise faults.invalid_context("context", "The context goes beside the steps, not into kwargs.")
     signature = inspect.signature(method)

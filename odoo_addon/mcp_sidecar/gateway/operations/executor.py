@@ -1,4 +1,4 @@
-"""Runs the steps of a compiled call as the person it is made for."""
+"""Executor: runs the steps of a request in the environment of its user."""
 
 from ..auth import context_handles, method_levels
 from ..errors import locations, translation
@@ -62,7 +62,7 @@ class StepFailed(Exception):
         self._index = index
         operation = step["op"] if step["op"] in _RIGHTS else "read"
         method = step.get("method") or step["op"]
-        # one that is canceled before its time was canceled by somebody
+        # one that is canceled before its time was canceled by an administrator
         deadline_ms = deadline.deadline_ms if deadline.has_passed else None
         self._place = translation.Place(step.get("model"), operation, method, deadline_ms)
         # of several steps, the one that changes this record

@@ -1,6 +1,6 @@
 """What an AI tool may not do to accounts: they outlive its connection, and know neither its scope nor the switch.
 
-It makes no internal user and turns nobody into one, as Odoo mails a link that sets their password. It moves no internal
+It neither creates an internal user nor promotes one, as Odoo mails a link that sets the password. It moves no internal
 user to another contact, whose mailbox could reset the password. It gives no group that its own user lacks.
 """
 
@@ -10,7 +10,7 @@ from .. import transaction
 from ..quoting import quoted
 from ..rpc import faults
 
-# What else than a password logs somebody in, by whichever module. Emptied they may be.
+# Fields beside the password that a login accepts, of any module. They may be emptied.
 LOGIN_FIELDS = frozenset(
     {
         "api_key_ids",
@@ -45,7 +45,7 @@ def refuse_login_fields(users, vals):
 
 def refuse_contact_change(users, vals):
     if "partner_id" in vals and transaction.in_call(users.env.cr):
-        # sudo: whoever changes a user need not see its contact
+        # sudo: changing a user takes no right to see its contact
         refuse_if_internal(users.sudo().filtered(lambda user: user.partner_id.id != vals["partner_id"]))
 
 
@@ -89,7 +89,7 @@ def refusing_group_escalation(groups, changes_members=True):
         yield made
         groups = groups.union(*made)
         _refuse_internal(groups, _internal_users(groups.env) - internal)
-        # what is new brings nobody anything by itself
+        # a new group has no members yet
         own = own.union(*(group._ids for group in made))
         for group_id, (members, brought) in _members_and_implied(groups).items():
             members_before, brought_before = before.get(group_id, (set(), set()))
@@ -110,7 +110,7 @@ def _rolled_back(env):
 
 def _refuse_internal(model, users):
     if users:
-        message = "No AI tool may make an internal user, or turn somebody into one: create the account in Odoo."
+        message = "No AI tool may make an internal user, or turn a user into one: create the account in Odoo."
         raise faults.access_denied(model._name, "write", message)
 
 
@@ -118,7 +118,7 @@ def _refuse_escalation(model, gained, own):
     beyond = gained - own
     # what Odoo's own code gives with sudo, such as that of its settings, is its own decision
     if beyond and not model.env.su:
-        # sudo: whoever gives a group need not see it
+        # sudo: giving a group takes no right to see it
         group = model.env["res.groups"].sudo().browse(min(beyond))
         message = f"No AI tool may give the group {quoted(group.full_name)}, which its own user lacks: do it in Odoo."
         raise faults.access_denied(model._name, "write", message)
@@ -135,7 +135,7 @@ def _grantable_groups(env):
 
 
 def _groups_of(user):
-    # sudo: whoever changes a user need not see their groups
+    # sudo: changing a user takes no right to see its groups
     return set(user.sudo().with_context({}).all_group_ids.ids)
 
 
@@ -146,7 +146,7 @@ def _internal(users):
 
 
 def _internal_users(env):
-    # sudo: whoever changes groups need not see users
+    # sudo: changing groups takes no right to see users
     users = env["res.users"].sudo().with_context(active_test=False)
     return users.search([("all_group_ids", "in", env["ir.model.data"]._xmlid_to_res_id("base.group_user"))])
 
@@ -154,6 +154,6 @@ def _internal_users(env):
 def _members_and_implied(groups):
     """By group: who is in it, and which groups it brings."""
     groups.env.invalidate_all()
-    # sudo: whoever changes a group need not see all of its members
+    # sudo: changing a group takes no right to see all of its members
     groups = groups.sudo().with_context(active_test=False)
     return {group.id: (set(group.all_user_ids.ids), set(group.all_implied_ids.ids)) for group in groups}

@@ -2,7 +2,7 @@
 
 Odoo asks ``ir.model.access`` whenever a user's code comes to a model, and ``ir.rule`` for its rows: both answer by
 what is kept here, see `models/ir_model_access.py` and `models/ir_rule.py`. What Odoo does with sudo goes on as ever, so
-whatever it would tell of another model, such as the name behind a many2one, is left out by `field_reach`.
+what it would reveal of another model, such as the name behind a many2one, is left out by `field_reach`.
 """
 
 import contextlib

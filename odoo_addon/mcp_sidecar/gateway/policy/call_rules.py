@@ -1,4 +1,4 @@
-"""What a call may do, whatever the sidecar says it is."""
+"""Call authorization: checks each request anew, and trusts no claim of the sidecar about it."""
 
 import inspect
 

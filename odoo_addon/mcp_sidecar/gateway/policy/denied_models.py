@@ -1,4 +1,4 @@
-"""Models that no AI tool uses, whatever its connection allows: `ir.model.access` and `ir.rule` answer a call as if its
+"""Deny list: models that no AI tool uses, for any connection: `ir.model.access` and `ir.rule` answer a call as if its
 user had no right to them.
 """
 
@@ -16,7 +16,7 @@ MODELS = frozenset(
         "auth.passkey.key.create",
         "auth_totp.device",
         "auth_totp.wizard",
-        # whom Odoo believes when somebody logs in
+        # external identity providers
         "auth.oauth.provider",
         "res.company.ldap",
         # `database.secret`, which signs links that set passwords, and keys of other services
@@ -41,7 +41,7 @@ def applies(cr):
 
 
 def lifted(cr):
-    """For what Odoo remembers for people, whoever asked first."""
+    """For caches that calls and people share."""
     return transaction.scoped_value(cr, _LIFTED, True)
 
 

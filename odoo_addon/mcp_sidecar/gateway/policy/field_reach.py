@@ -5,7 +5,7 @@ so does one that a record takes from the one that it is built on (``_inherits``)
 made of such fields, or doesn't say what it is made of. What is computed and stored is the record's own, as a total is.
 
 A computed field that reads more than it declares is refused by Odoo where it reads as the user, see
-`unreadable_computed`. Where it does so with sudo, nothing can tell.
+`unreadable_computed`. Where it does so with sudo, it is not detected.
 """
 
 from odoo.exceptions import AccessError, MissingError

@@ -5,7 +5,7 @@ A connection with allowed models sees and changes only those whose model is allo
 
 from odoo.fields import Domain
 
-# Whose rows mean nothing without a record. Where they have none, they are their author's own: the field that names him.
+# Rows that mean nothing without a record. A row without one belongs to its author, whom this field names.
 _OWNED_BY = {
     "ir.attachment": "create_uid",
     "mail.activity": "user_id",

@@ -1,7 +1,7 @@
-"""Fields that hold a secret: a password, a key of another service, a token that opens a record to whoever shows it.
+"""Fields that hold a secret: a password, a key of another service, a token that opens a record to its bearer.
 
-No AI tool reads one, whoever it acts as: it could go on by itself with it, in Odoo's pages or elsewhere, without limits
-and without log. Nor does one search, order or group by it, which would tell it bit by bit. Odoo says of few of these
+No AI tool reads one, for any user: it could go on by itself with it, in Odoo's pages or elsewhere, without limits
+and without log. Nor does one search, order or group by it, which would reveal it bit by bit. Odoo says of few of these
 fields that they are secret, so they are known by their names.
 
 What Odoo's own code reads of a record while it works for a call goes on as ever, see `models/base.py`; what a template
@@ -17,7 +17,7 @@ from .. import transaction
 from ..quoting import quoted
 from ..rpc import faults
 
-# Numbers, dates and relations of such a name only tell about a secret.
+# Numbers, dates and relations of such a name only describe a secret.
 TYPES = frozenset({"char", "text", "html", "binary"})
 _NAME = re.compile(
     r"""(?:^|_)
@@ -131,9 +131,7 @@ def _refuse_paths(model, paths):
 def refuse_setting(model, name, value):
     """Refuses to set a token, which is Odoo's to make: who knows it gets at the record without being anybody."""
     if isinstance(value, str) and isinstance(name, str) and name.endswith(_BEARER):
-        message = (
-            f"No AI tool may set the field {quoted(name)} of {model._name}: it opens the record to whoever shows it."
-        )
+        message = f"No AI tool may set the field {quoted(name)} of {model._name}: it opens the record to its bearer."
         raise faults.access_denied(model._name, "write", message, field=name)
 
 

@@ -1,6 +1,6 @@
 """Records of one answer that are called the same come with their company, which a name doesn't say.
 
-Their ids stand beside the names in any case, and tell apart those of one company.
+Their ids stand beside the names in any case, and distinguish those of one company.
 """
 
 from collections import defaultdict

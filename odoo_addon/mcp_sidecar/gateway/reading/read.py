@@ -125,7 +125,7 @@ def _readable(model, name, closed):
 
 def fetch(model, domain, names, limit, offset=0, order=None):
     """A page of records with these fields in the cache, and whether there are more behind it."""
-    # one record more than asked tells whether there are more, without a second query
+    # one record more than requested shows whether there are more, without a second query
     searching = model.with_context(**_NO_PREFETCH)
     found = _searched(
         model, domain, lambda: _fetched(searching, domain, names, offset=offset, limit=limit + 1, order=order)

@@ -32,7 +32,7 @@ def _is_about_a_day(model, path, operator, value):
 
 
 def _is_day(text):
-    """A date, or a relative one such as "today -7d"; what has a time of day, or is told from now, is an instant."""
+    """A date, or a relative one such as "today -7d"; what has a time of day, or counts from now, is an instant."""
     return bool(text.strip()) and ":" not in text and not text.strip().lower().startswith("now")
 
 

@@ -61,7 +61,7 @@ def found(env, model_name):
 
 
 def _view(model, view_type):
-    """A view that somebody made; where there is none Odoo makes one up."""
+    """A view that is stored; without one Odoo generates a default view."""
     if not model.has_access("read"):
         return None
     try:

@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 # Odoo repeats the whole call after one of these, so they must reach it as they are.
 RETRIED = (*PG_CONCURRENCY_EXCEPTIONS_TO_RETRY, ConcurrencyError)
 
-# A refused value is shown to whoever sent it, who needn't read all of it again.
+# A refused value is quoted to its sender, which doesn't need all of it again.
 _MAX_VALUE_CHARS = 200
 # A condition is shown as a whole, to say where it is.
 _MAX_CONDITION_CHARS = 1000

@@ -105,7 +105,7 @@ def _below(at, name):
 
 
 def _subject(at):
-    """What a sentence calls the member, whose place is told beside it."""
+    """What a sentence calls the member, whose path stands beside it."""
     path, _dot, last = at.rpartition(".")
     # digits count the entries of a list
     return f"An entry of {_subject(path)}" if last.isdigit() else last or "The request"

@@ -90,7 +90,7 @@ def link(records, method, args, kwargs):
         return method(*args, **kwargs)
 
 
-_REFUSAL = "No AI tool may make or see what logs somebody in, such as a link that sets a password: do it in Odoo."
+_REFUSAL = "No AI tool may make or see login credentials, such as a link that sets a password: do it in Odoo."
 
 
 def _sealed(records, answer, meant_for=None, emails=()):
@@ -104,7 +104,7 @@ SINKS = (
     Sink("res.partner", "_generate_signup_token", account, "sets the password of a user, or makes one"),
     Sink("res.users", "_generate_profile_token", refuse, "confirms an address"),
     Sink("res.users", "_auth_oauth_signin", refuse, "logs in by another service"),
-    Sink("res.users", "_auth_oauth_validate", refuse, "asks another service who somebody is"),
+    Sink("res.users", "_auth_oauth_validate", refuse, "authenticates by another service"),
     Sink("res.users", "api_key_wizard", refuse, "makes an API key"),
     Sink("res.users.apikeys.description", "make_key", refuse, "makes an API key"),
     # second factors

@@ -1,7 +1,7 @@
 """Whose code asks for a secret: Odoo's own, or a text that is evaluated, such as a template or a server action.
 
 Odoo's own code uses secrets as ever: it sends mails, calls other services, compares tokens. An evaluated text shows
-them to its author or to the reader of its result. Two things tell both apart. While a template engine renders,
+them to its author or to the reader of its result. Two things distinguish them. While a template engine renders,
 everything counts as evaluated, as all of it ends in the text. Elsewhere it is the nearest frame of the stack that
 belongs neither to the ORM nor to an engine: `safe_eval` and QWeb compile texts under names that are no source files.
 """

@@ -217,7 +217,7 @@ def _refuse_sinks(model, vals, operation):
             found = named_sink(text) or named_login_field(model, text)
             if found:
                 message = (
-                    f"The field {name} of {model._name} names {found}, which leads to what logs somebody in or opens a "
+                    f"The field {name} of {model._name} names {found}, which leads to a login credential or opens a "
                     "document. No AI tool may leave such code behind: do it in Odoo."
                 )
                 raise faults.access_denied(model._name, operation, message, field=name)

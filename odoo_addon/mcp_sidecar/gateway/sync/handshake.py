@@ -1,4 +1,4 @@
-"""What is agreed with a sidecar at its hello, and what it hears later."""
+"""Handshake with a sidecar, and the changes that it polls for afterwards."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit

@@ -1,7 +1,7 @@
 """The cursor of the outbox: what a reader has seen, as PostgreSQL itself knows it.
 
 An id loses rows that commit late, and a time loses those of long transactions. A snapshot loses nothing: the rows to
-tell are those that the snapshot now in force shows and the reader's didn't.
+send are those that the snapshot now in force shows and the reader's didn't.
 """
 
 import re

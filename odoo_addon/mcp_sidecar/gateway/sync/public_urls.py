@@ -1,6 +1,6 @@
 """Which public address AI tools are given: the first one that a sidecar announces, then only what is confirmed.
 
-People paste it beside their key, so that whoever holds the sidecar's service key must not be able to change it.
+People paste it beside their key, so that the service key of a sidecar must not suffice to change it.
 """
 
 import logging

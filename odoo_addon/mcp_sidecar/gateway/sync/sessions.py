@@ -1,4 +1,4 @@
-"""What a sidecar tells of its sessions, and which of them were ended in Odoo."""
+"""Session sync: stores the sessions that a sidecar reports, and answers which of them were ended in Odoo."""
 
 
 def sync(env, request):

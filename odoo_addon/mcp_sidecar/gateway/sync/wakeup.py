@@ -1,8 +1,8 @@
-"""Tells the sidecars at once that something has changed.
+"""Wake-up: posts a signed notification to the sidecars as soon as a change is committed.
 
-A transaction that committed only sets an event: its hook runs before the worker answers, and whatever it raised would
+A transaction that committed only sets an event: its hook runs before the worker answers, and an exception in it would
 reach the caller. One daemon thread per process does the rest with a cursor of its own. Nothing depends on it: a sidecar
-that hears nothing asks for changes every few seconds.
+that gets none polls for changes every few seconds.
 """
 
 import functools
@@ -53,12 +53,12 @@ def announce(dbname):
     try:
         _Waker.of_this_process().announce(dbname)
     except Exception:
-        # the transaction is committed, whether or not anybody hears of it
+        # the transaction is committed, whether or not a sidecar is notified
         _logger.warning("MCP wake-up of %s failed", dbname, exc_info=True)
 
 
 class _Waker:
-    """The thread of one process, and what it is to tell."""
+    """The notifier thread of one process, and the databases it has pending."""
 
     _current = None
     _lock = threading.Lock()
@@ -89,7 +89,7 @@ class _Waker:
     def _run(self):
         while True:
             self._event.wait()
-            # cleared first: what commits from here on is told in the next round
+            # cleared first: what commits from here on belongs to the next round
             self._event.clear()
             while self._pending:
                 self._notify(self._pending.pop())
@@ -100,7 +100,7 @@ class _Waker:
             if state and listeners:
                 self._post(body(next(self._sequence), *state), listeners)
         except Exception:
-            # the thread has to outlive whatever happens to a database
+            # the thread has to outlive any failure of a database
             _logger.warning("MCP wake-up of %s failed", dbname, exc_info=True)
 
     def _read(self, dbname):

@@ -54,7 +54,7 @@ def _related_sizes(records, field):
     *path, name = field.related.split(".")
     found = {}
     for record in records:
-        # sudo: a related field shows what it is related to, whoever may see that, as in `Field._compute_related`
+        # sudo: a related field shows what it is related to, without a right to that, as in `Field._compute_related`
         target = (record.sudo() if field.compute_sudo else record).mapped(".".join(path))[:1]
         if target:
             found[record.id] = sizes(target, target._fields[name]).get(target.id)

@@ -120,7 +120,7 @@ def _property(item):
 
 
 def _property_value(kind, value):
-    """Odoo keeps properties as JSON, and tells the records that they refer to as pairs of id and name."""
+    """Odoo keeps properties as JSON, and answers the records that they refer to as pairs of id and name."""
     if kind == "many2one":
         return {"id": value[0], "name": value[1] or EMPTY} if isinstance(value, (tuple, list)) else EMPTY
     if kind in ("many2many", "tags"):
@@ -129,7 +129,7 @@ def _property_value(kind, value):
         return f"{value.replace(' ', 'T')}Z" if value else EMPTY
     if kind == "boolean":
         return bool(value)
-    # nothing is false in Odoo, whatever it would be
+    # an empty value of any type is false in Odoo
     return EMPTY if value is False or value == "" else plain(value)
 
 

@@ -67,7 +67,7 @@ def find(comodel, text):
     ):
         return Called([])
     found = _by_code(comodel, text) or _by_name(comodel, text)
-    # such as a currency that nobody has used yet
+    # such as a currency that is not in use yet
     found = found or _by_code(comodel.with_context(active_test=False), text)
     return Called(found[:_MOST], len(found) > _MOST)
 
@@ -121,7 +121,7 @@ def _is_archived(comodel, record_id):
 
 
 def _company(comodel, record_id):
-    """Of records with the same name the company tells which is which."""
+    """Of records with the same name the company distinguishes them."""
     if "company_id" not in comodel._fields or not comodel._has_field_access(comodel._fields["company_id"], "read"):
         return ""
     # sudo: a user knows the names of the companies whose records they may read
