@@ -1,4 +1,4 @@
-"""Quotes in sentences what others wrote: it is marked off from the sentence, and can't act on a screen or a model.
+"""Escaping of untrusted text in sentences: it is set off by quotes, and can't act on a screen or a model.
 
 A quote is bounded, stands on one line, and has escapes for characters that show nothing. The sidecar does the same in
 ``src/vocab/quote.rs``; ``tests/wire/quoting.json`` of the project holds what both are tested with.

@@ -1,4 +1,4 @@
-"""Takes secrets out of sentences: code in Odoo raises what it likes, and what it says is answered and logged.
+"""Redaction of secrets in messages: code in Odoo may raise any text, which is answered and logged.
 
 Known by their shape, or by the name before them, as in ``src/audit/shapes.rs`` of the sidecar. Too much hidden is
 better than too little.

@@ -1,4 +1,4 @@
-"""What `execute`, `execute_batch`, `call_status` and `authenticate` do, once the request has been read."""
+"""Application service: `execute`, `execute_batch`, `call_status` and `authenticate` for a validated request."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""What a misspelt name may have meant."""
+"""Did-you-mean suggestions for misspelt names."""
 
 import difflib
 

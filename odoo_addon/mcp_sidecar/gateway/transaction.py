@@ -1,4 +1,4 @@
-"""What a call may do to its transaction.
+"""Transaction guard of a call: savepoint, read-only mode, statement timeout and deadline.
 
 ``guarded`` wraps a savepoint around a call. It makes reading calls read-only in the database itself, bounds the time of
 each statement, keeps the call's code from committing, and leaves a usable cursor behind when something fails, so that

@@ -1,4 +1,4 @@
-"""The hash chain of the audit log: each entry's hash is made of the one before it, so that tampering shows.
+"""Hash chain of the audit log: each entry's hash covers the one before it, so that tampering is evident.
 
 One chain per sidecar: entries of several sidecars are written at the same time, and a common chain would fork. What an
 entry's hash is made of is said once, as a list of columns; Python hashes what is written, PostgreSQL what is checked,

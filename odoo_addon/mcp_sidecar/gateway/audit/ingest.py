@@ -1,4 +1,4 @@
-"""Stores the entries of a sidecar's audit spool, each exactly once and in the order of its chain.
+"""Idempotent ingestion of a sidecar's audit spool: each entry is stored exactly once, in the order of its chain.
 
 An entry that could not be stored would be sent again for ever and keep all others back. So only what breaks the
 contract is refused: a deleted connection or user is none, and a text that is too long was cut when it was read.

@@ -1,4 +1,4 @@
-"""What a sidecar asks every few seconds to find out whether the audit log was tampered with, and what it reports.
+"""Tamper detection for the audit log: what a sidecar polls every few seconds, and the alarms that it reports.
 
 Odoo's own role owns the tables, so that server code can do anything to them: what the database refuses is a hurdle,
 what holds is detection. A sidecar keeps the newest number and hash of its chain in its own file, where no code of Odoo

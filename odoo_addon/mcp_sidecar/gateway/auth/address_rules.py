@@ -1,4 +1,4 @@
-"""Networks that a connection may be used from: how they are written, and whether an address lies in them."""
+"""IP allow and deny lists of a connection: their syntax, and whether an address is in them."""
 
 from ipaddress import IPv6Network, ip_address, ip_network
 

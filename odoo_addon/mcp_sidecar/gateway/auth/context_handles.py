@@ -1,4 +1,4 @@
-"""Handles: the context in which a wizard is created and used, kept in Odoo and named by calls.
+"""Context handles: opaque tokens for the context in which a wizard is created and used, kept in Odoo.
 
 A wizard lives on what the button that opened it left in the context, such as the deliveries that it is about. Calls
 give no context of their own, so they name a handle: it is bound to connection, user and model, and lasts 15 minutes.

@@ -1,4 +1,4 @@
-"""The text of a credential, and what is kept of it.
+"""Credential format: prefix, random body and checksum, and the digest that is stored of it.
 
 A text is a prefix that names its kind, 43 base62 characters of 256 random bits, and 6 base62 characters of the CRC-32
 over all before them. The checksum catches typing errors, not attackers. The holder shows the *proof*, SHA-256 of the

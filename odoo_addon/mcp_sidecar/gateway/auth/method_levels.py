@@ -1,4 +1,4 @@
-"""Which methods a connection may call: none, the buttons of Odoo's forms, or any public one.
+"""Method level of a connection: no methods, the buttons of Odoo's forms, or any public method.
 
 The level of the call that runs is kept on the cursor, so that all of Odoo's code within the call can ask for it.
 """

@@ -1,4 +1,4 @@
-"""What a connection may call that presses buttons only: what its user could press now, and a list of methods beside."""
+"""Method authorization at the level of buttons: what the user could press now, and an allow list beside it."""
 
 import inspect
 from typing import NamedTuple

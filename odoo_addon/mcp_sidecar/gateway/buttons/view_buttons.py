@@ -1,4 +1,4 @@
-"""The buttons that Odoo's views have for records of a model.
+"""Button discovery: parses the buttons that Odoo's views have for records of a model.
 
 Those of its own form, list and kanban view, and those of the lists and forms that are embedded in the form of another
 model. What a button needs to be shown is kept beside it, and judged by `visibility` for a record.

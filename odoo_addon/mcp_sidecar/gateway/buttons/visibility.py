@@ -1,4 +1,4 @@
-"""Whether Odoo's web client would show a button on a record now.
+"""Button visibility: evaluates whether Odoo's web client would show a button on a record now.
 
 Its views say what hides a part of them in expressions over the record's values. The client evaluates these; here they
 are evaluated in the same way, and what can't be is as good as hidden.

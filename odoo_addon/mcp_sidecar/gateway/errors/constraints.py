@@ -1,4 +1,4 @@
-"""Words what a constraint of the database refuses: by the labels of fields, without names of tables and constraints."""
+"""Messages for constraint violations: by the labels of fields, without names of tables and constraints."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""Says where in a call something was refused: which record of a batch, which line of which record."""
+"""Error locations: which record of a batch, or which line of a record, was refused."""
 
 import contextlib
 

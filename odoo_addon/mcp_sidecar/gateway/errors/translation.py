@@ -1,4 +1,4 @@
-"""Turns what Odoo or PostgreSQL raised into a fault of the contract; no sentence of PostgreSQL leaves here.
+"""Error translation: an exception of Odoo or PostgreSQL becomes a fault; no sentence of PostgreSQL leaves here.
 
 Any other exception becomes ``internal``, whose details stay in Odoo's log.
 """

@@ -1,4 +1,4 @@
-"""The analytic distribution of a line: JSON that Odoo stores as it comes, with ids of accounts as keys."""
+"""Validation of an analytic distribution: JSON that Odoo stores as it comes, with ids of accounts as keys."""
 
 import re
 

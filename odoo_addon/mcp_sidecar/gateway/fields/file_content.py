@@ -1,4 +1,4 @@
-"""Content of binary fields on its way in: base64 in the forms that callers send it."""
+"""Base64 decoding: content of binary fields on its way in, in the forms that callers send."""
 
 import base64
 import binascii

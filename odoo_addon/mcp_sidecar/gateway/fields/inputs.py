@@ -1,4 +1,4 @@
-"""Values on their way in: JSON types are checked against fields and turned into what Odoo writes."""
+"""Deserialization of values: JSON types are validated against fields and converted to what Odoo writes."""
 
 import re
 from datetime import date

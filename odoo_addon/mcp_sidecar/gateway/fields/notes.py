@@ -1,4 +1,4 @@
-"""What an answer says beside its records: how what was done differs from what a caller may expect."""
+"""Notes of an answer, beside its records: how the result differs from what a caller may expect."""
 
 # A call over a thousand records has the same few things to say of each.
 _MAX_NOTES = 20

@@ -1,4 +1,4 @@
-"""Which fields of a record a call may set: the write policy of single fields.
+"""Write policy of single fields: which of them a call may set.
 
 Odoo's ORM stores what code writes, also into a total that it computes or a state that only its own methods should
 set, and answers as if all were well. So the attributes of a field decide, as they do in Odoo's forms, and not whether

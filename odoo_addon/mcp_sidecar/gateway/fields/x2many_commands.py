@@ -1,4 +1,4 @@
-"""Commands that change the lines of an x2many field: their forms. What they may do is judged in `x2many_lines`."""
+"""Parser of x2many commands: their forms. What a command may do is judged in `x2many_lines`."""
 
 import json
 

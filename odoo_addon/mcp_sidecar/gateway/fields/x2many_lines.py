@@ -1,4 +1,4 @@
-"""What commands on an x2many field may do: only to lines of the record itself, and no deletion that was not asked for.
+"""Authorization of x2many commands: only lines of the record itself, and no deletion that was not requested.
 
 Odoo's ORM takes the id in a command as it is: it changes lines of other records, moves them, and deletes what a list of
 ids leaves out.

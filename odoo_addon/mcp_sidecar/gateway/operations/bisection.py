@@ -1,4 +1,4 @@
-"""Carries out a change, and narrows a refusal down: to the record of a batch, to the line of a record, to the value.
+"""Bisection of a refused change: it is narrowed down to the record of a batch, to the line of a record, to the value.
 
 Odoo says what it refuses, seldom where. The place is found by bisection: parts of the change are tried under
 savepoints, and all of it is rolled back with the call.

@@ -1,4 +1,4 @@
-"""Calling a public method of a model."""
+"""The operation `call`: invokes a public method of a model."""
 
 import functools
 import inspect

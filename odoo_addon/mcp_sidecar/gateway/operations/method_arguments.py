@@ -1,4 +1,4 @@
-"""Arguments of the ORM's own methods: judged as those of the operations that search and write."""
+"""Validation of arguments of the ORM's own methods, as that of the operations that search and write."""
 
 from ..errors import locations
 from ..fields import inputs, writability

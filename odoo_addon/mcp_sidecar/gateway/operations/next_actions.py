@@ -1,4 +1,4 @@
-"""What comes after a method: the actions that Odoo's web client would carry out next.
+"""Window actions: what a method answers for Odoo's web client to carry out next, such as a wizard.
 
 The client opens a wizard in a context that it puts together from the button, the record and the action. Here the same
 context is kept behind a handle, so that the wizard can be gone through by calls.

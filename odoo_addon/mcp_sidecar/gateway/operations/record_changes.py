@@ -1,4 +1,4 @@
-"""What a method did to the records it was called on: its own answer is often nothing but false."""
+"""Snapshots before and after a method: what it changed in its records, as its own answer is often only false."""
 
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.orm.models import LOG_ACCESS_COLUMNS, MAGIC_COLUMNS

@@ -1,4 +1,4 @@
-"""The models and fields that a user may see."""
+"""Schema introspection: the models and fields that a user may see."""
 
 from odoo.tools import SQL
 

@@ -1,4 +1,4 @@
-"""What was stored differently from what was sent, read back from the database once a change is done.
+"""Read-back of a change: what was stored differently from what was sent.
 
 Odoo rounds, sanitizes, synchronizes, and drops what an inverse doesn't care for, and says nothing of it.
 """

@@ -1,4 +1,4 @@
-"""Who the call is made for, where and when."""
+"""The operation `session`: the user, companies, time and scope of a call."""
 
 from odoo import fields, release
 

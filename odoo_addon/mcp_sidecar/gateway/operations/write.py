@@ -1,4 +1,4 @@
-"""Creating, changing and deleting records."""
+"""The operations `create`, `write` and `unlink`."""
 
 from ..errors import locations
 from ..fields import inputs, properties

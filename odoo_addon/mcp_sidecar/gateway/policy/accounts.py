@@ -1,4 +1,4 @@
-"""What an AI tool may not do to accounts: they outlive its connection, and know neither its scope nor the switch.
+"""Privilege escalation by accounts is refused: an account outlives a connection, and knows neither scope nor switch.
 
 It neither creates an internal user nor promotes one, as Odoo mails a link that sets the password. It moves no internal
 user to another contact, whose mailbox could reset the password. It gives no group that its own user lacks.

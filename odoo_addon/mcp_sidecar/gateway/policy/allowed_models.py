@@ -1,4 +1,4 @@
-"""The models that a connection is confined to, kept on the cursor while one of its calls runs.
+"""Allow list: the models that a connection is confined to, kept on the cursor while one of its calls runs.
 
 Odoo asks ``ir.model.access`` whenever a user's code comes to a model, and ``ir.rule`` for its rows: both answer by
 what is kept here, see `models/ir_model_access.py` and `models/ir_rule.py`. What Odoo does with sudo goes on as ever, so

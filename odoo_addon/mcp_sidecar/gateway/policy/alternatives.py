@@ -1,4 +1,4 @@
-"""What people look for in one place and Odoo keeps in another: the sentences that lead from the one to the other."""
+"""Suggestions in refusals: where Odoo keeps what a caller has looked for in another place."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Rows that belong to a record of some model: attachments, messages, activities, filters and the like.
+"""Row-level security for rows that belong to a record of some model, such as attachments, messages and activities.
 
 A connection with allowed models sees and changes only those whose model is allowed.
 """

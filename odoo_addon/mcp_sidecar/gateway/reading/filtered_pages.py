@@ -1,4 +1,4 @@
-"""Pages of models that filter in Python what their query found, such as messages, whose readers depend on a document.
+"""Pagination of models that filter query results in Python, such as messages, whose readers depend on a document.
 
 Odoo applies limit and offset to the query, so that a page of these models may be short though more follow.
 """

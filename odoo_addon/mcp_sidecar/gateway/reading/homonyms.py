@@ -1,4 +1,4 @@
-"""Records of one answer that are called the same come with their company, which a name doesn't say.
+"""Disambiguation: records of one answer that have the same name come with their company.
 
 Their ids stand beside the names in any case, and distinguish those of one company.
 """

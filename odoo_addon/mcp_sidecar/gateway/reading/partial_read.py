@@ -1,4 +1,4 @@
-"""Reading in spite of single fields that fail: such a field is left out and named, the rest is read.
+"""Graceful degradation of a read: a field that fails is left out and named, the rest is read.
 
 Odoo reads all fields together or none. Where that fails, each is tried by itself.
 """

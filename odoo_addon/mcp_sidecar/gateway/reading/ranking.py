@@ -1,4 +1,4 @@
-"""Which fields of a model matter most: the order of `schema`, and the choice where none are named."""
+"""Ranking of fields by relevance: the order of `schema`, and the default choice of a read."""
 
 from . import view_columns
 

@@ -1,4 +1,4 @@
-"""Reading records: search, read, count and search by name."""
+"""The operations `search_read`, `read`, `search_count` and `name_search`."""
 
 import psycopg2
 from psycopg2 import errors

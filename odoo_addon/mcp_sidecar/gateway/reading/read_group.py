@@ -1,4 +1,4 @@
-"""Grouping records and summing up the groups."""
+"""The operation `read_group`: groups records and aggregates the groups."""
 
 from datetime import datetime
 

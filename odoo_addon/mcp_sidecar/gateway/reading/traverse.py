@@ -1,4 +1,4 @@
-"""Following relations from some records to others, with the user's rights at every step."""
+"""The operation `traverse`: follows relations between records, with the user's rights at every step."""
 
 from ..policy import call_rules
 from ..rpc import faults

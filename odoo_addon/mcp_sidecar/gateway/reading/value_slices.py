@@ -1,4 +1,4 @@
-"""Parts of long values: `name[5000:]` among the fields to read is the value from its 5000th character or entry on."""
+"""Slices of long values: `name[5000:]` among the fields to read is the value from its 5000th character or entry on."""
 
 import re
 

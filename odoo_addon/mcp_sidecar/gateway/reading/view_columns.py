@@ -1,4 +1,4 @@
-"""What a person looks at first of a model's records: the title and status of its form, and the columns of its list.
+"""Default fields from views: the title and status of a model's form, and the columns of its list.
 
 Which fields these are is read from the views that Odoo answers the user, as `buttons` does, so that each module's own
 totals, states and dates are known without a list of names kept here.

@@ -1,4 +1,4 @@
-"""The shape of each request of the contract, see ``tests/wire/contract`` of the project."""
+"""Request schemas of the contract, see ``tests/wire/contract`` of the project."""
 
 from ...exceptions import GatewayError
 from .validation import (

@@ -1,4 +1,4 @@
-"""What goes wrong, said in the words of the contract.
+"""Faults of the contract: the error codes, messages and data that a call answers.
 
 Each fault has one constructor here, so that its data are the same wherever it is raised. ``translation`` turns what
 Odoo or PostgreSQL raised into one of them.

@@ -1,4 +1,4 @@
-"""Keeps proofs and secrets out of Odoo's log, which at level debug shows the arguments of each method called by RPC."""
+"""Log filter for proofs and secrets: at level debug Odoo logs the arguments of each method called by RPC."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Where the request that is being answered came from."""
+"""Remote address of the current request."""
 
 import sys
 

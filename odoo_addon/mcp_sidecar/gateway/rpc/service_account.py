@@ -1,4 +1,4 @@
-"""What the account of the sidecar may do: call the gateway, and nothing else.
+"""Service account of the sidecar, with least privilege: it calls the gateway, and does nothing else.
 
 It has no right on any model, yet Odoo lets everybody change the own profile with sudo: that is refused here. An
 administrator can still edit the account.

@@ -1,4 +1,4 @@
-"""Reads a request: JSON text in, checked Python values out.
+"""Schema validation of requests: JSON text in, checked Python values out.
 
 A shape is a function ``(value, at)`` that answers the checked value or raises ``bad_request`` with the path of the
 faulty member, such as ``steps.0.limit``. Unknown members are refused, so that a misspelt one can't be silently ignored.

@@ -1,4 +1,4 @@
-"""The value of a condition, fitted to its field: what Odoo would drop, or read as another question, is refused.
+"""Normalization of the value of a condition: what Odoo would drop, or read as another question, is refused.
 
 Odoo's ORM takes nearly any value. A condition that it can't use it replaces by "all records", a text that doesn't fit
 by the nearest value of the type, and an id that came as text it looks for among the names.

@@ -1,4 +1,4 @@
-"""Search domains, order and grouping: each field path is followed, so that a mistake is named where it is."""
+"""Validation of domains, orders and groupings: each field path is resolved, so that a mistake is named where it is."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The methods of Odoo that mint or show a credential, and what each does while an AI tool's call runs.
+"""Interception of the methods of Odoo that mint or show a credential, while an AI tool's call runs.
 
 One table, by the method's name: many of these modules need not be installed, so that no model of this addon can inherit
 from theirs. `wrap_sinks` wraps the methods instead, in the class that Odoo has just built for a model, whichever

@@ -1,4 +1,4 @@
-"""Whose code asks for a secret: Odoo's own, or a text that is evaluated, such as a template or a server action.
+"""Caller inspection: whether Odoo's own code asks for a secret, or a text that is evaluated, such as a template.
 
 Odoo's own code uses secrets as ever: it sends mails, calls other services, compares tokens. An evaluated text shows
 them to its author or to the reader of its result. Two things distinguish them. While a template engine renders,

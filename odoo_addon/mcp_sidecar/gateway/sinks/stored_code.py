@@ -1,4 +1,4 @@
-"""Records that Odoo evaluates later, outside of any call: a call leaves code behind, which runs without its limits.
+"""Deferred code execution: records that Odoo evaluates later, outside of any call and without its limits.
 
 They were found by all uses of `safe_eval`, `literal_eval` and QWeb over stored fields in Odoo. Three tables say what is
 done with them:

@@ -1,4 +1,4 @@
-"""The cursor of the outbox: what a reader has seen, as PostgreSQL itself knows it.
+"""Outbox cursor: what a reader has seen, as a snapshot of PostgreSQL.
 
 An id loses rows that commit late, and a time loses those of long transactions. A snapshot loses nothing: the rows to
 send are those that the snapshot now in force shows and the reader's didn't.

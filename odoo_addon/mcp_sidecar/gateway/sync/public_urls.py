@@ -1,4 +1,4 @@
-"""Which public address AI tools are given: the first one that a sidecar announces, then only what is confirmed.
+"""Trust on first use for the public URL: the first that a sidecar announces, then only one that is confirmed.
 
 People paste it beside their key, so that the service key of a sidecar must not suffice to change it.
 """

@@ -1,4 +1,4 @@
-"""Dates and instants as people write them: read where ISO 8601 leaves no doubt, else answered with the form to send."""
+"""Parsing of dates and instants: read where ISO 8601 leaves no doubt, else answered with the form to send."""
 
 import re
 from datetime import UTC, date, datetime, time

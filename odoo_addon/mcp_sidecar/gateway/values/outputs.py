@@ -1,4 +1,4 @@
-"""Values on their way out: one form for each kind of field, as the contract lists them."""
+"""Serialization of values: one form for each kind of field, as the contract lists them."""
 
 import contextlib
 import math

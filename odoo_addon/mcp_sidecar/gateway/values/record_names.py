@@ -1,4 +1,4 @@
-"""Which records a text means where an id belongs: a name, a code, an XML id, or "me".
+"""Name resolution: which records a text means where an id belongs: a name, a code, an XML id, or "me".
 
 Only records that the user may read are looked at, and only to name them in a refusal: nothing is written or searched
 by a guess.

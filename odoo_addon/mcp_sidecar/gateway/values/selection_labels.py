@@ -1,4 +1,4 @@
-"""Labels of selections: what people see instead of the stored values, in each language that the caller may read."""
+"""Lookup of selection labels: what people see instead of the values, in each language that the caller may read."""
 
 from ..quoting import quoted
 

@@ -1,4 +1,4 @@
-"""Text that people search by: its Unicode forms, and patterns that mean the text itself."""
+"""Unicode normalization and pattern escaping of the texts that people search by."""
 
 import re
 import unicodedata
