@@ -7,7 +7,7 @@ from ..gateway.rpc import service_account
 
 
 class IrModelAccess(models.Model):
-    """Confines the code of a call to the models that it may use, wherever it asks for a right."""
+    """Access control: confines the code of a call to the models that it may use, wherever it asks for a right."""
 
     _name = "ir.model.access"
     _inherit = ["ir.model.access", "mcp.schema.change.mixin"]

@@ -11,7 +11,7 @@ _RAISE = """
 
 
 class McpAuditAlarm(models.Model):
-    """What a sidecar found wrong with the audit log. A record that is deleted comes back with its next check."""
+    """Tamper alarm of a sidecar about the audit log. A record that is deleted comes back with the next check."""
 
     _name = "mcp.audit.alarm"
     _inherit = ["mcp.protected.mixin"]

@@ -19,7 +19,7 @@ _MOVE = """
 
 
 class McpAuditCheckpoint(models.Model):
-    """Where the chain of each sidecar's audit entries starts and ends, kept apart from the entries.
+    """Checkpoints: where the hash chain of each sidecar starts and ends, kept apart from the entries.
 
     Two rows a sidecar rather than one, since both ends move at the same time: one as entries come, one as old ones go.
     """

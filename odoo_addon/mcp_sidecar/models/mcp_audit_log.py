@@ -33,7 +33,7 @@ _DEFINE_GUARD = """
 
 
 class McpAuditLog(models.Model):
-    """What AI tools asked for and what became of it: added to by the sidecars, which detect what else changes it."""
+    """Audit log: the requests of AI tools and their outcome. Sidecars append to it, and detect other changes."""
 
     _name = "mcp.audit.log"
     _inherit = ["mcp.protected.mixin", "mcp.append.only.mixin"]

@@ -40,7 +40,7 @@ _FORGET = """
 
 
 class McpCall(models.Model):
-    """Writes that were done, so that none is done twice.
+    """Idempotency records: writes that were done, so that none is done twice.
 
     The row is written in the transaction of the call itself: it exists exactly if the call's changes do. One without
     results is of a call whose answer was forgotten, or was too long to be kept.

@@ -11,7 +11,7 @@ from ..gateway.sync import handshake, sessions
 
 
 class McpGateway(models.AbstractModel):
-    """What the sidecar can ask of Odoo. Each method takes one JSON text and answers one, see `gateway.endpoint`."""
+    """RPC surface of the addon. Each method takes one JSON text and answers one, see `gateway.endpoint`."""
 
     _name = "mcp.gateway"
     _description = "MCP Gateway"

@@ -16,7 +16,7 @@ _FIND = """
 
 
 class McpHandle(models.Model):
-    """The context of an action that Odoo answered to a call, for the calls that go on with the wizard it opens.
+    """Context handle: the context of an action that a call was answered, for the calls that fill in its wizard.
 
     A call names the handle instead of the context, so that none of its keys is chosen by the caller. The rows are
     written by SQL, since what limits AI tools is closed to the ORM while a call runs.

@@ -9,7 +9,7 @@ _logger = logging.getLogger(__name__)
 
 
 class McpServerSettingsUrl(models.AbstractModel):
-    """The public address that AI tools are given, and who may change it."""
+    """Public URL: the address that AI tools are given, and who may change it."""
 
     _name = "mcp.server.settings.url"
     _description = "Public Address of the MCP Server"

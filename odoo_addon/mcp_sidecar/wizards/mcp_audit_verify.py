@@ -4,7 +4,7 @@ from ..gateway.audit import hash_chain
 
 
 class McpAuditVerify(models.TransientModel):
-    """What came of checking the audit log."""
+    """Verification of the audit log, and its result."""
 
     _name = "mcp.audit.verify"
     _description = "Verification of the MCP Audit Log"

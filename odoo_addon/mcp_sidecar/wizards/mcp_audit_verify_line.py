@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 
 class McpAuditVerifyLine(models.TransientModel):
-    """What came of checking the entries of one sidecar."""
+    """Result of the verification for one sidecar."""
 
     _name = "mcp.audit.verify.line"
     _description = "Verification of one Sidecar's Audit Entries"

@@ -6,7 +6,7 @@ from ..models.mcp_replica import ENDPOINT_STATES
 
 
 class McpConnectWizard(models.TransientModel):
-    """The way to a connection. The choice of the way is the browser's alone: nothing is stored before the last step."""
+    """Connect wizard. The choice of the way is the browser's alone: nothing is stored before the last step."""
 
     _name = "mcp.connect.wizard"
     _description = "Connect a New Tool"
