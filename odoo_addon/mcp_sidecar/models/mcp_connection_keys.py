@@ -17,8 +17,8 @@ class McpConnection(models.Model):
     # one file for each side of a large model
     _inherit = "mcp.connection"  # pylint: disable=consider-merging-classes-inherited
 
-    may_rotate = fields.Boolean(
-        compute="_compute_may_rotate",
+    may_hold_key = fields.Boolean(
+        compute="_compute_may_hold_key",
         help="Whether the current user may have the key of this connection: it is their own, or they are a Settings "
         "administrator.",
     )
@@ -35,10 +35,10 @@ class McpConnection(models.Model):
 
     @api.depends("user_id")
     @api.depends_context("uid")
-    def _compute_may_rotate(self):
+    def _compute_may_hold_key(self):
         for connection in self:
             # the person is meant, even if this is read with sudo
-            connection.may_rotate = connection.sudo(False)._may_hold_key()
+            connection.may_hold_key = connection.sudo(False)._may_hold_key()
 
     @api.model
     def create_api_key(self, name, user_id=None, scope="full"):
@@ -114,7 +114,7 @@ class McpConnection(models.Model):
         for connection in self:
             # what is stored: a choice in the open form can be taken back
             stored = connection._origin
-            foreign = bool(stored) and not connection.may_rotate
+            foreign = bool(stored) and not connection.may_hold_key
             connection.scope_locked = foreign and stored.scope == "read_only"
             connection.methods_locked = foreign and stored.method_level == method_levels.NONE
 

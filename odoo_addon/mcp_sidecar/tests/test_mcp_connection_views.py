@@ -49,14 +49,14 @@ class TestConnectionViews(McpCase):
                 if button.get("name") in (*CHANGES, "action_rotate_key"):
                     self.assertTrue(button.get("confirm"), (view, button.get("name")))
 
-    def test_who_may_rotate_sees_the_button(self):
+    def test_who_may_hold_key_sees_the_button(self):
         own, _key = self.connect(self.user)
         for person, may in ((self.user, True), (self.admin, False), (self.system, True)):
-            self.assertIs(own.with_user(person).may_rotate, may, person.login)
+            self.assertIs(own.with_user(person).may_hold_key, may, person.login)
             # whoever has read it with sudo before
             own.invalidate_recordset()
-            self.assertIs(own.with_user(person).sudo().may_rotate, may, person.login)
-            self.assertIs(own.with_user(person).may_rotate, may, person.login)
+            self.assertIs(own.with_user(person).sudo().may_hold_key, may, person.login)
+            self.assertIs(own.with_user(person).may_hold_key, may, person.login)
 
     def test_several_are_revoked_and_reactivated_at_once(self):
         connections, keys = self.env["mcp.connection"], []
