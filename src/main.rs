@@ -7,9 +7,9 @@ use odoo_mcp_sidecar::app::App;
 use odoo_mcp_sidecar::config::{Arguments, Config, Source, Start};
 use odoo_mcp_sidecar::telemetry;
 
-/// glibc keeps in its arenas what they held at the peak; this one returns unused pages to the kernel.
+/// glibc's arenas keep the memory of the largest load; this allocator returns unused pages to the kernel after seconds.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The command was used wrongly (`EX_USAGE`); the configuration counts as part of the command.
 const USAGE: u8 = 64;

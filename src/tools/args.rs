@@ -62,8 +62,11 @@ pub(super) const FIELDS: Arg = Arg::may("fields", Kind::Names, "Default: the mos
 pub(super) const LIMIT: Arg = Arg::may("limit", Kind::Number, "Default 20, at most 1000");
 pub(super) const OFFSET: Arg = Arg::may("offset", Kind::Offset, "Rows to skip");
 pub(super) const ORDER: Arg = Arg::may("order", Kind::Order, "E.g. date desc, id");
-pub(super) const CONTEXT: Arg =
-    Arg::may("context", Kind::Context, "E.g. {\"lang\":\"fr_FR\"}, tz, active_test, allowed_company_ids (default: all)");
+pub(super) const CONTEXT: Arg = Arg::may(
+    "context",
+    Kind::Context,
+    "E.g. {\"lang\":\"fr_FR\"}, tz, active_test, allowed_company_ids (default: all)",
+);
 /// For what creates and uses the record of a wizard.
 pub(super) const WIZARD_CONTEXT: Arg = Arg::may(
     "context",

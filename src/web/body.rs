@@ -15,6 +15,8 @@ type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 /// unread resets the connection, and the client, still writing, may never see its answer.
 const MOST_DRAINED: usize = 64 * 1024 * 1024;
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+/// A client that sends nothing for so long waits for the connection to close.
+const MAX_DRAIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// UTF-8's byte order mark: some editors and Windows clients put it before JSON.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -83,7 +85,7 @@ impl Drop for Incoming {
 
 async fn drain(mut chunks: Chunks) {
     let mut drained = 0;
-    while let Some(Ok(chunk)) = chunks.next().await {
+    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(MAX_DRAIN_PAUSE, chunks.next()).await {
         drained += chunk.len();
         if drained > MOST_DRAINED {
             return;

@@ -37,7 +37,7 @@ class ConfinedCase(GatewayCase):
         """The call is refused and names the model, and nothing else of it."""
         fault = self.fault(*steps, proof=proof or self.confined, **changes)
         self.assert_fault(fault, "model_denied", model=model)
-        # beside the model only where in the request it was refused
+        # a path repeats where in its arguments the caller named it
         self.assertEqual(set(fault.data) - {"path"}, {"model"})
         return fault
 

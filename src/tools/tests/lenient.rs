@@ -1,6 +1,8 @@
 //! Promises about the forms in which arguments come, over every tool and every golden case.
 
 use super::*;
+use crate::tools::args::Kind;
+use crate::tools::arguments_of;
 
 /// The arguments of all golden cases that compile to a plan, by tool.
 fn golden() -> Vec<(Entry, Vec<Map<String, Value>>)> {
@@ -31,7 +33,7 @@ fn an_optional_argument_that_says_nothing_is_not_given() {
         for arg in entry.tool.spec().args.iter().filter(|arg| !arg.required && !base.contains_key(arg.name)) {
             // `id` would be read as `ids`, and so on: only the name itself is tried.
             for nothing in [json!(null), json!(""), json!("  "), json!([]), json!("```json\n```")] {
-                if arg.kind == super::super::args::Kind::Text && nothing == json!("```json\n```") {
+                if arg.kind == Kind::Text && nothing == json!("```json\n```") {
                     continue;
                 }
                 let mut arguments = base.clone();
@@ -61,7 +63,7 @@ fn lists_and_objects_may_come_as_text() {
                     seen += 1;
                 }
             }
-            let whole = super::super::arguments_of(&Value::Object(arguments.clone()).to_string()).unwrap();
+            let whole = arguments_of(&Value::Object(arguments.clone()).to_string()).unwrap();
             assert_eq!(plan(&entry, whole), expected, "{}", entry.spec.name);
         }
     }
