@@ -320,6 +320,8 @@ async fn every_sample_holds() {
                     assert_eq!(fault.message, case["fault"]["message"], "{name}");
                     assert!(code != FaultCode::Internal || case["fault"]["code"] == "internal", "{name}");
                 }
+                // Retried until the deadline of the call, and then said to be temporary.
+                (None, Err(Error::Busy)) => assert_eq!(case["fault"]["code"], "unavailable", "{name}"),
                 (_, outcome) => panic!("{name}: {outcome:?}"),
             }
             cases += 1;
