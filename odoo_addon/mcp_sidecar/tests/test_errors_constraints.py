@@ -127,7 +127,7 @@ class TestDatabaseRefusals(GatewayCase):
                 with records.env.cr.savepoint():
                     records.env.cr.execute("UPDATE res_currency SET symbol = NULL")
             except psycopg2.Error as exc:
-                raise UserError(f"Import failed: {exc}") from exc
+                raise UserError(f"Import failed: {exc}") from exc  # pylint: disable=translation-required
 
         self.assertIn('symbol ("Symbol")', self.said_of(within=quoting))
 
@@ -136,7 +136,7 @@ class TestDatabaseRefusals(GatewayCase):
                 with records.env.cr.savepoint():
                     records.env.cr.execute("UPDATE res_currency SET symbol = NULL")
             except psycopg2.Error as exc:
-                raise UserError("The symbol is missing.") from exc
+                raise UserError("The symbol is missing.") from exc  # pylint: disable=translation-required
 
         self.assertEqual(self.said_of(within=with_its_own_words), "The symbol is missing.")
 

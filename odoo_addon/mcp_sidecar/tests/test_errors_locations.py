@@ -75,7 +75,7 @@ class TestPlaces(GatewayCase):
 
         def create_all(records, vals_list):
             if any(values.get("name") == name for values in vals_list):
-                raise UserError("Not that name.")
+                raise UserError("Not that name.")  # pylint: disable=translation-required
             return inner(records, vals_list)
 
         self.patch(partner, "create", create_all)
