@@ -1,7 +1,7 @@
 {
     "name": "MCP Server",
     "summary": "Let AI tools work with Odoo through the Model Context Protocol",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "development_status": "Beta",
     "category": "Productivity",
     "author": "odoo-mcp-sidecar contributors",
@@ -37,5 +37,6 @@
             "mcp_sidecar/static/tests/tours/**/*",
         ],
     },
+    "post_load": "post_load",
     "uninstall_hook": "uninstall_hook",
 }

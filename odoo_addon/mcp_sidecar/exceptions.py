@@ -5,7 +5,7 @@ import logging
 
 from odoo.exceptions import AccessError, UserError
 
-from .gateway import masking, quoting
+from .gateway import quoting, redaction
 
 
 class GatewayError(UserError):
@@ -24,7 +24,7 @@ class GatewayError(UserError):
     def __init__(self, code, message, **data):
         self.code = code
         # the text may hold a secret that code raised, or many lines
-        self.message = quoting.line(masking.hide(message))
+        self.message = quoting.line(redaction.redact(message))
         self.data = data
         # ASCII only: some of what JSON may hold, XML may not
         super().__init__(json.dumps({"code": code, "message": self.message, "data": data}, default=str))

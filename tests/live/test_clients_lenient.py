@@ -75,14 +75,14 @@ def test_arguments_come_as_text(full: Wire, era: str) -> None:
     text = json.dumps(plain)
     for form in [text, json.dumps(text), json.dumps(f"```json\n{text}\n```"), json.dumps(repr(plain))]:
         assert raw(full, "search_read", form.encode(), era).data["records"] == expected, form
-    parts = {**plain, "domain": json.dumps(plain["domain"]), "fields": "```\n[\"name\"]\n```", "limit": "3"}
+    parts = {**plain, "domain": json.dumps(plain["domain"]), "fields": '```\n["name"]\n```', "limit": "3"}
     assert full.call("search_read", **parts).data["records"] == expected
 
 
 @pytest.mark.parametrize("nothing", [None, "", []])
 def test_nothing_is_not_given(full: Wire, nothing: Any) -> None:
     names = ("domain", "fields", "limit", "offset", "order", "total", "context")
-    given = {name: nothing for name in names}
+    given = dict.fromkeys(names, nothing)
     plain = full.call("search_read", model="res.country").data
     assert full.call("search_read", model="res.country", **given).data == plain
     assert full.call("list_models", query=nothing, limit=nothing).data["count"] > 10

@@ -1,4 +1,4 @@
-"""Quotes in sentences what others wrote: it is marked off from the sentence, and can't act on a screen or a model.
+"""Escaping of untrusted text in sentences: it is set off by quotes, and can't act on a screen or a model.
 
 A quote is bounded, stands on one line, and has escapes for characters that show nothing. The sidecar does the same in
 ``src/vocab/quote.rs``; ``tests/wire/quoting.json`` of the project holds what both are tested with.
@@ -43,21 +43,21 @@ def line(text, longest=MAX_LINE):
     return _bounded((_escaped(character) for character in words), longest)
 
 
-def foreign(text, sent=None, longest=300):
+def quoted_message(text, sent=None, longest=300):
     """What Odoo, Python or PostgreSQL says about values, as a line in which these are quoted as everywhere.
 
     :param sent: what the caller sent, for the values in it
     """
     text = _text(text).replace("\0", "")
     quotes = []
-    for value in _telling(sent):
+    for value in _values_to_quote(sent):
         for form in (f'"{value}"', repr(value), value):
-            text = _taken_out(text, form, quotes, value)
+            text = _with_placeholder(text, form, quotes, value)
     text = _LONG_WORD.sub(_cut, _OUTERMOST.sub(_requoted, text[: 4 * MAX_LINE], count=1))
     return line(_PLACE.sub(lambda match: quotes[int(match[1])], text), longest)
 
 
-def _taken_out(text, form, quotes, value):
+def _with_placeholder(text, form, quotes, value):
     """The text with a place in it instead of a value: what stands in quotes already must not be quoted again."""
     beginning = form[:MAX_LINE]
     at = text.find(beginning)
@@ -70,7 +70,7 @@ def _taken_out(text, form, quotes, value):
     return text[:at] + place + text[at + len(form) :]
 
 
-def _telling(sent):
+def _values_to_quote(sent):
     """The texts in what was sent that are more than a name, the longest first; as many as an error may name."""
     found, values = set(), [sent]
     while values and len(found) < _MOST_VALUES:

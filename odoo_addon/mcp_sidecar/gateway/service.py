@@ -1,11 +1,14 @@
-"""What `execute`, `execute_batch`, `call_status` and `authenticate` do, once the request has been read."""
+"""Application service: `execute`, `execute_batch`, `call_status` and `authenticate` for a validated request."""
 
 import contextlib
 import hashlib
 import json
 
-from . import executor, faults, identity, policy
-from .transaction import Deadline, guarded, started
+from .auth import identity
+from .operations import executor
+from .policy import call_rules
+from .rpc import faults
+from .transaction import Deadline, call_started, guarded
 
 # Questions that have no deadline of their own.
 _ASKING_MS = 30_000
@@ -15,7 +18,7 @@ _ASKING_MS = 30_000
 
 
 def execute(env, request):
-    with started(env.cr) as begun:
+    with call_started(env.cr) as begun:
         deadline = Deadline(request["deadline_ms"], begun)
         if request["mode"] == "read":
             return _read(env, request, deadline)
@@ -23,33 +26,37 @@ def execute(env, request):
 
 
 def _read(env, request, deadline):
-    with _translated(env), _guarded_for(env, request, deadline) as who:
-        results = executor.run(identity.become(env, who, request["context"]), who, request, deadline)
+    with _translated(env), _guarded_for(env, request, deadline) as principal:
+        results = executor.run(
+            identity.environment_of(env, principal, request["context"]), principal, request, deadline
+        )
     _end_dry_run(request, results)
     return _answer(request, results)
 
 
 def _write(env, request, deadline):
-    with _translated(env), _guarded_for(env, request, deadline) as who:
+    with _translated(env), _guarded_for(env, request, deadline) as principal:
         # before anything stored is answered: the connection may do less today
-        policy.check_call(who, request)
+        call_rules.check_call(principal, request)
         stored = None
         if not request["dry_run"]:
-            stored = env["mcp.call"]._begin(who.connection_id, request, _digest(request))
+            stored = env["mcp.call"]._begin(principal.connection_id, request, _digest(request))
         if stored is not None:
             return _answer(request, stored, replayed=True)
-        results = executor.run(identity.become(env, who, request["context"]), who, request, deadline)
+        results = executor.run(
+            identity.environment_of(env, principal, request["context"]), principal, request, deadline
+        )
         _end_dry_run(request, results)
-        env["mcp.call"]._finish(who.connection_id, request["call_id"], results)
+        env["mcp.call"]._finish(principal.connection_id, request["call_id"], results)
     return _answer(request, results)
 
 
 @contextlib.contextmanager
 def _guarded_for(env, request, deadline):
     """The guard of a call, and whom it is made for."""
-    question = identity.question(env, request["proof"])
+    question = identity.principal_query(env, request["proof"])
     with guarded(env, deadline, request["mode"] == "read", question) as guard:
-        yield identity.let_in(env, request["proof"], request["ip"], guard.answer)
+        yield identity.authenticate(env, request["proof"], request["ip"], guard.answer)
 
 
 def _end_dry_run(request, results):
@@ -81,7 +88,7 @@ def _translated(env):
 
 
 def execute_batch(env, requests):
-    with started(env.cr) as begun:
+    with call_started(env.cr) as begun:
         return _Batch(env, requests, begun).answers()
 
 
@@ -99,8 +106,8 @@ class _Batch:
         answers = {}
         longest = max(self._deadlines, key=lambda deadline: deadline.deadline_ms)
         with guarded(self._env, longest, read_only=True) as guard:
-            for _key, index, who in self._ordered(answers):
-                answers[index] = self._answer(guard, index, who)
+            for _key, index, principal in self._ordered(answers):
+                answers[index] = self._answer(guard, index, principal)
         return [answers[index] for index in range(len(self._requests))]
 
     def _ordered(self, answers):
@@ -108,25 +115,25 @@ class _Batch:
         calls = []
         for index, request in enumerate(self._requests):
             try:
-                who = self._let_in(request["proof"], request["ip"])
+                principal = self._authenticate(request["proof"], request["ip"])
             except faults.GatewayError as refusal:
                 answers[index] = _refused(request, refusal)
             else:
                 context = json.dumps(request["context"], sort_keys=True)
-                calls.append(((who.user_id, sorted(who.allowed_models), context), index, who))
+                calls.append(((principal.user_id, sorted(principal.allowed_models), context), index, principal))
         return sorted(calls, key=lambda call: call[:2])
 
-    def _let_in(self, proof, ip):
+    def _authenticate(self, proof, ip):
         if (proof, ip) not in self._known:
-            self._known[proof, ip] = identity.let_in(self._env, proof, ip)
+            self._known[proof, ip] = identity.authenticate(self._env, proof, ip)
         return self._known[proof, ip]
 
-    def _answer(self, guard, index, who):
+    def _answer(self, guard, index, principal):
         request, deadline = self._requests[index], self._deadlines[index]
         try:
             guard.bound(deadline)
-            person = self._become(who, request)
-            answer = _answer(request, executor.run(person, who, request, deadline))
+            person = self._become(principal, request)
+            answer = _answer(request, executor.run(person, principal, request, deadline))
             _end_dry_run(request, answer["results"])
             return answer
         except executor.StepFailed as failure:
@@ -136,14 +143,14 @@ class _Batch:
         except faults.GatewayError as refusal:
             return _refused(request, refusal)
 
-    def _become(self, who, request):
-        key = (who.user_id, who.allowed_models, request["context"])
+    def _become(self, principal, request):
+        key = (principal.user_id, principal.allowed_models, request["context"])
         if key != self._last:
             # The cache belongs to the transaction: the next person would read what the last one was allowed to.
             self._env.cr.flush()
             self._env.transaction.clear()
             self._last = key
-        return identity.become(self._env, who, request["context"])
+        return identity.environment_of(self._env, principal, request["context"])
 
 
 def _refused(request, refusal):
@@ -157,20 +164,20 @@ def _refused(request, refusal):
 @contextlib.contextmanager
 def asking(env):
     """A question of the sidecar: reads only, and is refused while the master switch is off."""
-    with started(env.cr) as begun, guarded(env, Deadline(_ASKING_MS, begun), read_only=True):
+    with call_started(env.cr) as begun, guarded(env, Deadline(_ASKING_MS, begun), read_only=True):
         yield
 
 
 def authenticate(env, request):
     with asking(env):
-        who = identity.let_in(env, request["proof"], request["ip"])
-        document = identity.document(env, who)
+        principal = identity.authenticate(env, request["proof"], request["ip"])
+        document = identity.connection_document(env, principal)
     # after the read-only part; a sidecar asks again each minute that a connection is in use
-    env["mcp.connection"].browse(who.connection_id)._touch()
+    env["mcp.connection"].browse(principal.connection_id)._touch()
     return document
 
 
 def call_status(env, request):
-    who = identity.resolve(env, request["proof"])
-    state, results = env["mcp.call"]._state(who.connection_id, request["call_id"])
+    principal = identity.resolve(env, request["proof"])
+    state, results = env["mcp.call"]._state(principal.connection_id, request["call_id"])
     return {"state": state, "answer": None if results is None else _answer(request, results)}

@@ -1,4 +1,4 @@
-"""What a call may do to its transaction.
+"""Transaction guard of a call: savepoint, read-only mode, statement timeout and deadline.
 
 ``guarded`` wraps a savepoint around a call. It makes reading calls read-only in the database itself, bounds the time of
 each statement, keeps the call's code from committing, and leaves a usable cursor behind when something fails, so that
@@ -13,7 +13,7 @@ import time
 import psycopg2
 from psycopg2 import errors
 
-from . import faults
+from .rpc import faults
 
 _BOUND = "SET LOCAL statement_timeout = %s"
 _READ_ONLY = "SET TRANSACTION READ ONLY; " + _BOUND
@@ -52,7 +52,7 @@ class Deadline:
 
 
 @contextlib.contextmanager
-def started(cr):
+def call_started(cr):
     """The instant at which a call began, the same in each of Odoo's retries."""
     # The cursor is the one thing that all tries share and nothing else does.
     instant = vars(cr).setdefault(_STARTED, time.monotonic())
@@ -124,7 +124,7 @@ def guarded(env, deadline, read_only, question=None):
     except faults.RETRIED:
         raise
     except BaseException as exc:
-        # a lost connection can't be rolled back, and its error is the one to tell
+        # a lost connection can't be rolled back, and its error is the one to report
         with contextlib.suppress(psycopg2.Error):
             guard.undo()
         if isinstance(exc, errors.QueryCanceled) and deadline.has_passed:
@@ -140,7 +140,7 @@ def in_call(cr):
 
 
 @contextlib.contextmanager
-def keeping(cr, name, value):
+def scoped_value(cr, name, value):
     """Keeps a value on the cursor, where all of a call finds it, as long as the block runs."""
     before = vars(cr).get(name)
     vars(cr)[name] = value

@@ -2,21 +2,40 @@ from odoo import Command, api, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
 
-from ..gateway import confinement, constraints, exits, sealed_fields, secret_fields, sinks, stored_code, transaction
+from ..gateway import transaction
+from ..gateway.errors import constraints
+from ..gateway.policy import allowed_models, field_reach, secret_fields
+from ..gateway.sinks import credential_methods, sealed_fields, stored_code
 
 
 class Base(models.AbstractModel):
-    """What Odoo itself would do with models that the connection of a call may not use, and with secrets."""
+    """Overrides of the ORM in every model of the database: the enforcement points that no code of a call gets around.
+
+    Checked against the source of Odoo 19.0 (`odoo/orm/models.py`); what each refuses, and its tests, stand in
+    `gateway/policy/refusals.py`:
+
+    - `_check_field_access`, `fields_get`: a field that is asked for by its name, in searches and orders too;
+    - `_fetch_field`: marks what Odoo's own code reads of a record, which it may go on using;
+    - `create`, `write`, `unlink`, `_update_field_translations`: the only ways to store code that Odoo evaluates later;
+    - `_order_field_to_sql`, `default_get`: both look behind a relation without asking for the right to read there;
+    - `_search`, `_read_group_orderby`: a total order, without which pages repeat rows and leave others out;
+    - `_sql_error_to_message_generic`: what PostgreSQL refuses, in words of the addon;
+    - `_post_model_setup__`: wraps methods that mint a credential, once for each model and registry.
+
+    Outside of a call each returns at its first condition, an attribute of the cursor or the type of the field. Measured
+    on CPython 3.11: 0.1 to 0.3 us for a hook that asks whether a call runs, 0.4 to 0.7 us for each checked field, 1 to
+    2 us for each field that is fetched from the database.
+    """
 
     _inherit = "base"
 
     @api.model
     def _post_model_setup__(self):
         result = super()._post_model_setup__()
-        sinks.close(self)
+        credential_methods.wrap_sinks(self)
         return result
 
-    # === Secrets: whatever is asked for by its name comes past here, by whichever method ===
+    # === Secrets: each method that asks for a field by its name ends here ===
 
     @api.model
     def _check_field_access(self, field, operation):
@@ -27,11 +46,15 @@ class Base(models.AbstractModel):
     @api.model
     def fields_get(self, allfields=None, attributes=None):
         described = super().fields_get(allfields, attributes)
-        return {name: told for name, told in described.items() if not secret_fields.hides(self, self._fields[name])}
+        return {
+            name: attributes
+            for name, attributes in described.items()
+            if not secret_fields.hides(self, self._fields[name])
+        }
 
     def _fetch_field(self, field):
         """Odoo's own code uses a field of a record, such as the key of another service. See also `sealed_fields`."""
-        with secret_fields.shown(self.env.cr):
+        with secret_fields.reading_allowed(self.env.cr):
             return super()._fetch_field(field)
 
     # === A total order: pages of a partial one would repeat some rows and leave out others ===
@@ -82,8 +105,8 @@ class Base(models.AbstractModel):
     # === Models out of reach ===
 
     def _order_field_to_sql(self, alias, field_name, direction, nulls, query):
-        """Leaves out of an order what may not be read: the order itself would tell."""
-        if self._mcp_is_confined() and field_name.partition(".")[0] in exits.of(self):
+        """Leaves out of an order what may not be read: the order itself would reveal it."""
+        if self._mcp_is_confined() and field_name.partition(".")[0] in field_reach.unreachable_fields(self):
             return SQL()
         return super()._order_field_to_sql(alias, field_name, direction, nulls, query)
 
@@ -92,13 +115,13 @@ class Base(models.AbstractModel):
         """Leaves out defaults that link nothing: Odoo would ask for the right to read that nothing."""
         defaults = super().default_get(fields)
         if self._mcp_is_confined():
-            for name in exits.of(self).keys() & defaults.keys():
+            for name in field_reach.unreachable_fields(self).keys() & defaults.keys():
                 if self._fields[name].type == "many2many" and _links_nothing(defaults[name]):
                     del defaults[name]
         return defaults
 
     def _mcp_is_confined(self):
-        return confinement.active(self.env.cr) and not self.env.su
+        return allowed_models.is_restricted(self.env.cr) and not self.env.su
 
 
 def _links_nothing(commands):

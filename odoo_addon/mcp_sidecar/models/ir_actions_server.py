@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..gateway import stored_code
+from ..gateway.sinks import stored_code
 
 
 class IrActionsServer(models.Model):

@@ -1,6 +1,8 @@
 from odoo import api, models
 
-from ..gateway import faults, policy, rendering, secret_fields
+from ..gateway.policy import call_rules, secret_fields
+from ..gateway.rpc import faults
+from ..gateway.sinks import evaluated_code
 
 # Signs the links that set passwords: who knows it makes such links.
 SIGNING = "database.secret"
@@ -12,7 +14,11 @@ class IrConfigParameter(models.Model):
     @api.model
     def _get_param(self, key):
         """Odoo's own code signs with `database.secret`; no template and no server action of a call gets a secret."""
-        if secret_fields.is_parameter(key) and rendering.watched(self.env.cr) and rendering.asks(self.env.cr):
+        if (
+            secret_fields.is_parameter(key)
+            and evaluated_code.applies(self.env.cr)
+            and evaluated_code.is_evaluating(self.env.cr)
+        ):
             # a text, as what signs with it expects one
             return "mcp-sealed"
         return super()._get_param(key)
@@ -33,4 +39,4 @@ class IrConfigParameter(models.Model):
     def _mcp_refuse_signing(self, keys):
         if SIGNING in keys:
             message = f"No AI tool may set the system parameter {SIGNING}, which signs links: do it in Odoo."
-            policy.refuse_to_tools(self, faults.access_denied(self._name, "write", message))
+            call_rules.refuse_in_call(self, faults.access_denied(self._name, "write", message))

@@ -1,6 +1,6 @@
 from odoo import models
 
-from ..gateway import rendering
+from ..gateway.sinks import evaluated_code
 
 
 class IrQweb(models.AbstractModel):
@@ -8,7 +8,7 @@ class IrQweb(models.AbstractModel):
 
     def _render(self, template, values=None, **options):
         """All of a template's code counts as evaluated: mails, reports, pages and layouts come past here."""
-        if not rendering.watched(self.env.cr):
+        if not evaluated_code.applies(self.env.cr):
             return super()._render(template, values, **options)
-        with rendering.started(self.env.cr):
+        with evaluated_code.rendering(self.env.cr):
             return super()._render(template, values, **options)

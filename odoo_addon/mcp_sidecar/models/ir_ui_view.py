@@ -1,6 +1,7 @@
 from odoo import api, models, tools
 
-from ..gateway import buttons, columns
+from ..gateway.buttons import view_buttons
+from ..gateway.reading import view_columns
 
 
 class IrUiView(models.Model):
@@ -9,11 +10,11 @@ class IrUiView(models.Model):
     @api.model
     @tools.ormcache("model_name", "groups", cache="templates")
     def _mcp_buttons(self, model_name, groups):
-        """See `buttons.of`; forgotten with the views."""
-        return buttons.found(self.env, model_name)
+        """See `view_buttons.buttons_of`; forgotten with the views."""
+        return view_buttons.find_buttons(self.env, model_name)
 
     @api.model
     @tools.ormcache("model_name", "groups", cache="templates")
     def _mcp_columns(self, model_name, groups):
-        """See `columns.of`; forgotten with the views."""
-        return columns.found(self.env, model_name)
+        """See `view_columns.of`; forgotten with the views."""
+        return view_columns.found(self.env, model_name)

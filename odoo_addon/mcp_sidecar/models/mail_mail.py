@@ -1,6 +1,7 @@
 from odoo import api, models
 
-from ..gateway import faults, rendering, seals
+from ..gateway.rpc import faults
+from ..gateway.sinks import evaluated_code, token_seals
 
 # Where a mail goes: decided when it is made, as its text may open what its recipients may see only.
 _LEADING = frozenset({"email_cc", "email_from", "email_to", "headers", "recipient_ids", "reply_to"})
@@ -18,11 +19,11 @@ class MailMail(models.Model):
 
     def _mcp_open_seals(self):
         for mail in self:
-            if seals.are_in(mail.body_html):
-                mail.body_html = seals.opened(mail)
+            if token_seals.are_in(mail.body_html):
+                mail.body_html = token_seals.opened(mail)
 
     def write(self, vals):
-        if _LEADING & vals.keys() and rendering.watched(self.env.cr):
+        if _LEADING & vals.keys() and evaluated_code.applies(self.env.cr):
             message = "No AI tool may redirect a mail that is on its way: make another one."
             raise faults.access_denied(self._name, "write", message, field=min(_LEADING & vals.keys()))
         return super().write(vals)

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..gateway import rendering, stored_code
+from ..gateway.sinks import evaluated_code, stored_code
 
 # What a composer sends: its own text is that of these records.
 _SOURCES = ("template_id", "mass_mailing_id")
@@ -21,14 +21,14 @@ class MailRenderMixin(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         records = super().create(vals_list)
-        if rendering.watched(self.env.cr):
+        if evaluated_code.applies(self.env.cr):
             for record, vals in zip(records, vals_list, strict=True):
                 if stored_code.has_expressions(vals):
                     record._mcp_mark()
         return records
 
     def write(self, vals):
-        if not rendering.watched(self.env.cr):
+        if not evaluated_code.applies(self.env.cr):
             return super().write(vals)
         # no call takes a mark away
         marked = self if stored_code.has_expressions(vals) else self.sudo().filtered("mcp_from_call")
@@ -43,9 +43,9 @@ class MailRenderMixin(models.AbstractModel):
                 record.mcp_from_call = True
 
     def _render_field(self, field, res_ids, *args, **kwargs):
-        if rendering.watched(self.env.cr) or not self._mcp_is_marked():
+        if evaluated_code.applies(self.env.cr) or not self._mcp_is_marked():
             return super()._render_field(field, res_ids, *args, **kwargs)
-        with rendering.closed(self.env.cr):
+        with evaluated_code.kept_closed(self.env.cr):
             return super()._render_field(field, res_ids, *args, **kwargs)
 
     def _mcp_is_marked(self):
@@ -57,7 +57,7 @@ class MailRenderMixin(models.AbstractModel):
     def _render_template(self, template_src, model, res_ids, engine="inline_template", add_context=None, options=None):
         """Subjects, addresses and languages are expressions as well, without QWeb."""
         arguments = {"engine": engine, "add_context": add_context, "options": options}
-        if not rendering.watched(self.env.cr):
+        if not evaluated_code.applies(self.env.cr):
             return super()._render_template(template_src, model, res_ids, **arguments)
-        with rendering.started(self.env.cr):
+        with evaluated_code.rendering(self.env.cr):
             return super()._render_template(template_src, model, res_ids, **arguments)

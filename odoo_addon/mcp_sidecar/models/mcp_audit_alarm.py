@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..gateway import audit
+from ..gateway.audit import ingest
 
 _RAISE = """
     INSERT INTO mcp_audit_alarm (reference, replica, kind, sequence, missing, found_at)
@@ -11,10 +11,10 @@ _RAISE = """
 
 
 class McpAuditAlarm(models.Model):
-    """What a sidecar found wrong with the audit log. A record that is deleted comes back with its next check."""
+    """Tamper alarm of a sidecar about the audit log. A record that is deleted comes back with the next check."""
 
     _name = "mcp.audit.alarm"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Audit Alarm"
     _log_access = False
     _rec_name = "found"
@@ -112,7 +112,7 @@ class McpAuditAlarm(models.Model):
                 alarm["kind"],
                 alarm["sequence"],
                 alarm["missing"],
-                audit.moment(alarm["time"]),
+                ingest.parse_instant(alarm["time"]),
             )
             for alarm in alarms
         ]

@@ -1,6 +1,6 @@
 from odoo import fields, models
 
-from ..gateway import chain
+from ..gateway.audit import hash_chain
 
 # In a repeatable-read transaction this fails with a serialization error where another request of the same sidecar has
 # moved the tip since: Odoo then runs the whole request again, and it finds what the other one stored.
@@ -19,13 +19,13 @@ _MOVE = """
 
 
 class McpAuditCheckpoint(models.Model):
-    """Where the chain of each sidecar's audit entries starts and ends, kept apart from the entries.
+    """Checkpoints: where the hash chain of each sidecar starts and ends, kept apart from the entries.
 
     Two rows a sidecar rather than one, since both ends move at the same time: one as entries come, one as old ones go.
     """
 
     _name = "mcp.audit.checkpoint"
-    _inherit = ["mcp.own", "mcp.sealed"]
+    _inherit = ["mcp.protected.mixin", "mcp.append.only.mixin"]
     _description = "MCP Audit Checkpoint"
     _log_access = False
     _rec_name = "replica"
@@ -47,9 +47,9 @@ class McpAuditCheckpoint(models.Model):
     # === Moving on ===
 
     def _lock_tip(self, replica):
-        """The newest link of a sidecar's chain; nobody else adds to it until the transaction ends."""
+        """The newest link of a sidecar's chain; locked against other writers until the transaction ends."""
         self.env.cr.execute(_LOCK_TIP, {"replica": replica})
-        return chain.Link(*self.env.cr.fetchone())
+        return hash_chain.Link(*self.env.cr.fetchone())
 
     def _move_tip(self, replica, link):
         self._move(replica, "tip", link)
@@ -66,5 +66,5 @@ class McpAuditCheckpoint(models.Model):
     def _ends(self, replica):
         """The links that a sidecar's chain has to lead from and to."""
         self.env.cr.execute("SELECT place, sequence, hash FROM mcp_audit_checkpoint WHERE replica = %s", [replica])
-        ends = {place: chain.Link(*link) for place, *link in self.env.cr.fetchall()}
-        return ends.get("start", chain.START), ends.get("tip", chain.START)
+        ends = {place: hash_chain.Link(*link) for place, *link in self.env.cr.fetchall()}
+        return ends.get("start", hash_chain.START), ends.get("tip", hash_chain.START)

@@ -5,18 +5,19 @@ from itertools import takewhile
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..gateway import chain
+from ..gateway.audit import hash_chain
 
 # What the counter of Server Settings counts, and opens.
 LAST_WEEK = [("create_date", ">=", "now -7d")]
 # How many entries a transaction of the retention deletes.
 BATCH = 5000
 
-_STORED = (*chain.COLUMNS, "hash")
+_STORED = (*hash_chain.COLUMNS, "hash")
 _STORE = f"INSERT INTO mcp_audit_log ({', '.join(_STORED)}) VALUES %s"
 
 # A hurdle against mistakes and against the ORM, no protection from server code: that runs as the role that owns the
-# table, and can set the flag or disable the trigger. What it does then is detected, see `gateway.audit_check`.
+# table, and can set the flag or disable the trigger. What it does then is detected, see
+# `gateway.audit.integrity_check`.
 _DEFINE_GUARD = """
     CREATE OR REPLACE FUNCTION mcp_audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -32,10 +33,10 @@ _DEFINE_GUARD = """
 
 
 class McpAuditLog(models.Model):
-    """What AI tools asked for and what became of it: added to by the sidecars, which detect what else changes it."""
+    """Audit log: the requests of AI tools and their outcome. Sidecars append to it, and detect other changes."""
 
     _name = "mcp.audit.log"
-    _inherit = ["mcp.own", "mcp.sealed"]
+    _inherit = ["mcp.protected.mixin", "mcp.append.only.mixin"]
     _description = "MCP Audit Log"
     _log_access = False
     _order = "create_date desc, id desc"
@@ -81,7 +82,7 @@ class McpAuditLog(models.Model):
         "Abandoned: it ended without an answer.",
     )
     reason = fields.Char(readonly=True, help="Why it failed or was refused, in a word that programs can rely on.")
-    error = fields.Text(readonly=True, help="What the AI tool was told.")
+    error = fields.Text(readonly=True, help="The error that the AI tool was answered.")
     duration_ms = fields.Integer(
         string="Duration (ms)",
         readonly=True,
@@ -144,7 +145,7 @@ class McpAuditLog(models.Model):
 
     def _store(self, rows):
         """Adds rows, complete with their place in the chain."""
-        # SQL, as the ORM adds nothing to this table, for nobody
+        # SQL, as the ORM adds nothing to this table for any user
         values = [[row[name] for name in _STORED] for row in rows]
         self.env.cr.execute_values(_STORE, values, page_size=len(values))
 
@@ -172,7 +173,7 @@ class McpAuditLog(models.Model):
             """,
             {"replica": replica, "before": before, "batch": BATCH},
         )
-        old = [chain.Link(*link) for *link, _old in takewhile(lambda row: row[2], self.env.cr.fetchall())]
+        old = [hash_chain.Link(*link) for *link, _old in takewhile(lambda row: row[2], self.env.cr.fetchall())]
         if old:
             self.env.cr.execute(
                 """

@@ -2,20 +2,20 @@ import json
 
 from odoo import api, fields, models
 
-from ..gateway import faults
+from ..gateway.rpc import faults
 
-# That a call was made is remembered for long; what it answered holds whatever a method may have told, and is forgotten
-# as soon as nobody should need it any more. A lost answer is asked for within minutes; a key is for clients that come
+# That a call was made is remembered for long; what it answered holds all that a method has answered, and is deleted
+# as soon as no retry should need it any more. A lost answer is asked for within minutes; a key is for clients that come
 # back later.
 KEPT_FOR = "7 days"
 ANSWERS_KEPT_FOR = "1 hour"
 KEYED_ANSWERS_KEPT_FOR = "1 day"
-# In characters. What is longer is not kept at all: it was sent, and nobody should have to store it for that.
+# In characters. What is longer is not kept at all: it was sent, and the database should not store it for that.
 LONGEST_ANSWER = 1_000_000
 
-# The lock tells others that the call is running, as long as its transaction lasts. In a repeatable-read transaction a
-# row that somebody else has just committed makes the INSERT fail with a serialization error: Odoo then runs the call
-# again, and the second run finds the stored answer.
+# The lock shows others that the call is running, as long as its transaction lasts. In a repeatable-read transaction a
+# row that another transaction has just committed makes the INSERT fail with a serialization error: Odoo then retries
+# the call, and the second run finds the stored answer.
 _BEGIN = """
     WITH running AS MATERIALIZED (
         SELECT pg_advisory_xact_lock(hashtextextended(%(lock)s, 0))
@@ -40,14 +40,14 @@ _FORGET = """
 
 
 class McpCall(models.Model):
-    """Writes that were done, so that none is done twice.
+    """Idempotency records: writes that were done, so that none is done twice.
 
     The row is written in the transaction of the call itself: it exists exactly if the call's changes do. One without
     results is of a call whose answer was forgotten, or was too long to be kept.
     """
 
     _name = "mcp.call"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Call"
     _log_access = False
     _rec_name = "call_id"

@@ -3,27 +3,23 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ..gateway import policy
+from ..gateway.auth import method_levels
+from ..gateway.policy import call_rules
 
-# Changes of these concern nobody but the reader of the form.
-UNNOTED_FIELDS = {"notes", "last_used"}
+# Changes of these concern no sidecar.
+UNPUBLISHED_FIELDS = {"notes", "last_used"}
 _TOOL_NAME = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class McpConnection(models.Model):
-    """An AI tool that acts as one user: whose it is and what it may. Each model it inherits is one more side of it."""
+    """An AI tool that acts as one user: whose it is and what it may.
+
+    Its limits, its keys and its usage stand in a file each, as extensions of this model. `create` and `write` are here
+    and nowhere else, so that all checks of a change and their order are read in one place.
+    """
 
     _name = "mcp.connection"
-    _inherit = [
-        "mcp.connection.addresses",
-        "mcp.connection.keys",
-        "mcp.connection.limits",
-        "mcp.connection.methods",
-        "mcp.connection.statistics",
-        "mcp.connection.status",
-        "mcp.connection.widening",
-        "mcp.own",
-    ]
+    _inherit = "mcp.protected.mixin"
     _description = "MCP Connection"
     _order = "name, id"
 
@@ -73,7 +69,7 @@ class McpConnection(models.Model):
         "connection_id",
         string="Credentials",
         readonly=True,
-        # as the credentials themselves: else whoever may not see these could not read a connection as a whole
+        # as the credentials themselves: without a right to these, a connection could not be read as a whole
         groups="mcp_sidecar.group_admin",
         help="What the AI tool may show to be let in. The secret itself is not stored.",
     )
@@ -86,7 +82,7 @@ class McpConnection(models.Model):
 
     @api.constrains("user_id", "active")
     def _check_user(self):
-        # sudo: group membership and archived users are judged whoever asks
+        # sudo: group membership and archived users are judged for every reader
         for connection in self.sudo():
             if connection.active and not connection.user_id._mcp_may_be_acted_as():
                 raise ValidationError(
@@ -138,28 +134,54 @@ class McpConnection(models.Model):
     # === Read, write, delete ===
 
     def _has_field_access(self, field, operation):
-        if field.name == "notes" and policy.in_call(self):
+        if field.name == "notes" and call_rules.in_call(self):
             return False
         return super()._has_field_access(field, operation)
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_not_counted(vals)
+        connections = super().create([self._with_level(self._with_default_limits(vals)) for vals in vals_list])
+        if any(connection.method_level == method_levels.ANY for connection in connections):
+            connections._check_may_allow_any()
+        connections._check_may_hold_key()
+        return connections
+
     def write(self, vals):
+        self._check_not_counted(vals)
+        self._check_immutable(vals)
+        self._check_not_raised_to_any(vals)
+        self._check_not_widened(vals)
+        vals = self._with_default_limits(vals)
+        if losing := self._losing_methods(vals):
+            super(McpConnection, losing).write({**vals, "method_level": method_levels.NONE})
+        result = super(McpConnection, self - losing).write(vals)
+        if vals.keys() - UNPUBLISHED_FIELDS:
+            self._publish()
+        if "active" in vals and not vals["active"]:
+            self._end_sessions()
+        return result
+
+    def _check_immutable(self, vals):
         for name in ("user_id", "kind"):
             if name in vals and any(self._fields[name].convert_to_write(c[name], c) != vals[name] for c in self):
                 raise UserError(
                     self.env._("User and type of a connection can't be changed: revoke it and create another one.")
                 )
-        result = super().write(vals)
-        if vals.keys() - UNNOTED_FIELDS:
-            self._note()
-        return result
+
+    def _end_sessions(self):
+        # sudo: revoking a connection ends its sessions
+        sessions = self.env["mcp.session"].sudo()
+        sessions.search([("connection_id", "in", self.ids), ("active", "=", True)])._end()
 
     def unlink(self):
-        self._note()
+        self._publish()
         return super().unlink()
 
-    def _note(self):
+    def _publish(self):
         for connection in self:
-            self.env["mcp.event"]._note("connection", connection.id)
+            self.env["mcp.event"]._publish("connection", connection.id)
 
     # === Actions ===
 

@@ -1,35 +1,48 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..gateway.auth import method_levels
 
-class McpConnectionKeys(models.AbstractModel):
-    """The keys of connections, and who may have them."""
+# What a connection may use, one name a line; an empty list allows everything.
+LISTS = ("allowed_tools", "allowed_models")
 
-    _name = "mcp.connection.keys"
-    _description = "Keys of an MCP Connection"
 
-    may_rotate = fields.Boolean(
-        compute="_compute_may_rotate",
+class McpConnection(models.Model):
+    """Keys of a connection: who may hold one, and who may let the connection do more.
+
+    The holder of a key gains what its connection gains, so that widening takes what holding the key takes. Each MCP
+    administrator may take away from each connection, at once.
+    """
+
+    # one file for each side of a large model
+    _inherit = "mcp.connection"  # pylint: disable=consider-merging-classes-inherited
+
+    may_hold_key = fields.Boolean(
+        compute="_compute_may_hold_key",
         help="Whether the current user may have the key of this connection: it is their own, or they are a Settings "
         "administrator.",
     )
+    scope_locked = fields.Boolean(
+        compute="_compute_locks",
+        help="Whether the connection is Read Only and the current user may not give it Full Access.",
+    )
+    methods_locked = fields.Boolean(
+        compute="_compute_locks",
+        help="Whether the connection may call no methods and the current user may not allow it.",
+    )
+
+    # === Keys ===
 
     @api.depends("user_id")
     @api.depends_context("uid")
-    def _compute_may_rotate(self):
+    def _compute_may_hold_key(self):
         for connection in self:
-            # the person is meant, whatever sudo this is read with
-            connection.may_rotate = connection.sudo(False)._may_hold_key()
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        connections = super().create(vals_list)
-        connections._check_may_hold_key()
-        return connections
+            # the person is meant, even if this is read with sudo
+            connection.may_hold_key = connection.sudo(False)._may_hold_key()
 
     @api.model
     def create_api_key(self, name, user_id=None, scope="full"):
-        """A new connection of a user; answers its key, which nobody will see again."""
+        """A new connection of a user; answers its key, which is shown once."""
         connection = self._create_for_api_key(name, user_id, scope)
         return connection._issue_api_key()
 
@@ -77,18 +90,51 @@ class McpConnectionKeys(models.AbstractModel):
             raise AccessError(
                 self.env._(
                     "Creating or rotating a key for another user takes a Settings administrator: "
-                    "whoever holds the key acts as that user."
+                    "the holder of the key acts as that user."
                 )
             )
 
     def _issue_api_key(self):
-        # sudo: nobody may write credentials; the caller's right was checked
+        # sudo: no user may write credentials; the caller's right was checked
         credentials = self.env["mcp.credential"].sudo()
         credentials.search([("connection_id", "=", self.id)]).unlink()
         text = credentials._issue(self, "api_key")
-        self._note()
+        self._publish()
         return text
 
     def action_rotate_key(self):
         key = self.rotate_api_key()
         return self.env["mcp.credential.show"]._action_show(key, connection=self)
+
+    # === Widening ===
+
+    @api.depends("user_id", "scope", "method_level")
+    @api.depends_context("uid")
+    def _compute_locks(self):
+        for connection in self:
+            # what is stored: a choice in the open form can be taken back
+            stored = connection._origin
+            foreign = bool(stored) and not connection.may_hold_key
+            connection.scope_locked = foreign and stored.scope == "read_only"
+            connection.methods_locked = foreign and stored.method_level == method_levels.NONE
+
+    def _check_not_widened(self, vals):
+        if any(connection._is_widened_by(vals) and not connection._may_hold_key() for connection in self):
+            raise AccessError(
+                self.env._(
+                    "Letting a connection of another user do more takes a Settings administrator or that user: "
+                    "you can take away from what it may do, but not add to it."
+                )
+            )
+
+    def _is_widened_by(self, vals):
+        return (
+            (self.scope == "read_only" and vals.get("scope", "read_only") != "read_only")
+            or bool(self._levels_raised_by(vals))
+            or any(self._gains(name, vals[name]) for name in LISTS if name in vals)
+        )
+
+    def _gains(self, name, text):
+        before = set(self._names(self[name]))
+        after = set(self._names(self._fields[name].convert_to_cache(text, self)))
+        return bool(before) and (not after or not after <= before)

@@ -1,20 +1,22 @@
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tools.misc import formatLang
 
+from ..gateway.auth import address_rules, method_levels
 from .mcp_server_settings import BOUNDS
 
 LIMITS = ("rate_limit_minute", "rate_limit_day")
 # An own limit of a connection that says: there is none, the default of Server Settings counts.
 DEFAULT_LIMIT = -1
 LIMIT_MODES = [("default", "Server default"), ("own", "Own limit"), ("none", "No limit")]
+METHOD_LEVELS = [(method_levels.NONE, "None"), (method_levels.BUTTONS, "Buttons"), (method_levels.ANY, "Any Method")]
 
 
-class McpConnectionLimits(models.AbstractModel):
-    """How many requests a connection may make."""
+class McpConnection(models.Model):
+    """Limits of a connection: rate limits, address rules and the method level."""
 
-    _name = "mcp.connection.limits"
-    _description = "Limits of an MCP Connection"
+    # one file for each side of a large model
+    _inherit = "mcp.connection"  # pylint: disable=consider-merging-classes-inherited
 
     rate_limit_minute = fields.Integer(
         string="Requests per Minute",
@@ -52,13 +54,34 @@ class McpConnectionLimits(models.AbstractModel):
         compute="_compute_default_limits",
         help="What Server Settings say now, and in which time zone days end.",
     )
+    allowed_ips = fields.Text(
+        string="Allowed Addresses",
+        help="Where the AI tool may connect from: an IPv4 or IPv6 address or a network in CIDR form a line, such as "
+        "203.0.113.9, 198.51.100.0/24 or 2001:db8::/32; what follows a # is a comment. Empty: from everywhere that "
+        "isn't blocked.",
+    )
+    blocked_ips = fields.Text(
+        string="Blocked Addresses",
+        help="Where the AI tool may not connect from, in the same form. A blocked address is refused even if it is "
+        "allowed as well.",
+    )
+    method_level = fields.Selection(
+        METHOD_LEVELS,
+        required=True,
+        default=method_levels.BUTTONS,
+        help="Which methods of Odoo the AI tool may run on records, if the scope is Full Access. None: it reads, "
+        "creates, changes and deletes, and runs nothing. Buttons: what its user could press in Odoo's own forms and "
+        "lists right now, and a few harmless methods beside that. Any Method: each public method, including those "
+        "that Odoo shows to no user; only a Settings administrator can choose it, for an AI tool that is trusted as "
+        "much as that user. With allowed models a new connection gets None.",
+    )
 
     _limits_from_minus_one = models.Constraint(
         "CHECK (rate_limit_minute >= -1 AND rate_limit_day >= -1)",
         "A limit is a number of requests, 0 for no limit or -1 for the default of Server Settings.",
     )
 
-    # One of each for each limit: computed together, one mode could not be written without the other.
+    # === Rate limits ===
 
     @api.depends("rate_limit_minute")
     def _compute_rate_limit_minute_mode(self):
@@ -75,7 +98,7 @@ class McpConnectionLimits(models.AbstractModel):
 
     @api.depends_context("lang")
     def _compute_default_limits(self):
-        # sudo: whoever has a connection may know how much it may be used
+        # sudo: the user of a connection may know its limits
         settings = self.env["mcp.server.settings"].sudo().get_settings()
         no_limit = self.env._("no limit")
         self.default_limits = self.env._(
@@ -122,15 +145,86 @@ class McpConnectionLimits(models.AbstractModel):
                         )
                     )
 
-    @api.model_create_multi
-    def create(self, vals_list):
-        return super().create([_with_default_limits(vals) for vals in vals_list])
+    @api.model
+    def _with_default_limits(self, vals):
+        """The values with what an import leaves empty made the default: Odoo would store 0, which means no limit."""
+        empty = {name for name in LIMITS if vals.get(name, 0) is False or vals.get(name, 0) is None}
+        return vals | dict.fromkeys(empty, DEFAULT_LIMIT) if empty else vals
 
-    def write(self, vals):
-        return super().write(_with_default_limits(vals))
+    # === Addresses ===
 
+    @api.constrains("allowed_ips", "blocked_ips")
+    def _check_addresses(self):
+        for connection in self:
+            for name in ("allowed_ips", "blocked_ips"):
+                try:
+                    address_rules.networks(connection[name])
+                except address_rules.InvalidLine as exc:
+                    raise ValidationError(self._describe_invalid_line(name, exc)) from exc
 
-def _with_default_limits(vals):
-    """The values with what an import leaves empty made the default: Odoo would store 0, which means no limit."""
-    empty = {name for name in LIMITS if vals.get(name, 0) is False or vals.get(name, 0) is None}
-    return vals | dict.fromkeys(empty, DEFAULT_LIMIT) if empty else vals
+    def _describe_invalid_line(self, name, invalid):
+        field = self._fields[name].get_description(self.env, ["string"])["string"]
+        if invalid.hint:
+            return self.env._(
+                "%(field)s, line %(number)s: “%(line)s” is an address inside of a network. Write %(hint)s for the "
+                "whole network, or the address alone.",
+                field=field,
+                number=invalid.number,
+                line=invalid.line,
+                hint=invalid.hint,
+            )
+        return self.env._(
+            "%(field)s, line %(number)s: “%(line)s” is neither an IP address nor a network in CIDR form, such as "
+            "203.0.113.9, 198.51.100.0/24 or 2001:db8::/32.",
+            field=field,
+            number=invalid.number,
+            line=invalid.line,
+        )
+
+    # === Method level ===
+
+    @api.model
+    def _method_levels(self):
+        """The levels that the current user may choose, with their names."""
+        named = self._fields["method_level"]._description_selection(self.env)
+        return [level for level in named if level[0] != method_levels.ANY or self.env.is_system()]
+
+    @api.onchange("allowed_models")
+    def _onchange_allowed_models(self):
+        # as `write` would, so that it is seen before it is saved
+        if self._names(self.allowed_models) and not self._names(self._origin.allowed_models):
+            self.method_level = method_levels.NONE
+
+    @api.model
+    def _with_level(self, vals):
+        """The values of a new connection: with allowed models it calls no methods unless they say so."""
+        if "method_level" not in vals and self._names(vals.get("allowed_models")):
+            return {**vals, "method_level": method_levels.NONE}
+        return vals
+
+    def _levels_raised_by(self, vals):
+        """The levels that these values raise the connection to: what is stored, and what is in effect."""
+        stored = vals.get("method_level") or self.method_level
+        effective = method_levels.effective(vals.get("scope", self.scope), stored)
+        changes = ((self.method_level, stored), (method_levels.effective(self.scope, self.method_level), effective))
+        return [after for before, after in changes if method_levels.is_wider(before, after)]
+
+    def _check_not_raised_to_any(self, vals):
+        if any(method_levels.ANY in connection._levels_raised_by(vals) for connection in self):
+            self._check_may_allow_any()
+
+    def _losing_methods(self, vals):
+        """The connections whose list of allowed models begins with these values: a method would reach past it."""
+        if "method_level" in vals or not self._names(vals.get("allowed_models")):
+            return self.browse()
+        return self.filtered(lambda connection: not self._names(connection.allowed_models))
+
+    @api.model
+    def _check_may_allow_any(self):
+        if not self.env.is_system():
+            raise AccessError(
+                self.env._(
+                    "Only a Settings administrator can let a connection call any method: such a method may do what "
+                    "Odoo offers to no user."
+                )
+            )

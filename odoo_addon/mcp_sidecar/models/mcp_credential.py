@@ -3,7 +3,7 @@ from collections import namedtuple
 from odoo import SUPERUSER_ID, api, fields, models, tools
 
 from ..exceptions import GatewayError
-from ..gateway import addresses, credential_text, levels
+from ..gateway.auth import address_rules, credentials, method_levels
 
 Resolved = namedtuple(
     "Resolved",
@@ -50,7 +50,7 @@ _RESOLVE = "SELECT * FROM " + _RESOLVED
 
 class McpCredential(models.Model):
     _name = "mcp.credential"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Credential"
     _rec_name = "connection_id"
     _order = "id desc"
@@ -95,12 +95,12 @@ class McpCredential(models.Model):
     @api.model
     def _issue(self, connection, kind, expires_at=False):
         """Stores the digest of a new credential and answers its text."""
-        text = credential_text.generate(kind)
+        text = credentials.generate(kind)
         self.create(
             {
                 "connection_id": connection.id,
                 "kind": kind,
-                "digest": credential_text.digest(credential_text.proof(text)),
+                "digest": credentials.digest(credentials.proof(text)),
                 "expires_at": expires_at,
             }
         )
@@ -109,15 +109,15 @@ class McpCredential(models.Model):
     @api.model
     def _resolve(self, proof):
         """Who a proof stands for right now, as a ``Resolved``."""
-        _source, arguments = self._question(proof)
+        _source, arguments = self._query(proof)
         self.env.cr.execute(_RESOLVE, arguments)
         return self._resolved(self.env.cr.fetchone())
 
     @api.model
-    def _question(self, proof):
+    def _query(self, proof):
         """What to ask the database for whom a proof stands for. It is asked with each call, so it is one query."""
         self.env.flush_all()
-        return _RESOLVED, [credential_text.digest(proof) or None, SUPERUSER_ID, self._service_group_ids()]
+        return _RESOLVED, [credentials.digest(proof) or None, SUPERUSER_ID, self._service_group_ids()]
 
     @api.model
     def _resolved(self, row):
@@ -137,9 +137,9 @@ class McpCredential(models.Model):
         return found._replace(
             allowed_tools=names(found.allowed_tools),
             allowed_models=models,
-            method_level=levels.effective(found.scope, found.method_level),
-            allowed_ips=addresses.networks(found.allowed_ips),
-            blocked_ips=addresses.networks(found.blocked_ips),
+            method_level=method_levels.effective(found.scope, found.method_level),
+            allowed_ips=address_rules.networks(found.allowed_ips),
+            blocked_ips=address_rules.networks(found.blocked_ips),
         )
 
     @tools.ormcache(cache="groups")

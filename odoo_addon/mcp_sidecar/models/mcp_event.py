@@ -1,9 +1,9 @@
 from odoo import api, fields, models
 from odoo.tools.sql import table_columns
 
-from ..gateway import changes, wake
+from ..gateway.sync import outbox_cursor, wakeup
 
-_NOTED = "mcp_sidecar.events"
+_PENDING = "mcp_sidecar.events"
 _COLUMNS = {"kind", "ref", "created"}
 
 _SOURCE = """
@@ -22,10 +22,10 @@ _SINCE = """
 
 
 class McpEvent(models.Model):
-    """The outbox: what the sidecars have to hear of, written by the transaction that did it."""
+    """Transactional outbox: changes that the sidecars poll for, written by the transaction that made them."""
 
     _name = "mcp.event"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Event"
     _log_access = False
     _order = "id"
@@ -49,16 +49,16 @@ class McpEvent(models.Model):
     # === Writing ===
 
     @api.model
-    def _note(self, kind, ref=None):
-        """Tells all sidecars of a change, once this transaction commits."""
+    def _publish(self, kind, ref=None):
+        """Publishes a change to all sidecars, once this transaction commits."""
         precommit = self.env.cr.precommit
-        if _NOTED not in precommit.data:
-            precommit.data[_NOTED] = {}
-            precommit.add(self._write_noted)
-        precommit.data[_NOTED][kind, ref] = True
+        if _PENDING not in precommit.data:
+            precommit.data[_PENDING] = {}
+            precommit.add(self._write_pending)
+        precommit.data[_PENDING][kind, ref] = True
 
-    def _write_noted(self):
-        noted = self.env.cr.precommit.data.pop(_NOTED, {})
+    def _write_pending(self):
+        noted = self.env.cr.precommit.data.pop(_PENDING, {})
         if ("schema", None) in noted and not table_columns(self.env.cr, self._table).keys() >= _COLUMNS:
             return  # this addon is being uninstalled, column by column
         self.env.cr.execute_values(
@@ -66,14 +66,14 @@ class McpEvent(models.Model):
             [(kind, ref) for kind, ref in noted],
             template="(%s, %s, clock_timestamp() AT TIME ZONE 'UTC')",
         )
-        self.env.cr.postcommit.add(wake.announcer(self.env.cr.dbname))
+        self.env.cr.postcommit.add(wakeup.announcer(self.env.cr.dbname))
 
     # === Reading ===
 
     @api.model
     def _source(self):
         self.env.cr.execute(_SOURCE)
-        return changes.Source(*self.env.cr.fetchone())
+        return outbox_cursor.Source(*self.env.cr.fetchone())
 
     @api.model
     def _since(self, snapshot):
@@ -85,5 +85,5 @@ class McpEvent(models.Model):
     def _gc_events(self):
         self.env.cr.execute(
             "DELETE FROM mcp_event WHERE created < now() AT TIME ZONE 'UTC' - %s * interval '1 hour'",
-            [changes.ROW_HOURS],
+            [outbox_cursor.ROW_HOURS],
         )

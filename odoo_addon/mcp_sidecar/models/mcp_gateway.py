@@ -1,81 +1,73 @@
 from odoo import models
 
-from ..gateway import (
-    audit,
-    audit_check,
-    confinement,
-    faults,
-    identity,
-    logs,
-    replicas,
-    requests,
-    schema,
-    service,
-    sessions,
-)
-from ..gateway.door import door
-
-logs.keep_arguments_out()
+from ..gateway import service
+from ..gateway.audit import ingest, integrity_check
+from ..gateway.auth import identity
+from ..gateway.endpoint import endpoint
+from ..gateway.operations import schema
+from ..gateway.policy import allowed_models
+from ..gateway.rpc import contract, faults
+from ..gateway.sync import handshake, sessions
 
 
 class McpGateway(models.AbstractModel):
-    """What the sidecar can ask of Odoo. Each method takes one JSON text and answers one, see `gateway.door`."""
+    """RPC surface of the addon. Each method takes one JSON text and answers one, see `gateway.endpoint`."""
 
     _name = "mcp.gateway"
     _description = "MCP Gateway"
 
     # === Handshake and news: answered even while the master switch is off ===
 
-    @door(requests.HELLO)
+    @endpoint(contract.HELLO)
     def hello(self, request):
-        return replicas.hello(self.env, request)
+        return handshake.hello(self.env, request)
 
-    @door(requests.CHANGES)
+    @endpoint(contract.CHANGES)
     def changes(self, request):
-        return replicas.news(self.env, request)
+        return handshake.changes(self.env, request)
 
     # === Accounts of a sidecar: taken even while the master switch is off, as refusals are among them ===
 
-    @door(requests.APPEND_AUDIT)
+    @endpoint(contract.APPEND_AUDIT)
     def append_audit(self, request):
-        return audit.append(self.env, request)
+        return ingest.append(self.env, request)
 
-    @door(requests.CHECK_AUDIT)
+    @endpoint(contract.CHECK_AUDIT)
     def check_audit(self, request):
-        return audit_check.check(self.env, request)
+        return integrity_check.check(self.env, request)
 
-    @door(requests.SYNC_SESSIONS)
+    @endpoint(contract.SYNC_SESSIONS)
     def sync_sessions(self, request):
         return sessions.sync(self.env, request)
 
     # === Calls made for a person ===
 
-    @door(requests.AUTHENTICATE)
+    @endpoint(contract.AUTHENTICATE)
     def authenticate(self, request):
         return service.authenticate(self.env, request)
 
-    @door(requests.EXECUTE)
+    @endpoint(contract.EXECUTE)
     def execute(self, request):
         return service.execute(self.env, request)
 
-    @door(requests.EXECUTE_BATCH)
+    @endpoint(contract.EXECUTE_BATCH)
     def execute_batch(self, request):
         for index, call in enumerate(request["calls"]):
             if call["mode"] != "read":
                 raise faults.bad_request(f"calls.{index}.mode", "A batch takes reading calls only.")
         return {"answers": service.execute_batch(self.env, request["calls"])}
 
-    @door(requests.CALL_STATUS)
+    @endpoint(contract.CALL_STATUS)
     def call_status(self, request):
         return service.call_status(self.env, request)
 
-    @door(requests.SCHEMA)
+    @endpoint(contract.SCHEMA)
     def schema(self, request):
         with service.asking(self.env):
-            who = identity.resolve(self.env, request["proof"])
+            principal = identity.resolve(self.env, request["proof"])
             context = {"lang": request["lang"]} if request["lang"] else {}
-            person = identity.become(self.env, who, context)
-            with confinement.confined(self.env.cr, who.allowed_models):
+            person = identity.environment_of(self.env, principal, context)
+            with allowed_models.restricted_to(self.env.cr, principal.allowed_models):
                 if request["models"] is None:
                     return {"models": schema.models(person)}
                 return {"fields": schema.fields(person, request["models"])}

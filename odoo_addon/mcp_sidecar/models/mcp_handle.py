@@ -16,14 +16,14 @@ _FIND = """
 
 
 class McpHandle(models.Model):
-    """The context of an action that Odoo answered to a call, for the calls that go on with the wizard it opens.
+    """Context handle: the context of an action that a call was answered, for the calls that fill in its wizard.
 
     A call names the handle instead of the context, so that none of its keys is chosen by the caller. The rows are
     written by SQL, since what limits AI tools is closed to the ORM while a call runs.
     """
 
     _name = "mcp.handle"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Handle"
     _log_access = False
     _rec_name = "token"
@@ -39,13 +39,15 @@ class McpHandle(models.Model):
     _token_unique = models.UniqueIndex("(token)")
 
     @api.model
-    def _issue(self, token, who, model_name, context):
-        self.env.cr.execute(_ISSUE, [token, who.connection_id, who.user_id, model_name, json.dumps(context)])
+    def _issue(self, token, principal, model_name, context):
+        self.env.cr.execute(
+            _ISSUE, [token, principal.connection_id, principal.user_id, model_name, json.dumps(context)]
+        )
 
     @api.model
-    def _find(self, token, who):
+    def _find(self, token, principal):
         """The model and context of a handle that was given to this connection for this user, or None."""
-        self.env.cr.execute(_FIND, [token, who.connection_id, who.user_id, KEPT_FOR])
+        self.env.cr.execute(_FIND, [token, principal.connection_id, principal.user_id, KEPT_FOR])
         found = self.env.cr.fetchone()
         return found and (found[0], json.loads(found[1]))
 

@@ -4,13 +4,13 @@ from psycopg2 import errors
 
 from odoo import api, fields, models
 
-from ..gateway import public_urls
+from ..gateway.sync import public_urls
 
 ALIVE_FOR = timedelta(seconds=60)
 # How exact last_seen is, so that a replica that asks every second doesn't rewrite its row each time.
 SEEN_EVERY = timedelta(seconds=15)
 MOST_ALIVE = 16
-# A sidecar with sessions tells of them every 5 seconds: one that was silent for this long has none.
+# A sidecar with sessions reports them every 5 seconds: one that was silent for this long has none.
 SESSIONS_LIVE_FOR = timedelta(seconds=15)
 
 ENDPOINT_PATH = "/odoo/mcp"
@@ -52,7 +52,7 @@ _SYNCED = """
 
 class McpReplica(models.Model):
     _name = "mcp.replica"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Sidecar"
     _log_access = False
     _rec_name = "replica"
@@ -67,7 +67,7 @@ class McpReplica(models.Model):
         readonly=True,
         help="Where Odoo announces changes to. Empty: the sidecar asks for them instead.",
     )
-    # in clear, as it signs; readable by nobody over RPC
+    # in clear, as it signs; readable by no user over RPC
     wake_secret = fields.Char(
         readonly=True,
         copy=False,
@@ -76,9 +76,9 @@ class McpReplica(models.Model):
         help="What Odoo signs its wake-ups with.",
     )
     address = fields.Char(readonly=True, help="Where the sidecar's last hello came from.")
-    last_seen = fields.Datetime(readonly=True, help="When the sidecar was last heard of, to a few seconds.")
-    sessions_seen = fields.Datetime(readonly=True, help="When the sidecar last told of its sessions.")
-    alive = fields.Boolean(compute="_compute_alive", help="Whether the sidecar was heard of within the last minute.")
+    last_seen = fields.Datetime(readonly=True, help="When the sidecar was last in contact, to a few seconds.")
+    sessions_seen = fields.Datetime(readonly=True, help="When the sidecar last synced its sessions.")
+    alive = fields.Boolean(compute="_compute_alive", help="Whether the sidecar was in contact within the last minute.")
 
     _replica_unique = models.UniqueIndex("(replica)", "This sidecar is registered already.")
 
@@ -99,7 +99,7 @@ class McpReplica(models.Model):
         alive = known.filtered("alive").sorted("id", reverse=True)
         # sudo: the address is for all who connect tools, the settings are for administrators
         settings = self.env["mcp.server.settings"].sudo().search([], limit=1)
-        if confirmed := public_urls.normal(settings.public_url):
+        if confirmed := public_urls.normalized(settings.public_url):
             return confirmed + ENDPOINT_PATH, self._confirmed_state(confirmed, alive, settings._refused_urls())
         chosen = (alive or known)[:1]
         if not chosen:
@@ -111,7 +111,7 @@ class McpReplica(models.Model):
 
     @api.model
     def _confirmed_state(self, confirmed, alive, refused):
-        announced = {public_urls.normal(replica.public_url) for replica in alive} - refused
+        announced = {public_urls.normalized(replica.public_url) for replica in alive} - refused
         if confirmed not in announced:
             return "lost"
         return "one" if announced == {confirmed} else "several"
@@ -120,19 +120,19 @@ class McpReplica(models.Model):
         return self.public_url.rstrip("/") + ENDPOINT_PATH
 
     @api.model
-    def _remember(self, **told):
+    def _register_replica(self, **values):
         """Remembers a sidecar that said hello; answers whether there was room for it."""
-        self.env.cr.execute(_REGISTER, {**told, "alive_for": ALIVE_FOR, "most": MOST_ALIVE})
+        self.env.cr.execute(_REGISTER, {**values, "alive_for": ALIVE_FOR, "most": MOST_ALIVE})
         return bool(self.env.cr.fetchone())
 
     @api.model
-    def _saw(self, replica):
+    def _mark_seen(self, replica):
         """Remembers that a sidecar asked something just now."""
         self._stamp(_SEEN, {"replica": replica, "seen_every": SEEN_EVERY})
 
     @api.model
-    def _synced(self, replica):
-        """Remembers that a sidecar told of its sessions just now."""
+    def _mark_synced(self, replica):
+        """Records that a sidecar has just synced its sessions."""
         self._stamp(_SYNCED, {"replica": replica})
 
     def _stamp(self, query, values):
@@ -146,7 +146,7 @@ class McpReplica(models.Model):
     @api.model
     def _telling_of_sessions(self):
         """The ids of the sidecars whose sessions live."""
-        # sudo: whoever may see a session may know whether it is live
+        # sudo: a user who sees a session may know whether it is live
         since = fields.Datetime.now() - SESSIONS_LIVE_FOR
         return self.sudo().search([("sessions_seen", ">", since)]).mapped("replica")
 

@@ -26,7 +26,7 @@ _HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?
 
 class McpServerSettings(models.Model):
     _name = "mcp.server.settings"
-    _inherit = ["mcp.own", "mcp.server.settings.url"]
+    _inherit = ["mcp.protected.mixin", "mcp.server.settings.url"]
     _description = "MCP Server Settings"
 
     enabled = fields.Boolean(
@@ -103,7 +103,7 @@ class McpServerSettings(models.Model):
         "masked. Off: the audit log keeps who did what with which tool and records, from where, how long it took and "
         "how it ended, but not what was asked and answered. Payloads can hold customer details, mail bodies and other "
         "sensitive data: turn it on only while you need it, together with a sensible retention. Apart from the audit "
-        "log, and whatever is chosen here, the answer of each change is kept for an hour, or for a day where the AI "
+        "log, and with either choice, the answer of each change is kept for an hour, or for a day where the AI "
         "tool named an idempotency key, so that a repeated change is answered and not made twice.",
     )
 
@@ -170,7 +170,7 @@ class McpServerSettings(models.Model):
     sidecar_state = fields.Selection(
         [("none", "Never seen"), ("lost", "Not responding"), ("alive", "Connected")],
         compute="_compute_sidecars",
-        help="Whether a sidecar has been heard from within the last minute.",
+        help="Whether a sidecar has been in contact within the last minute.",
     )
     endpoint_url = fields.Char(
         string="MCP Endpoint",
@@ -258,7 +258,7 @@ class McpServerSettings(models.Model):
     def get_settings(self):
         """The one record; over RPC the list of its id."""
         self.browse().check_access("read")
-        # sudo: who may read the settings gets them, also where somebody deleted the row by SQL
+        # sudo: who may read the settings gets them, even if the row was deleted by SQL
         return (self.sudo().search([], limit=1) or self.sudo().create({})).with_env(self.env)
 
     @api.model_create_multi
@@ -293,7 +293,7 @@ class McpServerSettings(models.Model):
         vals = {name: value for name, value in vals.items() if name not in ("version", "singleton")}
         for settings in self:
             super(McpServerSettings, settings).write({**vals, "version": settings.version + 1})
-            self.env["mcp.event"]._note("settings", settings.id)
+            self.env["mcp.event"]._publish("settings", settings.id)
         return True
 
     @api.ondelete(at_uninstall=False)
@@ -321,10 +321,10 @@ class McpServerSettings(models.Model):
         return self.env["ir.actions.act_window"]._for_xml_id("mcp_sidecar.mcp_connection_action")
 
     def action_open_logs(self):
-        return self._action_of("action_mcp_audit_log", LAST_WEEK, self.env._("Audit Log: Last 7 Days"))
+        return self._action_of("mcp_audit_log_action", LAST_WEEK, self.env._("Audit Log: Last 7 Days"))
 
     def action_open_sessions(self):
-        return self._action_of("action_mcp_session", LIVE_SESSIONS, self.env._("Active Sessions"))
+        return self._action_of("mcp_session_action", LIVE_SESSIONS, self.env._("Active Sessions"))
 
     def _action_of(self, name, domain, title):
         """The action that lists what a counter counts."""

@@ -3,13 +3,13 @@ import logging
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ..gateway import public_urls
+from ..gateway.sync import public_urls
 
 _logger = logging.getLogger(__name__)
 
 
 class McpServerSettingsUrl(models.AbstractModel):
-    """The public address that AI tools are given, and who may change it."""
+    """Public URL: the address that AI tools are given, and who may change it."""
 
     _name = "mcp.server.settings.url"
     _description = "Public Address of the MCP Server"
@@ -18,7 +18,7 @@ class McpServerSettingsUrl(models.AbstractModel):
         string="Public URL",
         copy=False,
         help="The address that AI tools are given: the first one that a sidecar announced, or the one that an "
-        "administrator confirmed. Whatever sidecars announce later changes nothing before it is confirmed here.",
+        "administrator confirmed. An address that is announced later changes nothing before it is confirmed here.",
     )
     refused_public_urls = fields.Text(
         string="Refused URLs",
@@ -39,17 +39,17 @@ class McpServerSettingsUrl(models.AbstractModel):
         """What living sidecars announce beside the confirmed address, the newest first."""
         # sudo: users who may read the settings may read the announced URLs
         replicas = self.env["mcp.replica"].sudo().search([("public_url", "!=", False)], order="id desc")
-        known = {public_urls.normal(self.public_url), None, *self._refused_urls()}
-        announced = (public_urls.normal(replica.public_url) for replica in replicas if replica.alive)
+        known = {public_urls.normalized(self.public_url), None, *self._refused_urls()}
+        announced = (public_urls.normalized(replica.public_url) for replica in replicas if replica.alive)
         return [url for url in dict.fromkeys(announced) if url not in known] if self.public_url else []
 
     def _refused_urls(self):
-        return {public_urls.normal(line) for line in (self.refused_public_urls or "").splitlines()} - {None}
+        return {public_urls.normalized(line) for line in (self.refused_public_urls or "").splitlines()} - {None}
 
     @api.constrains("public_url")
     def _check_public_url(self):
         for settings in self:
-            if settings.public_url and not public_urls.normal(settings.public_url):
+            if settings.public_url and not public_urls.normalized(settings.public_url):
                 raise ValidationError(
                     self.env._(
                         "The public URL has to be a plain http or https address, such as https://odoo.example.com."

@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..gateway import audit
+from ..gateway.audit import ingest
 
 # How long a session that has ended stays in the list.
 KEPT_FOR = timedelta(days=7)
@@ -15,15 +15,15 @@ _STORE = """
            session_id, connection_id, user_id, client, ip_address, era, created, last_activity, request_count,
            active, replica
     )
-    SELECT told.session_id, connection.id, connection.user_id, told.client, told.ip, told.era, told.created,
-           least(told.last_activity, now() AT TIME ZONE 'UTC'), told.requests,
-           told.live AND connection.active AND users.active AND NOT users.share, told.replica
-      FROM (VALUES %s) AS told(
+    SELECT reported.session_id, connection.id, connection.user_id, reported.client, reported.ip, reported.era,
+           reported.created, least(reported.last_activity, now() AT TIME ZONE 'UTC'), reported.requests,
+           reported.live AND connection.active AND users.active AND NOT users.share, reported.replica
+      FROM (VALUES %s) AS reported(
            session_id, connection_id, user_id, client, ip, era, created, last_activity, requests, live, replica
       )
       JOIN mcp_connection AS connection
-        ON connection.id = told.connection_id AND connection.user_id = told.user_id
-      JOIN res_users AS users ON users.id = told.user_id
+        ON connection.id = reported.connection_id AND connection.user_id = reported.user_id
+      JOIN res_users AS users ON users.id = reported.user_id
         ON CONFLICT (session_id) DO UPDATE
        SET client = excluded.client, ip_address = excluded.ip_address, replica = excluded.replica,
            last_activity = greatest(known.last_activity, excluded.last_activity),
@@ -45,7 +45,7 @@ _TEMPLATE = """(
 
 class McpSession(models.Model):
     _name = "mcp.session"
-    _inherit = ["mcp.own"]
+    _inherit = ["mcp.protected.mixin"]
     _description = "MCP Session"
     _log_access = False
     _rec_name = "session_id"
@@ -80,7 +80,7 @@ class McpSession(models.Model):
     created = fields.Datetime(string="Created on", required=True, readonly=True, help="When its first request came.")
     last_activity = fields.Datetime(required=True, readonly=True, help="When its last request came.")
     request_count = fields.Integer(string="Requests", readonly=True, help="How many requests it has made so far.")
-    active = fields.Boolean(readonly=True, help="Whether it has not ended, as far as was heard.")
+    active = fields.Boolean(readonly=True, help="Whether the session is open, as of the last sync of its sidecar.")
     ended_at = fields.Datetime(
         string="Deactivated on",
         readonly=True,
@@ -91,7 +91,7 @@ class McpSession(models.Model):
         string="Live",
         compute="_compute_live",
         search="_search_live",
-        help="Active, and its sidecar told of its sessions within the last 15 seconds.",
+        help="Active, and its sidecar synced its sessions within the last 15 seconds.",
     )
 
     _session_unique = models.UniqueIndex("(session_id)")
@@ -111,12 +111,12 @@ class McpSession(models.Model):
         live = Domain("active", "=", True) & Domain("replica", "in", self.env["mcp.replica"]._telling_of_sessions())
         return Domain.OR(live if wanted else ~live for wanted in value)
 
-    # === What the sidecars tell ===
+    # === Session sync ===
 
-    def _store(self, replica, told):
-        if told:
+    def _store(self, replica, reported):
+        if reported:
             # SQL, as hundreds may come every few seconds
-            rows = [{**session, **_moments(session), "replica": replica} for session in told]
+            rows = [{**session, **_moments(session), "replica": replica} for session in reported]
             self.env.cr.execute_values(_STORE, rows, template=_TEMPLATE, page_size=len(rows))
             self.invalidate_model(flush=False)
 
@@ -147,7 +147,7 @@ class McpSession(models.Model):
 
     def action_deactivate(self):
         """Ends the sessions, on every sidecar."""
-        # access rules say whose sessions one sees, and whoever sees one may end it
+        # access rules decide which sessions a user sees; each of these may be ended
         self.check_access("read")
         # sudo: that is all that anybody can change of a session
         self.filtered("active").sudo()._end()
@@ -160,7 +160,7 @@ class McpSession(models.Model):
         )
         self.invalidate_recordset(flush=False)
         for session in self:
-            self.env["mcp.event"]._note("session", session.id)
+            self.env["mcp.event"]._publish("session", session.id)
 
     @api.model
     def _end_of_refused(self, users=None):
@@ -168,7 +168,7 @@ class McpSession(models.Model):
         domain = Domain("active", "=", True)
         if users is not None:
             domain &= Domain("user_id", "in", users.ids)
-        # sudo: whoever changes users and groups need not see sessions
+        # sudo: changing users and groups takes no right to see sessions
         sessions = self.sudo().search(domain)
         sessions.filtered(lambda session: not session.user_id._mcp_may_be_acted_as())._end()
 
@@ -180,4 +180,4 @@ class McpSession(models.Model):
 
 
 def _moments(session):
-    return {name: audit.moment(session[name]) for name in ("created", "last_activity")}
+    return {name: ingest.parse_instant(session[name]) for name in ("created", "last_activity")}

@@ -2,11 +2,12 @@ from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessDenied, UserError, ValidationError
 from odoo.fields import Domain
 
-from ..gateway import accounts, policy, service_account
-from ..gateway.service_account import SERVICE_GROUP
+from ..gateway.policy import accounts, call_rules
+from ..gateway.rpc import service_account
+from ..gateway.rpc.service_account import SERVICE_GROUP
 
 # What a connection's document, or the schema its user sees, is made of.
-NOTED_FIELDS = {
+PUBLISHED_FIELDS = {
     "active",
     "company_id",
     "company_ids",
@@ -30,7 +31,7 @@ class ResUsers(models.Model):
     def _check_service_group(self):
         # none yet, while the addon is being installed
         service = self.env.ref(SERVICE_GROUP, raise_if_not_found=False)
-        # sudo: groups are judged whoever changes them
+        # sudo: groups are judged for every user who changes them
         for user in self.sudo():
             if service and service in user.all_group_ids and user.all_group_ids != service:
                 raise ValidationError(
@@ -73,7 +74,7 @@ class ResUsers(models.Model):
         return keys.with_user(self).sudo()._mcp_generate_for_service()
 
     def _check_credentials(self, credential, env):
-        policy.refuse_way_in(self)
+        call_rules.refuse_credentials(self)
         if self.env.user._mcp_is_service() and (env or {}).get("interactive", True):
             raise AccessDenied()
         return super()._check_credentials(credential, env)
@@ -82,7 +83,7 @@ class ResUsers(models.Model):
         return self._mcp_is_service() or super()._rpc_api_keys_only()
 
     def _set_encrypted_password(self, uid, pw):
-        policy.refuse_way_in(self)
+        call_rules.refuse_credentials(self)
         if self.browse(uid)._mcp_is_service():
             raise UserError(
                 self.env._("The service account of the MCP sidecar has no password and can't be given one.")
@@ -95,35 +96,35 @@ class ResUsers(models.Model):
     def create(self, vals_list):
         service_account.refuse(self)
         for vals in vals_list:
-            accounts.refuse_ways_in(self, vals)
+            accounts.refuse_login_fields(self, vals)
         return super().create(vals_list)
 
     @api.model
     def _create(self, data_list):
         """Watched here, since other modules mail new users from their `create`."""
-        with accounts.users_watched(self.browse()) as made:
+        with accounts.refusing_user_escalation(self.browse()) as made:
             users = super()._create(data_list)
             made.append(users)
         return users
 
     def write(self, vals):
         service_account.refuse(self)
-        accounts.refuse_ways_in(self, vals)
-        accounts.refuse_moving(self, vals)
-        with accounts.users_watched(self, "group_ids" in vals):
+        accounts.refuse_login_fields(self, vals)
+        accounts.refuse_contact_change(self, vals)
+        with accounts.refusing_user_escalation(self, "group_ids" in vals):
             result = super().write(vals)
-        if NOTED_FIELDS & vals.keys():
-            self._mcp_note_connections()
+        if PUBLISHED_FIELDS & vals.keys():
+            self._mcp_publish_connections()
             self.env["mcp.session"]._end_of_refused(self)
         return result
 
     def unlink(self):
         service_account.refuse(self)
-        self._mcp_note_connections()
+        self._mcp_publish_connections()
         return super().unlink()
 
-    def _mcp_note_connections(self):
-        """Tells the sidecars to forget what they know of these users' connections."""
-        # sudo: whoever changes a user need not see its connections
+    def _mcp_publish_connections(self):
+        """Invalidates what the sidecars have cached of these users' connections."""
+        # sudo: changing a user takes no right to see its connections
         connections = self.env["mcp.connection"].sudo().with_context(active_test=False)
-        connections.search([("user_id", "in", self.ids)])._note()
+        connections.search([("user_id", "in", self.ids)])._publish()

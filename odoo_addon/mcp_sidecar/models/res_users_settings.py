@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..gateway import service_account
+from ..gateway.rpc import service_account
 
 
 class ResUsersSettings(models.Model):

@@ -52,7 +52,7 @@ def session(connection, **changes):
 def register(env, replica=REPLICA):
     """A sidecar that said hello."""
     told = {"version": "1", "public_url": "https://odoo.example.com", "wake_url": None, "wake_secret": None}
-    env["mcp.replica"]._remember(replica=replica, address="127.0.0.1", contract=1, **told)
+    env["mcp.replica"]._register_replica(replica=replica, address="127.0.0.1", contract=1, **told)
 
 
 class AuditAsking:

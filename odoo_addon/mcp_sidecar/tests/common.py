@@ -2,7 +2,7 @@
 
 from odoo.tests import HttpCase, TransactionCase, new_test_user
 
-from ..gateway import credential_text
+from ..gateway.auth import credentials
 
 
 class McpCommon:
@@ -40,12 +40,12 @@ class McpCommon:
         self.env.registry.clear_cache()
 
     def resolve(self, key):
-        return self.env["mcp.credential"]._resolve(credential_text.proof(key))
+        return self.env["mcp.credential"]._resolve(credentials.proof(key))
 
     def notes(self):
         """The list to which, from now on, each event's kind and reference are added."""
         noted = []
-        self.patch(type(self.env["mcp.event"]), "_note", lambda self, kind, ref=None: noted.append((kind, ref)))
+        self.patch(type(self.env["mcp.event"]), "_publish", lambda self, kind, ref=None: noted.append((kind, ref)))
         return noted
 
 

@@ -1,6 +1,7 @@
 """What the tests of allowed models share: connections that may use some models only."""
 
-from ..gateway import confinement, credential_text
+from ..gateway.auth import credentials
+from ..gateway.policy import allowed_models
 from .gateway_common import GatewayCase, search, write
 
 
@@ -22,14 +23,14 @@ class ConfinedCase(GatewayCase):
         """The proof of a new connection with these allowed models."""
         connections = cls.env["mcp.connection"]
         connection = connections._create_for_api_key("Confined", (user or cls.settings_admin).id, "full")
-        proof = credential_text.proof(connection._issue_api_key())
+        proof = credentials.proof(connection._issue_api_key())
         connection.write({"allowed_models": "\n".join(models), **values})
         cls.env.flush_all()
         return proof
 
     def tearDown(self):
         # whatever a call did, it left nothing behind
-        self.assertFalse(confinement.active(self.env.cr))
+        self.assertFalse(allowed_models.is_restricted(self.env.cr))
         super().tearDown()
 
     def assert_denied(self, model, *steps, proof=None, **changes):

@@ -11,7 +11,7 @@ from odoo.sql_db import db_connect
 from odoo.tests import TransactionCase
 
 from ..exceptions import GatewayError
-from ..gateway import credential_text
+from ..gateway.auth import credentials
 from .common import McpCase, McpCommon, McpHttpCase
 
 
@@ -101,7 +101,7 @@ class GatewayCommon(Asking, McpCommon):
         connection.method_level = level
         key = connection._issue_api_key()
         cls.env.flush_all()
-        return credential_text.proof(key)
+        return credentials.proof(key)
 
     def execute(self, *steps, proof=None, **changes):
         """The results of a call's steps."""
@@ -155,7 +155,7 @@ class CommittedCase(Asking, TransactionCase):
             env.ref("mcp_sidecar.settings").enabled = True
             admin = env.ref("base.user_admin")
             connection = env["mcp.connection"]._create_for_api_key("Committed test", admin.id, "full")
-            self.committed_proof = credential_text.proof(connection._issue_api_key())
+            self.committed_proof = credentials.proof(connection._issue_api_key())
             self.connection_id = connection.id
         self.addCleanup(self._clean_up)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from .test_ways_out import WaysOutCase
+from .test_escape_attempts import WaysOutCase
 
 ELSEWHERE = "attacker@example.net"
 LINK = re.compile(r"token=([\w-]{20,})")

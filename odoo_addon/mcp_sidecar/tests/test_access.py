@@ -2,7 +2,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..gateway import audit, sessions
+from ..gateway.audit import ingest
+from ..gateway.sync import sessions
 from .audit_common import REPLICA, entry, session
 from .common import McpCase, McpHttpCase
 
@@ -72,7 +73,7 @@ class TestAccess(McpCase):
     @classmethod
     def _logged(cls, connection):
         told = entry(connection=connection.id, user=connection.user_id.id)
-        audit.append(cls.env, {"replica": REPLICA, "entries": [told]})
+        ingest.append(cls.env, {"replica": REPLICA, "entries": [told]})
         return cls.env["mcp.audit.log"].search([("request_id", "=", told["id"])])
 
     @classmethod
@@ -99,17 +100,17 @@ class TestAccess(McpCase):
 
     def test_matrix_of_rights(self):
         for name, rights in MATRIX.items():
-            for who in PEOPLE:
-                record = self.records[name].with_user(getattr(self, who))
+            for principal in PEOPLE:
+                record = self.records[name].with_user(getattr(self, principal))
                 for verb in VERBS:
-                    with self.subTest(model=name, who=who, verb=verb):
-                        self.assertEqual(record.has_access(verb), who in rights.get(verb, ()))
+                    with self.subTest(model=name, who=principal, verb=verb):
+                        self.assertEqual(record.has_access(verb), principal in rights.get(verb, ()))
 
     def test_matrix_of_deeds(self):
         """The same table, done through the ORM instead of asked."""
         for name, values in DEEDS.items():
-            for who in PEOPLE:
-                record = self.records[name].with_user(getattr(self, who))
+            for principal in PEOPLE:
+                record = self.records[name].with_user(getattr(self, principal))
                 rights = MATRIX[name]
                 deeds = {
                     "read": lambda r=record: r.read(["display_name"]),
@@ -117,8 +118,8 @@ class TestAccess(McpCase):
                     "unlink": lambda r=record: r.unlink(),
                 }
                 for verb, deed in deeds.items():
-                    with self.subTest(model=name, who=who, verb=verb):
-                        self.assertDone(deed, who in rights.get(verb, ()))
+                    with self.subTest(model=name, who=principal, verb=verb):
+                        self.assertDone(deed, principal in rights.get(verb, ()))
 
     def assertDone(self, deed, allowed):
         savepoint = self.env.cr.savepoint()
@@ -153,13 +154,13 @@ class TestAccess(McpCase):
             name: self.env.ref(f"mcp_sidecar.{name}").id
             for name in ("mcp_sidecar_menu_root", "mcp_server_settings_menu", *own)
         }
-        for who, seen in (
+        for principal, seen in (
             ("employee", set()),
             ("user", {"mcp_sidecar_menu_root", *own}),
             ("admin", set(menus)),
         ):
-            visible = self.env["ir.ui.menu"].with_user(getattr(self, who))._visible_menu_ids()
-            self.assertEqual({name for name, menu in menus.items() if menu in visible}, seen, who)
+            visible = self.env["ir.ui.menu"].with_user(getattr(self, principal))._visible_menu_ids()
+            self.assertEqual({name for name, menu in menus.items() if menu in visible}, seen, principal)
 
 
 @tagged("-at_install", "post_install")
@@ -174,7 +175,7 @@ class TestPrivateMethods(McpHttpCase):
             ("mcp.connection", "_create_for_api_key", ["x", self.user.id, "full"]),
             ("mcp.connection", "_touch", [[connection.id]]),
             ("mcp.replica", "_endpoint", []),
-            ("mcp.event", "_note", ["settings", 1]),
+            ("mcp.event", "_publish", ["settings", 1]),
             ("mcp.audit.log", "_store", [[]]),
             ("mcp.audit.log", "_delete_batch", ["x", "2026-01-01"]),
             ("mcp.audit.checkpoint", "_move_tip", ["x", [1, "x"]]),

@@ -10,7 +10,9 @@ from odoo.exceptions import UserError
 from odoo.tests import BaseCase, tagged
 
 from ..exceptions import GatewayError
-from ..gateway import domains, masking, nearest, quoting, secret_fields
+from ..gateway import quoting, redaction, suggestions
+from ..gateway.policy import secret_fields
+from ..gateway.search import domains
 from .audit_common import AuditAsking, entry
 from .gateway_common import GatewayCase, call, create, request, search, write
 
@@ -51,8 +53,10 @@ class TestQuoting(BaseCase):
             self.assertNotIn(character, quoting.quoted(character))
 
     def test_words_of_odoo_are_cut_as_values_are(self):
-        self.assertEqual(quoting.foreign(f"Invalid field '{LONG}' on model"), "Invalid field '" + "x" * 78 + "…")
-        self.assertEqual(quoting.foreign("Invalid field 'nmae'\n on  model", ["nmae"]), "Invalid field 'nmae' on model")
+        self.assertEqual(quoting.quoted_message(f"Invalid field '{LONG}' on model"), "Invalid field '" + "x" * 78 + "…")
+        self.assertEqual(
+            quoting.quoted_message("Invalid field 'nmae'\n on  model", ["nmae"]), "Invalid field 'nmae' on model"
+        )
         for sent, said, shown in (
             (["a b"], "Invalid field m.a b in ('a b', 1)", 'Invalid field m."a b" in ("a b", 1)'),
             ({"a\nb": 1}, "unexpected 'a\\nb'", 'unexpected "a\\nb"'),
@@ -61,7 +65,7 @@ class TestQuoting(BaseCase):
             ([], 'invalid input: "do\n"this" now"', 'invalid input: "do\\n\\"this\\" now"'),
         ):
             with self.subTest(said[:40]):
-                self.assertEqual(quoting.foreign(said, sent), shown)
+                self.assertEqual(quoting.quoted_message(said, sent), shown)
 
     def test_every_refusal_is_one_visible_line(self):
         fault = GatewayError("invalid", f"Two\nlines {MARKER}{LONG}")
@@ -84,7 +88,7 @@ class TestQuoting(BaseCase):
             ("x " * 1990 + "Zk3vQ9pL0sYt7RbX2mN8cD4fGh6JwA1e", "Zk3v"),
         ):
             with self.subTest(text[:40]):
-                hidden = masking.hide(text)
+                hidden = redaction.redact(text)
                 self.assertNotIn(secret, hidden)
                 self.assertTrue("***" in hidden or hidden.endswith("…"), hidden)
 
@@ -96,16 +100,16 @@ class TestQuoting(BaseCase):
             "See https://odoo.example.com/odoo/res.partner/7?debug=1: at 10:30, 2026-11-22.",
             "Order S00042 of 1234567890 is confirmed; 99999999999999999999999999999999999999 is a number.",
         ):
-            self.assertEqual(masking.hide(text), text)
+            self.assertEqual(redaction.redact(text), text)
 
     def test_masking_reads_odd_texts_in_reasonable_time(self):
         for part in ("password", "token=", "mcp_ak_", "://", "password='", "-----BEGIN PRIVATE KEY-----", "a", "-"):
-            masking.hide(part * (1_000_000 // len(part)))
+            redaction.redact(part * (1_000_000 // len(part)))
 
     def test_a_long_name_is_compared_with_nothing(self):
         with patch("difflib.get_close_matches", side_effect=AssertionError("compared")):
-            self.assertEqual(nearest.hint("x" * 201, ["name"] * 1000), "")
-        self.assertEqual(nearest.hint("nmae", ["name"], {"name": MARKER}).count('"'), 2)
+            self.assertEqual(suggestions.did_you_mean("x" * 201, ["name"] * 1000), "")
+        self.assertEqual(suggestions.did_you_mean("nmae", ["name"], {"name": MARKER}).count('"'), 2)
 
     def test_a_long_name_is_known_by_its_end_and_not_kept(self):
         before = secret_fields._is_name.cache_info().currsize

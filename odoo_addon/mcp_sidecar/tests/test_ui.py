@@ -1,7 +1,8 @@
 from odoo import fields
 from odoo.tests import tagged
 
-from ..gateway import audit, sessions
+from ..gateway.audit import ingest
+from ..gateway.sync import sessions
 from .audit_common import REPLICA, entry, register, session
 from .common import McpHttpCase
 
@@ -36,7 +37,7 @@ class TestUi(McpHttpCase):
         connection = self.connect(self.user)[0]
         whose = {"connection": connection.id, "user": self.user.id, "time": fields.Datetime.now().isoformat() + "Z"}
         refused = {"status": "refused", "reason": "rate_limit_minute", "error": "60 requests a minute are allowed."}
-        audit.append(self.env, {"replica": REPLICA, "entries": [entry(**whose), entry(**whose, **refused)]})
+        ingest.append(self.env, {"replica": REPLICA, "entries": [entry(**whose), entry(**whose, **refused)]})
         self.start_tour("/odoo/mcp-settings", "mcp_sidecar_read_the_log", login=self.admin.login)
 
     def test_a_user_ends_an_own_session(self):

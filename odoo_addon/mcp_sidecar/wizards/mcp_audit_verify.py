@@ -1,10 +1,10 @@
 from odoo import api, fields, models
 
-from ..gateway import chain
+from ..gateway.audit import hash_chain
 
 
 class McpAuditVerify(models.TransientModel):
-    """What came of checking the audit log."""
+    """Verification of the audit log, and its result."""
 
     _name = "mcp.audit.verify"
     _description = "Verification of the MCP Audit Log"
@@ -47,7 +47,7 @@ class McpAuditVerify(models.TransientModel):
 
     def _line(self, replica):
         start, tip = self.env["mcp.audit.checkpoint"]._ends(replica)
-        broken = chain.first_break(self.env, replica, start, tip)
+        broken = hash_chain.first_break(self.env, replica, start, tip)
         self.env.cr.execute("SELECT count(*) FROM mcp_audit_log WHERE replica = %s", [replica])
         [count] = self.env.cr.fetchone()
         line = {"replica": replica, "entry_count": count, "deleted_count": start.sequence, "kind": False}

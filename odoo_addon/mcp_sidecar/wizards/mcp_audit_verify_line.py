@@ -2,7 +2,7 @@ from odoo import api, fields, models
 
 
 class McpAuditVerifyLine(models.TransientModel):
-    """What came of checking the entries of one sidecar."""
+    """Result of the verification for one sidecar."""
 
     _name = "mcp.audit.verify.line"
     _description = "Verification of one Sidecar's Audit Entries"
@@ -26,14 +26,14 @@ class McpAuditVerifyLine(models.TransientModel):
 
     @api.depends("kind", "sequence")
     def _compute_result(self):
-        told = {
+        sentences = {
             False: self.env._("Intact"),
             "changed": self.env._("Entry %s is not as it was stored: it or one beside it was changed."),
             "missing": self.env._("Entries are missing, the first one is number %s."),
             "extra": self.env._("Entry %s was inserted later, not by the sidecar."),
         }
         for line in self:
-            text = told[line.kind]
+            text = sentences[line.kind]
             line.result = text % line.sequence if line.kind else text
 
     def action_open_entry(self):

@@ -1,12 +1,12 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..gateway import levels
+from ..gateway.auth import method_levels
 from ..models.mcp_replica import ENDPOINT_STATES
 
 
 class McpConnectWizard(models.TransientModel):
-    """The way to a connection. The choice of the way is the browser's alone: nothing is stored before the last step."""
+    """Connect wizard. The choice of the way is the browser's alone: nothing is stored before the last step."""
 
     _name = "mcp.connect.wizard"
     _description = "Connect a New Tool"
@@ -42,7 +42,7 @@ class McpConnectWizard(models.TransientModel):
     method_level = fields.Selection(
         selection=lambda self: self.env["mcp.connection"]._method_levels(),
         required=True,
-        default=levels.BUTTONS,
+        default=method_levels.BUTTONS,
         help="Which methods of Odoo the AI tool may run on records. None: it reads, creates, changes and deletes, and "
         "runs nothing. Buttons: what its user could press in Odoo's own forms and lists right now, and a few harmless "
         "methods beside that. Any Method: each public method; only a Settings administrator can choose it.",

@@ -6,7 +6,7 @@ import re
 # What the server is called in the AI tool's own configuration.
 SERVER_NAME = "odoo"
 # Where nothing better is known, so that the form of the snippets can be seen all the same. They hold a real key, so
-# this must never be somebody's host: no name under .invalid is (RFC 2606).
+# this must never be a real host: no name under .invalid is (RFC 2606).
 EXAMPLE_URL = "https://YOUR-SIDECAR.invalid/odoo/mcp"
 
 

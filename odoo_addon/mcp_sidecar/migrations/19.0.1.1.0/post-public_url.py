@@ -2,7 +2,7 @@
 
 from odoo import SUPERUSER_ID, api
 
-from odoo.addons.mcp_sidecar.gateway import public_urls
+from odoo.addons.mcp_sidecar.gateway.sync import public_urls
 
 
 def migrate(cr, version):
@@ -12,4 +12,4 @@ def migrate(cr, version):
     # as was chosen before: of those that were there lately the newest
     chosen = (replicas.filtered("alive").sorted("id", reverse=True) or replicas)[:1]
     if settings and chosen and not settings.public_url:
-        settings.public_url = public_urls.normal(chosen.public_url)
+        settings.public_url = public_urls.normalized(chosen.public_url)

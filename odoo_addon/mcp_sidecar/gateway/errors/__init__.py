@@ -1,0 +1,1 @@
+"""Error translation: what Odoo or PostgreSQL raised becomes a fault of the contract."""

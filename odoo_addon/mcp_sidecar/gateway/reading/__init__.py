@@ -1,0 +1,1 @@
+"""The reading operations: search, read, group, traverse, and the choice of fields."""

@@ -1,0 +1,1 @@
+"""The wire: request schemas, validation, and the faults of the contract."""

@@ -1,0 +1,1 @@
+"""Credentials are never rendered: methods, fields and stored code that would show one to an AI tool."""

@@ -1,0 +1,1 @@
+"""Synchronization with sidecars: handshake, outbox cursor, wake-up and sessions."""
