@@ -10,7 +10,7 @@ from ..gateway.operations import answer_size
 from ..gateway.reading import traverse
 from .gateway_common import GatewayCase, call, create, search, write
 
-MOST = answer_size.MOST_CHARACTERS
+MOST = answer_size.MAX_CHARS
 _WAY = re.compile(r'fields \["(\w+\[\d+:\])"\]')
 
 
@@ -30,7 +30,7 @@ class TestBounded(GatewayCase):
 
     def run_bounded(self, step, **changes):
         results = self.execute(step, **changes)
-        self.assertLessEqual(length(results), answer_size.MOST_CHARACTERS)
+        self.assertLessEqual(length(results), answer_size.MAX_CHARS)
         return results[0]
 
     def read_on(self, record, field, cut):
@@ -62,10 +62,20 @@ class TestBounded(GatewayCase):
     def test_a_long_list_of_ids_is_cut_and_can_be_read_to_its_end(self):
         tags = self.env["res.partner.category"].create([{"name": f"Tag {number}"} for number in range(4_000)])
         partner = self.partners(1, category_id=tags.ids)
-        with patch.object(answer_size, "MOST_CHARACTERS", 16_000):
+        with patch.object(answer_size, "MAX_CHARS", 16_000):
             cut = self.run_bounded(read("res.partner", partner.ids, "category_id"))
             self.assertLess(len(cut["records"][0]["category_id"]), 3_000)
             self.assertEqual(set(self.read_on(partner, "category_id", cut)), set(tags.ids))
+
+    def test_a_request_may_name_another_bound(self):
+        self.partners(20, function="x" * 20_000)
+        step = search("res.partner", [("name", "=like", "Bounded%")], ["function"])
+        whole = self.execute(step, max_chars=1_000_000)
+        self.assertGreater(length(whole), answer_size.MAX_CHARS)
+        self.assertEqual({len(row["function"]) for row in whole[0]["records"]}, {20_000})
+        self.assertLessEqual(length(self.execute(step, max_chars=20_000)), 20_000)
+        for bound in (999, 10_000_001, "many"):
+            self.assertEqual(self.fault(step, max_chars=bound).code, "bad_request")
 
     def test_one_long_text_leaves_the_other_rows(self):
         partners = self.partners(20)

@@ -9,8 +9,8 @@ import json
 from ..fields.notes import Notes
 from ..reading import value_slices
 
-# A sidecar answers 150,000 at most, with what it adds to the results itself.
-MOST_CHARACTERS = 140_000
+# Where the request names no other bound: a sidecar answers 150,000, with what it adds to the results itself.
+MAX_CHARS = 140_000
 # What a note and the members around rows may take beside them.
 _AROUND = 4_000
 # Where the values of a page are cut: the longest at which all of its rows fit, else the last.
@@ -27,12 +27,13 @@ _ROWS |= {"read_group": "groups", "create": "records", "write": "records", "unli
 _CHANGES = frozenset({"create", "write", "unlink"})
 
 
-def results(steps, found):
+def results(steps, found, max_chars=None):
     """The results of a call's steps, cut so that all of them together are no longer than an answer may be."""
+    max_chars = max_chars or MAX_CHARS
     sizes = [size(result) for result in found]
-    if sum(sizes) <= MOST_CHARACTERS:
+    if sum(sizes) <= max_chars:
         return found
-    share = _share(sizes, MOST_CHARACTERS)
+    share = _share(sizes, max_chars)
     return [
         result if length <= share else _fitted(step, result, share)
         for step, result, length in zip(steps, found, sizes, strict=True)

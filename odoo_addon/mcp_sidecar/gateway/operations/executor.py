@@ -31,7 +31,8 @@ def run(env, principal, request, deadline):
         context_handles.owned_by(env.cr, principal),
         allowed_models.restricted_to(env.cr, principal.allowed_models),
     ):
-        return answer_size.results(request["steps"], list(_results(env, principal, request, deadline)))
+        found = list(_results(env, principal, request, deadline))
+        return answer_size.results(request["steps"], found, request.get("max_chars"))
 
 
 def _results(env, principal, request, deadline):

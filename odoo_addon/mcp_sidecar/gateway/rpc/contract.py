@@ -107,6 +107,7 @@ EXECUTE = record(
     dry_run=boolean,
     deadline_ms=integer(100, 300_000),
     idempotency_key=nullable(text(longest=255, shortest=1)),
+    max_chars=nullable(integer(1_000, 10_000_000)),
 )
 
 EXECUTE_BATCH = record(calls=list_of(EXECUTE, longest=100, shortest=1))
