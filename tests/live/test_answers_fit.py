@@ -188,10 +188,10 @@ def test_a_user_without_a_time_zone_is_told_so(full: Wire, odoo: Odoo) -> None:
         odoo.call("res.users", "write", [user], {"tz": False})
         session = full.call("get_session").data
         assert session["tz"] is None
-        assert "no time zone" in session["times"]
+        assert "This user has no time zone" in session["times"]
         assert "no time zone" in full.call("read_group", **arguments).data["notes"][0]
         odoo.call("res.users", "write", [user], {"tz": "Europe/Brussels"})
-        assert "no time zone" not in full.call("get_session").data["times"]
+        assert "This user" not in full.call("get_session").data["times"]
         assert "notes" not in full.call("read_group", **arguments).data
     finally:
         odoo.call("res.users", "write", [user], {"tz": before})

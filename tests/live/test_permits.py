@@ -90,9 +90,10 @@ def test_unread_answers_are_bounded_and_a_reader_gets_all(
             unread.close()
     answered = [head for head in heads if head]
     assert all(head.startswith(("HTTP/1.1 200", "HTTP/1.1 429")) for head in answered), answered
+    # What the socket has taken is no longer held here. That longer answers are refused: tests/api/web_permits.rs.
     refused = [head for head in answered if '"isError":true' in head]
-    assert refused, "nothing was refused, so nothing was bounded"
     assert all("temporary" in head for head in refused), refused
+    assert len(refused) < len(answered), "all were refused"
     # The readers are gone, and so is what they held.
     deadline = time.monotonic() + 60
     while (reply := connection.wire.call("get_record", **arguments)).failed and time.monotonic() < deadline:

@@ -90,8 +90,8 @@ def test_a_line_and_a_record_of_a_batch_are_named(full: Wire, tag: str) -> None:
 
 
 def test_a_record_in_use_says_by_what(full: Wire, odoo: Odoo) -> None:
-    [company] = odoo.search("res.company", [], limit=1)
-    currency = odoo.read("res.company", company, "currency_id")["currency_id"][0]
+    company = odoo.search("res.company", [])[0]
+    currency = odoo.read("res.company", company, "currency_id")["currency_id"]
     teaches(full.call("delete_record", model="res.currency", id=currency).complaint, "Currency", "archive")
 
 
@@ -99,8 +99,8 @@ def test_a_record_in_use_says_by_what(full: Wire, odoo: Odoo) -> None:
 
 
 @pytest.fixture
-def postgres_stopped(stack: Stack, full: Wire) -> Iterator[None]:
-    """PostgreSQL is shut down at once, and started again afterwards."""
+def postgres_stopped(stack: Stack, full: Wire, tag: str) -> Iterator[None]:
+    """PostgreSQL is shut down at once, and started again before the records of the tag are deleted."""
     assert full.call("search_count", model="res.partner").data["count"]
     pid = stack.pids["postgres"]
     assert pid, "the stack has a PostgreSQL of its own"
