@@ -15,6 +15,9 @@ from testkit.http import http_status
 
 from bench.process import free_port, memory_mb, server
 
+# More than the longest answer of the bench.
+LONG_ANSWERS = "max_answer_chars = 2000000\n"
+
 
 def measure(pid: int, times: int) -> dict[str, Any]:
     """Start one several times, on other ports and with a data directory of its own."""
@@ -33,6 +36,17 @@ def unbatched(pid: int) -> Iterator[str]:
     """One that sends each read alone; yields the URL of its endpoint."""
     program, config = running(pid)
     config = re.sub(r"(?m)^\[odoo\]\n", "[odoo]\nbatch_size = 1\n", config)
+    with tempfile.TemporaryDirectory() as folder, started(program, config, Path(folder)) as (listen, _pid, _seconds):
+        yield f"http://{listen}/odoo/mcp"
+
+
+@contextmanager
+def long_answers(pid: int) -> Iterator[str]:
+    """One whose answers may be as long as those of Odoo that they are compared with."""
+    program, config = running(pid)
+    if "[limits]" in config:
+        raise SystemExit("The configuration of the stack must not set limits of its own.")
+    config = f"{config}\n[limits]\n{LONG_ANSWERS}"
     with tempfile.TemporaryDirectory() as folder, started(program, config, Path(folder)) as (listen, _pid, _seconds):
         yield f"http://{listen}/odoo/mcp"
 

@@ -29,7 +29,7 @@ BODY_BYTES = 4 * 1024 * 1024 - 4096
 BODIES = 64
 IDLE_SECONDS = 120
 # The caps are not what is measured here.
-LIMITS = "[limits]\n" + "".join(
+LIMITS = f"[limits]\n{startup.LONG_ANSWERS}" + "".join(
     f"{name} = 16384\n"
     for name in ("sessions_per_connection", "sessions", "streams_per_connection", "streams", "in_flight_per_connection")
 )

@@ -53,21 +53,26 @@ class Suite:
     # === Tool calls ===
 
     def _questions(self, api_key: str, key: str) -> None:
-        for question in (SMALL, LARGE):
-            base, rows = targets.raw(self._odoo, api_key, question)
-            ours = targets.sidecar(self._stack.mcp_url, [key], question, rows)
-            others = [target for peer in self._peers if (target := targets.peer(peer, question, rows))]
-            named = targets.named(base, self._odoo.database)
-            everyone = [base, named, ours, *others]
-            for clients in self._effort.clients:
-                found = self._measure(question.title, everyone, clients)
-                if question is SMALL and clients == 1:
-                    found |= measure(f"{question.title}, closely", [base, named, ours], clients, self._effort.fine())
-                self._call_lines(question, clients, found)
-            self._sizes(question, everyone, found)
-            if question is SMALL:
-                self._unbatched([base, named], key, rows)
-                self._many_users([base, named], rows)
+        self._question(SMALL, api_key, key, self._stack.mcp_url)
+        if self._sidecar_pid:
+            with startup.long_answers(self._sidecar_pid) as url:
+                self._question(LARGE, api_key, key, url)
+
+    def _question(self, question: Question, api_key: str, key: str, url: str) -> None:
+        base, rows = targets.raw(self._odoo, api_key, question)
+        ours = targets.sidecar(url, [key], question, rows)
+        others = [target for peer in self._peers if (target := targets.peer(peer, question, rows))]
+        named = targets.named(base, self._odoo.database)
+        everyone = [base, named, ours, *others]
+        for clients in self._effort.clients:
+            found = self._measure(question.title, everyone, clients)
+            if question is SMALL and clients == 1:
+                found |= measure(f"{question.title}, closely", [base, named, ours], clients, self._effort.fine())
+            self._call_lines(question, clients, found)
+        self._sizes(question, everyone, found)
+        if question is SMALL:
+            self._unbatched([base, named], key, rows)
+            self._many_users([base, named], rows)
 
     def _call_lines(self, question: Question, clients: int, found: dict[str, Any]) -> None:
         title = f"{question.title}, {_clients(clients)}"
