@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::mcp::{Era, SessionRegistry, SessionSink, SessionSnapshot, SyncError};
 use crate::mirror::{Gate, Mirror};
 use crate::odoo::Client;
-use crate::odoo::sessions::{SessionDocument, SyncSessionsRequest};
+use crate::odoo::contract::{SessionDocument, SyncSessionsRequest};
 use crate::vocab::rfc3339_millis;
 
 /// Odoo's list of sessions.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
-use crate::odoo::gateway::SettingsDocument;
+use crate::odoo::contract::SettingsDocument;
 use crate::state::{CommitTicket, CountedRequest, CounterStore, LimitPeriod, Window, Windows};
 use crate::vocab::{Clock, MutexExt, Principal};
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{HelloState, Mirror};
 use crate::odoo::Error;
-use crate::odoo::gateway::{CONTRACT, ChangesRequest, FaultCode, HelloAnswer, HelloRequest, WakeUp};
+use crate::odoo::contract::{CONTRACT, ChangesRequest, FaultCode, HelloAnswer, HelloRequest, WakeUp};
 use crate::vocab::{Backoff, Secret};
 
 /// Backoff while Odoo cannot be followed.

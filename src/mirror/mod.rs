@@ -26,7 +26,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::mirror::MirrorConfig as Options;
-use crate::odoo::gateway::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
+use crate::odoo::contract::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
 use crate::odoo::{Client, Error};
 use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, MutexExt, Principal, RwLockExt};
 use epochs::ConnectionEpochs;

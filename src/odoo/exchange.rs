@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::admission::{Demand, Permit};
 use super::client::{Client, Deadline};
+use super::contract::Call;
 use super::cost;
 use super::failure::Failure;
-use super::gateway::Call;
 use super::memory_budget::{MemoryAccount, MemoryClaim, ReserveError};
 use super::transport::AnswerText;
 use crate::vocab::Backoff;

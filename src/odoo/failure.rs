@@ -1,7 +1,7 @@
 //! How one exchange with Odoo failed, told by what Odoo may have done meanwhile.
 
 use super::Error;
-use super::gateway::Fault;
+use super::contract::Fault;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Failure {

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::client::{Client, Deadline, parse_answer, remaining_ms};
+use super::contract::{Answer, Call, CallState, CallStatusAnswer, CallStatusRequest, FaultCode, WireCall};
 use super::exchange::ExchangeResources;
 use super::failure::{AnswerKind, Failure};
-use super::gateway::{Answer, Call, CallState, CallStatusAnswer, CallStatusRequest, FaultCode, WireCall};
 use super::{Error, encode};
 use crate::vocab::Backoff;
 

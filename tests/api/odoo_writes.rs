@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use odoo_mcp_sidecar::odoo::gateway::FaultCode;
+use odoo_mcp_sidecar::odoo::contract::FaultCode;
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use serde_json::json;
 use tokio::sync::Notify;
