@@ -31,8 +31,8 @@ pub use sync_sessions::{SessionDocument, SyncSessionsAnswer, SyncSessionsRequest
 /// The version of the contract that this sidecar speaks.
 pub const CONTRACT: u32 = 1;
 
-/// The most rows that one step may ask for.
+/// The largest `limit` of a step.
 pub const MAX_LIMIT: u32 = 1000;
 
-/// The largest id that there is, and the most rows that can be skipped: PostgreSQL's `integer`.
+/// The largest id and the largest offset: PostgreSQL's `integer`.
 pub const MAX_INTEGER: u32 = 2_147_483_647;

@@ -1,4 +1,4 @@
-//! Golden files and what no Odoo would ever send.
+//! Golden files, and answers that no Odoo would send.
 
 use proptest::prelude::*;
 use serde_json::Value;
