@@ -1,4 +1,4 @@
-//! The scheduler on a clock that stands still.
+//! The scheduler on a paused clock.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -126,7 +126,7 @@ async fn connections_take_turns() {
     let admission = Admission::new(64, 1);
     let running = acquire_now(&admission, short(9)).await;
     let mut waiting = Vec::new();
-    // One connection asks five times before the others come.
+    // One connection queues five calls before the others queue any.
     for owner in [1, 1, 1, 1, 1, 2, 3, 2] {
         waiting.push((owner, queued(&admission, short(owner)).await));
     }
@@ -196,7 +196,7 @@ async fn more_workers_are_used_at_once() {
 }
 
 proptest! {
-    /// Any mix of calls that end and callers that leave: the bounds hold, and all who stay are served.
+    /// Any mix of calls that end and callers that cancel: the bounds hold, and all that wait are served.
     #[test]
     fn bounds_hold_and_no_wake_up_is_lost(
         permits in 1_usize..6,

@@ -1,6 +1,6 @@
 //! The contract with the addon as types: one file for each method of `mcp.gateway`, with its request and answer.
 //!
-//! `tests/wire/contract` holds samples of everything here and says what each member means.
+//! `tests/wire/contract` holds samples of everything here and the meaning of each member.
 
 mod audit;
 mod authenticate;
