@@ -1,22 +1,21 @@
-//! How many requests a connection may make in a minute and in a day of the calendar.
+//! Rate limit of requests for each connection: fixed windows of a minute and of a calendar day.
 //!
-//! The limits come with each request, from the connection and from the settings as the mirror knows them
-//! now, so that a change counts at once and against what was used already. A minute is one of the clock; a
-//! day ends at midnight in the time zone of the company.
+//! The limits are passed with each request, from the connection and from the current settings, so that a change
+//! takes effect at once and counts requests already made. A minute is one of the clock; a day ends at midnight in the
+//! time zone of the company.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
-use crate::odoo::gateway::SettingsDocument;
 use crate::state::{CommitTicket, CountedRequest, CounterStore, LimitPeriod, Window, Windows};
-use crate::vocab::{Clock, Principal};
+use crate::vocab::{Clock, MutexExt, Principal};
 
 const MINUTE_SECONDS: i64 = 60;
 
-/// The limits of all connections.
+/// The rate limiter of all connections.
 #[derive(Debug)]
 pub struct RequestRateLimiter {
     counters: Arc<dyn CounterStore>,
@@ -24,7 +23,16 @@ pub struct RequestRateLimiter {
     today: Mutex<Option<CalendarDay>>,
 }
 
-/// A day and the zone that it is one in.
+/// The limits of connections without their own, and the time zone in which a day ends.
+#[derive(Debug, Clone, Copy)]
+pub struct RateSettings<'a> {
+    pub minute: u32,
+    pub day: u32,
+    /// An IANA name; empty: UTC.
+    pub tz: &'a str,
+}
+
+/// The bounds of a day in its time zone.
 #[derive(Debug, Clone)]
 struct CalendarDay {
     tz: String,
@@ -32,7 +40,7 @@ struct CalendarDay {
     end: i64,
 }
 
-/// A limit that is used up.
+/// A rate limit that is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitExceeded {
     pub span: LimitPeriod,
@@ -45,15 +53,15 @@ pub struct RateLimitExceeded {
 #[derive(Debug)]
 pub struct Counted {
     pub receipt: CommitTicket,
-    /// There where little of the day's limit is left.
+    /// Set where little of the day's limit is left.
     pub scarce: Option<Scarce>,
 }
 
-/// What is left of a day's limit, below a tenth of it.
+/// The rest of a day's limit, below a tenth of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scarce {
-    pub left: u32,
-    pub most: u32,
+    pub remaining: u32,
+    pub max_requests: u32,
     pub wait: Duration,
     pub resets_at: Timestamp,
 }
@@ -61,7 +69,7 @@ pub struct Scarce {
 // === impl Counted ===
 
 impl Counted {
-    /// What no limit is about.
+    /// For a request without a limit.
     pub fn not() -> Self {
         Self { receipt: CommitTicket::not_required(), scarce: None }
     }
@@ -71,11 +79,11 @@ impl Counted {
 
 impl Scarce {
     fn of(day: Window, used: i64, now_ms: u64) -> Option<Self> {
-        let most = i64::from(day.limit);
-        let left = (most - used).max(0);
-        (most > 0 && left * 10 < most).then(|| Self {
-            left: u32::try_from(left).unwrap_or(u32::MAX),
-            most: day.limit,
+        let max_requests = i64::from(day.limit);
+        let remaining = (max_requests - used).max(0);
+        (max_requests > 0 && remaining * 10 < max_requests).then(|| Self {
+            remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
+            max_requests: day.limit,
             wait: until(day.end, now_ms),
             resets_at: instant(day.end),
         })
@@ -85,17 +93,17 @@ impl Scarce {
 impl std::fmt::Display for Scarce {
     /// A note for the model.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { left, most, wait, resets_at } = self;
+        let Self { remaining, max_requests, wait, resets_at } = self;
         write!(
             f,
-            "{left} of the {most} requests a day of this connection are left (rate_limit_day) until {resets_at}, in {} s: \
+            "{remaining} of the {max_requests} requests a day of this connection are left (rate_limit_day) until {resets_at}, in {} s: \
              use few calls, each for many records.",
             wait.as_secs().max(1)
         )
     }
 }
 
-// === impl Rate ===
+// === impl RequestRateLimiter ===
 
 impl RequestRateLimiter {
     pub fn new(counters: Arc<dyn CounterStore>, clock: Clock) -> Self {
@@ -106,19 +114,19 @@ impl RequestRateLimiter {
     pub async fn acquire(
         &self,
         principal: &Principal,
-        settings: &SettingsDocument,
+        settings: &RateSettings<'_>,
     ) -> Result<Counted, RateLimitExceeded> {
         let now_ms = self.clock.unix_ms();
         let now = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
-        let (start, end) = self.day_bounds(now, &settings.tz);
+        let (start, end) = self.day_bounds(now, settings.tz);
         let limits = principal.limits;
         let windows = Windows {
             minute: Window {
                 start: now - now.rem_euclid(MINUTE_SECONDS),
                 end: now - now.rem_euclid(MINUTE_SECONDS) + MINUTE_SECONDS,
-                limit: limits.minute.unwrap_or(settings.rate_limit_minute),
+                limit: limits.minute.unwrap_or(settings.minute),
             },
-            day: Window { start, end, limit: limits.day.unwrap_or(settings.rate_limit_day) },
+            day: Window { start, end, limit: limits.day.unwrap_or(settings.day) },
         };
         match self.counters.count_request(principal.connection, windows).await {
             Ok(CountedRequest { ticket: receipt, day }) => {
@@ -132,9 +140,9 @@ impl RequestRateLimiter {
         }
     }
 
-    /// Where the day of `now` begins and ends.
+    /// The bounds of the day of `now`, cached.
     fn day_bounds(&self, now: i64, tz: &str) -> (i64, i64) {
-        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut today = self.today.locked();
         match &*today {
             Some(day) if day.tz == tz && (day.start..day.end).contains(&now) => (day.start, day.end),
             _ => {
@@ -155,7 +163,7 @@ fn instant(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
 }
 
-/// The day of `now` in this time zone; in UTC where nobody knows the zone.
+/// The bounds of the day of `now` in this time zone; in UTC where the zone is unknown.
 fn day_bounds_in(now: i64, tz: &str) -> (i64, i64) {
     let zone = match tz {
         "" => TimeZone::UTC,
@@ -170,8 +178,8 @@ fn day_bounds_in(now: i64, tz: &str) -> (i64, i64) {
         Some((start.timestamp().as_second(), end.timestamp().as_second()))
     };
     let zoned = Timestamp::from_second(now).ok().map(|now| now.to_zoned(zone));
-    let whole = now - now.rem_euclid(86_400);
-    zoned.as_ref().and_then(bounds).unwrap_or((whole, whole + 86_400))
+    let utc_day = now - now.rem_euclid(86_400);
+    zoned.as_ref().and_then(bounds).unwrap_or((utc_day, utc_day + 86_400))
 }
 
 #[cfg(test)]

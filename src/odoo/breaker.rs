@@ -1,7 +1,8 @@
-//! Stops calling an Odoo that is away, so that callers learn it at once and Odoo can come back in peace.
+//! Circuit breaker: while Odoo is unreachable, calls fail at once, and a single probe at a time tests whether it is
+//! back, with backoff.
 //!
-//! Counts failures of the connection only: whatever answers, be it with a fault, is there. A deadline that
-//! passes does not count either: one slow report says nothing of Odoo.
+//! Counts failures of the connection only: a server that answers, be it with a fault, is reachable. A timeout does
+//! not count either: one slow report does not make Odoo unreachable.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,54 +10,62 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Options;
+use crate::vocab::{Backoff, MutexExt};
 
 #[derive(Debug)]
 pub(super) struct Breaker {
     failures: u32,
-    pause: Duration,
-    pause_max: Duration,
+    backoff: Backoff,
     state: Mutex<BreakerState>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum BreakerState {
     Closed {
         failures: u32,
     },
     Open {
         until: Instant,
-        pause: Duration,
+        backoff: Backoff,
     },
-    /// One call is on its way to see whether Odoo is back.
+    /// One call is under way as a probe.
     HalfOpen {
-        pause: Duration,
+        backoff: Backoff,
     },
 }
 
-/// The right to make one call. Dropped without a word, it changes nothing but frees the try.
+/// A permit for one call. Dropped without a record, it changes nothing but frees the probe.
 #[derive(Debug)]
 pub(super) struct BreakerPermit<'a> {
     breaker: &'a Breaker,
     is_probe: bool,
 }
 
+impl BreakerState {
+    fn open(mut backoff: Backoff, now: Instant) -> Self {
+        Self::Open { until: now + backoff.next_delay(), backoff }
+    }
+}
+
 impl Breaker {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             failures: options.breaker_failures.max(1),
-            pause: Duration::from_millis(options.breaker_pause_ms),
-            pause_max: Duration::from_millis(options.breaker_pause_max_ms),
+            backoff: Backoff::new(
+                Duration::from_millis(options.breaker_pause_ms),
+                Duration::from_millis(options.breaker_pause_max_ms),
+            ),
             state: Mutex::new(BreakerState::Closed { failures: 0 }),
         }
     }
 
-    /// A pass, or none while Odoo is taken to be away.
+    /// A permit, or none while the breaker is open.
     pub(super) fn try_acquire(&self, now: Instant) -> Option<BreakerPermit<'_>> {
         let mut state = self.state();
         match *state {
             BreakerState::Closed { .. } => Some(BreakerPermit { breaker: self, is_probe: false }),
-            BreakerState::Open { until, pause } if now >= until => {
-                *state = BreakerState::HalfOpen { pause };
+            BreakerState::Open { until, backoff } if now >= until => {
+                *state = BreakerState::HalfOpen { backoff };
                 Some(BreakerPermit { breaker: self, is_probe: true })
             }
             BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => None,
@@ -64,15 +73,15 @@ impl Breaker {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, BreakerState> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.locked()
     }
 
-    /// Whether calls pass, without making one.
+    /// Whether the breaker is closed; takes no permit.
     pub(super) fn is_closed(&self) -> bool {
         matches!(*self.state(), BreakerState::Closed { .. })
     }
 
-    fn record_failure(&self, trying: bool, now: Instant) {
+    fn record_failure(&self, is_probe: bool, now: Instant) {
         let mut state = self.state();
         *state = match *state {
             BreakerState::Closed { failures } if failures + 1 < self.failures => {
@@ -80,15 +89,11 @@ impl Breaker {
             }
             BreakerState::Closed { .. } => {
                 tracing::warn!("Odoo cannot be reached: calls fail at once until it is back");
-                BreakerState::Open { until: now + self.pause, pause: self.pause }
+                BreakerState::open(self.backoff, now)
             }
-            BreakerState::HalfOpen { pause } if trying => {
-                let pause = (pause * 2).min(self.pause_max);
-                BreakerState::Open { until: now + pause, pause }
-            }
-            // A call from before the breaker opened tells nothing new.
-            BreakerState::Open { until, pause } => BreakerState::Open { until, pause },
-            BreakerState::HalfOpen { pause } => BreakerState::HalfOpen { pause },
+            BreakerState::HalfOpen { backoff } if is_probe => BreakerState::open(backoff, now),
+            // A call from before the breaker opened carries no news.
+            open @ (BreakerState::Open { .. } | BreakerState::HalfOpen { .. }) => open,
         };
     }
 
@@ -102,8 +107,8 @@ impl Breaker {
 
     fn abandon_probe(&self, now: Instant) {
         let mut state = self.state();
-        if let BreakerState::HalfOpen { pause } = *state {
-            *state = BreakerState::Open { until: now, pause };
+        if let BreakerState::HalfOpen { backoff } = *state {
+            *state = BreakerState::Open { until: now, backoff };
         }
     }
 }
@@ -115,7 +120,7 @@ impl BreakerPermit<'_> {
         self.is_probe = false;
     }
 
-    /// Odoo answered, whatever it said.
+    /// Odoo answered, with a result or a fault.
     pub(super) fn record_success(mut self) {
         self.breaker.record_success();
         self.is_probe = false;
@@ -165,9 +170,9 @@ mod tests {
         for pause in [1, 2, 4, 8, 10, 10] {
             assert!(breaker.try_acquire(now + Duration::from_millis(pause * 1000 - 1)).is_none());
             now += Duration::from_secs(pause);
-            let attempt = breaker.try_acquire(now).unwrap();
-            assert!(breaker.try_acquire(now).is_none(), "a second try");
-            attempt.record_failure(now);
+            let probe = breaker.try_acquire(now).unwrap();
+            assert!(breaker.try_acquire(now).is_none(), "a second probe");
+            probe.record_failure(now);
         }
         now += Duration::from_secs(10);
         breaker.try_acquire(now).unwrap().record_success();

@@ -1,6 +1,6 @@
-//! Carries one gateway method to Odoo and its answer back: XML-RPC, with the login that it needs.
+//! The XML-RPC transport: one call of a gateway method, with the login that it needs.
 //!
-//! This file, `encode` and `decode` are all that knows XML-RPC. JSON-2 (`/json/2/mcp.gateway/<method>`, a
+//! Only this file, `encode` and `decode` know XML-RPC. JSON-2 (`/json/2/mcp.gateway/<method>`, a
 //! bearer key, no login) takes their place behind `Transport::call` when Odoo 22 removes it: a method's name
 //! and a JSON text in, a JSON text or a `Failure` out.
 
@@ -16,12 +16,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::decode::{self, Scalar, XmlRpcResponse};
 use super::failure::Failure;
-use super::http_pool::HttpPool;
+use super::http_pool::{Connection, HttpPool};
 use super::memory_budget::{MemoryAccount, MemoryClaim};
 use super::{Error, Options, encode, fault_mapping};
 use crate::vocab::{Secret, offload_text_scan};
 
-/// How long a refused login is taken for final, so that waiting calls do not each repeat it.
+/// How long a refused login is cached, so that waiting calls do not each repeat it.
 const LOGIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) struct Transport {
     last_refusal: Mutex<Option<Instant>>,
 }
 
-/// The JSON text of an answer, left inside the body it came in where it needed no unescaping.
+/// The JSON text of an answer, borrowed from the body where it needed no unescaping.
 #[derive(Debug)]
 pub(super) struct AnswerText {
     body: String,
@@ -77,22 +77,22 @@ impl Transport {
         })
     }
 
-    /// Calls a method of the gateway. `fresh` takes a connection of its own. The memory of the answer is claimed
+    /// Calls a method of the gateway. The memory of the answer is claimed
     /// before it is read, and stays with the account of the claim where there is an answer.
     pub(super) async fn call(
         &self,
         method: &str,
         json: String,
-        fresh: bool,
+        connection: Connection,
         mut claim: MemoryClaim,
         deadline: Instant,
     ) -> Result<AnswerText, Failure> {
         let uid = self.uid(deadline).await?;
-        let text = match self.execute(uid, method, &json, fresh, &mut claim, deadline).await {
+        let text = match self.execute(uid, method, &json, connection, &mut claim, deadline).await {
             // The key or the user's id changed: Odoo refused before it looked at the call.
             Err(Failure::LoginDenied) => {
                 let uid = self.log_in(uid, deadline).await.map_err(as_unsent)?;
-                self.execute(uid, method, &json, fresh, &mut claim, deadline).await?
+                self.execute(uid, method, &json, connection, &mut claim, deadline).await?
             }
             other => other?,
         };
@@ -105,12 +105,12 @@ impl Transport {
         uid: i64,
         method: &str,
         json: &str,
-        fresh: bool,
+        connection: Connection,
         claim: &mut MemoryClaim,
         deadline: Instant,
     ) -> Result<AnswerText, Failure> {
         let body = encode::execute(&self.database, uid, self.key.expose(), method, json.to_owned());
-        let body = self.http.post(self.object.clone(), body, fresh, claim, deadline).await?;
+        let body = self.http.post(self.object.clone(), body, connection, claim, deadline).await?;
         let part = match offload_text_scan(body.len(), || decode::response(&body)) {
             // The body is needed no longer.
             Ok(XmlRpcResponse::Value(Scalar::Text(Cow::Owned(text)))) => return Ok(AnswerText::from(text)),
@@ -123,7 +123,7 @@ impl Transport {
         Ok(AnswerText { body, range: part })
     }
 
-    /// The service user's id; logs in where that was not done yet. Its failure means that nothing was sent.
+    /// The service user's id, with a login before the first call. Its failure means that nothing was sent.
     async fn uid(&self, deadline: Instant) -> Result<i64, Failure> {
         match self.uid.load(Ordering::Acquire) {
             0 => self.log_in(0, deadline).await.map_err(as_unsent),
@@ -131,7 +131,7 @@ impl Transport {
         }
     }
 
-    /// Logs in, once for all who wait, unless another did since `stale` was read.
+    /// Logs in (single flight), unless another call did since `stale` was read.
     async fn log_in(&self, stale: i64, deadline: Instant) -> Result<i64, Failure> {
         let mut refused =
             timeout_at(deadline, self.last_refusal.lock()).await.map_err(|_| Failure::TimedOut)?;
@@ -161,7 +161,8 @@ impl Transport {
     async fn authenticate(&self, deadline: Instant) -> Result<i64, Failure> {
         let body = encode::authenticate(&self.database, &self.login, self.key.expose());
         let mut claim = Arc::<MemoryAccount>::default().claim(0).map_err(|_| Failure::MemoryTimeout)?;
-        let body = self.http.post(self.common.clone(), body, false, &mut claim, deadline).await?;
+        let body =
+            self.http.post(self.common.clone(), body, Connection::Pooled, &mut claim, deadline).await?;
         match decode::response(&body) {
             Ok(XmlRpcResponse::Value(Scalar::Int(uid))) if uid > 0 => Ok(uid),
             Ok(XmlRpcResponse::Value(_)) => Err(Failure::LoginDenied),
@@ -171,7 +172,7 @@ impl Transport {
     }
 }
 
-/// A login that failed, as the failure of the call that never got as far as being sent.
+/// A failed login, as the failure of its call, which was not sent.
 fn as_unsent(failure: Failure) -> Failure {
     match failure {
         Failure::ConnectionLost | Failure::InvalidAnswer => Failure::NotConnected,
@@ -181,7 +182,7 @@ fn as_unsent(failure: Failure) -> Failure {
     }
 }
 
-/// Where `part`, borrowed from `whole`, stands in it.
+/// The range of `part`, borrowed from `whole`, in it.
 fn range_of(whole: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
     start..start + part.len()

@@ -13,7 +13,7 @@ use super::schema::{Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL};
 use super::write::{changed_reply, deleted_reply};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::odoo::contract::{Mode, Step};
 use crate::vocab::quoted;
 
 /// As many steps as the contract lets into one call.

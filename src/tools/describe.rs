@@ -13,7 +13,7 @@ use super::schema::{Arg, ArgKind, MODEL, OFFSET};
 use super::suggest::{join_alternatives, suggest};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::FieldDocument;
+use crate::odoo::contract::FieldDocument;
 use crate::vocab::single_line;
 
 const DEFAULT_LIMIT: u32 = 60;

@@ -12,7 +12,7 @@ use super::suggest::{join_alternatives, suggest};
 use super::{group, paths, selection};
 use crate::audit;
 use crate::odoo::Error;
-use crate::odoo::gateway::{Fault, FaultCode, FieldDocument, ModelDocument, Step};
+use crate::odoo::contract::{Fault, FaultCode, FieldDocument, ModelDocument, Step};
 use crate::vocab::{quoted, quoted_json, single_line};
 
 const COMMANDS_HINT: &str = "x2many fields take a list of ids or commands: [0,0,{values}] create, [1,id,{values}] update, \

@@ -11,7 +11,7 @@ use super::plan::{
 use super::schema::{Arg, ArgKind, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::odoo::contract::{Mode, Step};
 use crate::vocab::quoted;
 
 pub(super) struct ExecuteMethod;

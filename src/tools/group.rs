@@ -10,7 +10,7 @@ use super::schema::{Arg, ArgKind, CONTEXT, DOMAIN, MODEL, OFFSET, ORDER};
 use super::suggest::{join_alternatives, suggest};
 use super::{Category, Reply, Risk, aggregate};
 use crate::odoo::Error;
-use crate::odoo::gateway::{FieldDocument, Step};
+use crate::odoo::contract::{FieldDocument, Step};
 use crate::vocab::quoted;
 
 /// Groups are short and seldom many; Odoo's own lists show 80.

@@ -9,7 +9,7 @@ use super::schema::{Arg, ArgKind, OFFSET};
 use super::suggest::{join_alternatives, suggest_sure};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::ModelDocument;
+use crate::odoo::contract::ModelDocument;
 
 const DEFAULT_LIMIT: u32 = 100;
 const ACCESS_RIGHTS: [&str; 4] = ["read", "create", "write", "unlink"];

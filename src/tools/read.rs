@@ -7,7 +7,7 @@ use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, Too
 use super::schema::{Arg, ArgKind, CONTEXT, DOMAIN, FIELDS, LIMIT, MODEL, OFFSET, ORDER};
 use super::{Category, Reply, Risk, selection};
 use crate::odoo::Error;
-use crate::odoo::gateway::Step;
+use crate::odoo::contract::Step;
 
 pub(super) const DEFAULT_LIMIT: u32 = 20;
 

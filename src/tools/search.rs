@@ -12,7 +12,7 @@ use super::read::{
 use super::schema::{Arg, ArgKind, CONTEXT, DOMAIN, LIMIT, MODEL, OFFSET, ORDER};
 use super::{Category, Reply, Risk, domain};
 use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::odoo::contract::{Mode, Step};
 
 pub(super) struct SearchRecords;
 

@@ -6,7 +6,7 @@ use super::answer::{ObjectWriter, parse_result};
 use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::Step;
+use crate::odoo::contract::Step;
 
 const UTC_NOTE: &str = "All datetimes, in answers and arguments, are UTC (Z): convert to and from tz for the user. \
                      Dates have no time zone.";

@@ -6,7 +6,7 @@ use super::read::put_record_url;
 use super::schema::{Arg, ArgKind, CONTEXT, FIELDS, MODEL, OFFSET};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::Step;
+use crate::odoo::contract::Step;
 
 const DEFAULT_LIMIT: u32 = 50;
 

@@ -13,7 +13,7 @@ use super::plan::{
 use super::schema::{Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT};
 use super::{Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::odoo::contract::{Mode, Step};
 
 const VALUES_HELP: &str = "By field name, e.g. {\"name\":\"Azure\",\"user_id\":2}; many2one: id; x2many: commands, e.g. \
                       [[0,0,{…}],[4,id],[6,0,[ids]]]";

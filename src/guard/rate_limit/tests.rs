@@ -1,6 +1,4 @@
-//! Limits on a clock that stands still until it is moved.
-
-use serde_json::json;
+//! The rate limiter on a manual clock.
 
 use super::*;
 use crate::state::EmbeddedStore;
@@ -28,14 +26,8 @@ fn principal(connection: i64, minute: Option<u32>, day: Option<u32>) -> Principa
     }
 }
 
-fn settings(minute: u32, day: u32, tz: &str) -> SettingsDocument {
-    let document = json!({
-        "enabled": true, "version": 1, "rate_limit_minute": minute, "rate_limit_day": day, "tz": tz,
-        "access_token_timeout": 1, "refresh_token_timeout": 1, "refresh_token_grace": 1,
-        "allow_dynamic_registration": true, "enable_event_streaming": true, "enable_report_generation": true,
-        "audit_retention_days": 1, "log_payloads": false, "settings_max_age": 300,
-    });
-    serde_json::from_value(document).unwrap()
+fn settings(minute: u32, day: u32, tz: &str) -> RateSettings<'_> {
+    RateSettings { minute, day, tz }
 }
 
 struct LimiterFixture {
@@ -61,7 +53,7 @@ impl LimiterFixture {
         Self { directory, clock, rate }
     }
 
-    async fn count_accepted(&self, who: &Principal, settings: &SettingsDocument, times: usize) -> usize {
+    async fn count_accepted(&self, who: &Principal, settings: &RateSettings<'_>, times: usize) -> usize {
         let mut passed = 0;
         for _ in 0..times {
             passed += usize::from(self.rate.acquire(who, settings).await.is_ok());
@@ -69,7 +61,7 @@ impl LimiterFixture {
         passed
     }
 
-    async fn refused(&self, who: &Principal, settings: &SettingsDocument) -> RateLimitExceeded {
+    async fn refused(&self, who: &Principal, settings: &RateSettings<'_>) -> RateLimitExceeded {
         self.rate.acquire(who, settings).await.unwrap_err()
     }
 }
@@ -101,7 +93,7 @@ async fn a_day_ends_at_midnight_of_the_company_and_outlives_a_restart() {
     assert_eq!(reached.resets_at.to_string(), "2026-11-23T23:00:00Z");
     scene.clock.advance(reached.retry_after - Duration::from_millis(1));
     let scene = scene.restarted();
-    // The clock of the scene goes on where it stood.
+    // The clock of the scene is not reset by the restart.
     assert_eq!(scene.count_accepted(&who, &settings, 9).await, 0);
     scene.clock.advance(Duration::from_millis(1));
     assert_eq!(scene.count_accepted(&who, &settings, 9).await, 5);

@@ -1,16 +1,13 @@
-//! `sync_sessions`: who works through this sidecar, told to Odoo. The same contract as in `gateway`.
+//! `sync_sessions` (session sync): the live sessions of a replica, and the ones that an administrator has ended.
 
 use serde::{Deserialize, Serialize};
 
 use crate::vocab::{ConnectionId, UserId};
 
-/// The most sessions that one request may tell of.
-pub const MAX_SESSIONS: usize = 1000;
-
 #[derive(Debug, Clone, Serialize)]
 pub struct SyncSessionsRequest {
     pub replica: uuid::Uuid,
-    /// All live sessions of this replica are in the list: whatever else Odoo knows of it has ended.
+    /// The list holds all live sessions of this replica: every other one that Odoo lists for it has ended.
     pub complete: bool,
     pub sessions: Vec<SessionDocument>,
 }
@@ -33,6 +30,6 @@ pub struct SessionDocument {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct SyncSessionsAnswer {
-    /// Of those asked about, the ones that an administrator has ended.
+    /// The sessions of the request that an administrator has ended.
     pub ended: Vec<String>,
 }

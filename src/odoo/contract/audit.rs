@@ -1,29 +1,26 @@
-//! Entries of the audit log on their way to the addon.
+//! `append_audit` and `check_audit`: entries of the audit log and the state of their hash chain.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::client::{Client, Deadline, parse_answer};
-use super::{Error, encode};
-
-/// Entries as JSON text, as they were kept, oldest first.
+/// A batch of audit entries as JSON text, as spooled, oldest first.
 #[derive(Debug, Clone, Serialize)]
 pub struct AppendAuditRequest {
     pub replica: Uuid,
     pub entries: Vec<Box<RawValue>>,
-    /// The newest number of the chain that is kept; left out until the addon has answered one.
+    /// The newest known number of the chain; absent until the addon has answered one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AppendAuditAnswer {
-    /// How many were new.
+    /// The number of new entries.
     pub stored: u64,
-    /// Those to send again later.
+    /// Entries to retry later.
     pub pending: Vec<Uuid>,
-    /// None: an addon from before there was a check.
+    /// None: an older addon without a hash chain.
     #[serde(default)]
     pub chain: Option<ChainDocument>,
 }
@@ -34,7 +31,7 @@ pub struct LinkDocument {
     pub hash: String,
 }
 
-/// Where the chain stands in the database.
+/// The state of the hash chain in the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct ChainDocument {
     pub start: LinkDocument,
@@ -42,8 +39,6 @@ pub struct ChainDocument {
     pub newest: LinkDocument,
     pub seen: Option<String>,
 }
-
-// === check_audit ===
 
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckAuditRequest {
@@ -87,29 +82,4 @@ pub struct AcknowledgedDocument {
     pub id: String,
     pub by: String,
     pub note: String,
-}
-
-impl Client {
-    /// Hands entries on, once. Whoever calls tries again by himself, and calls of people must not fail because
-    /// this did: so the breaker is heeded, but hears nothing of it.
-    pub async fn append_audit(&self, request: &AppendAuditRequest) -> Result<AppendAuditAnswer, Error> {
-        let deadline = Deadline::within(self.options.control_timeout());
-        let json = || encode::json(request);
-        let text = self
-            .send_uncounted("append_audit", json, deadline)
-            .await
-            .map_err(|failure| failure.into_read_error())?;
-        parse_answer(&text)
-    }
-
-    /// Asks where the chain stands, and reports what is wrong with it; the breaker as above.
-    pub async fn check_audit(&self, request: &CheckAuditRequest) -> Result<CheckAuditAnswer, Error> {
-        let deadline = Deadline::within(self.options.control_timeout());
-        let json = || encode::json(request);
-        let text = self
-            .send_uncounted("check_audit", json, deadline)
-            .await
-            .map_err(|failure| failure.into_read_error())?;
-        parse_answer(&text)
-    }
 }
