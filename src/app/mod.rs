@@ -30,7 +30,7 @@ use crate::odoo::Client;
 use crate::state::{CounterStore, EmbeddedStore, KeyValueStore, Spool};
 use crate::tools::Toolbox;
 use crate::vocab::{Clock, Secret};
-use crate::web::{ServerParts, ServerState, Shutdown};
+use crate::web::{Deps, ServerState, Shutdown};
 use tasks::Tasks;
 
 /// The whole sidecar, wired but not started.
@@ -103,7 +103,7 @@ impl App {
         self.spawn_session_sync(&mut tasks, replica);
         let books = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
         spawn_audit(&mut tasks, &audit, &chain, Arc::new(books));
-        let parts = ServerParts {
+        let deps = Deps {
             mirror: self.mirror,
             master_switch: self.switch,
             failed_auth: self.addresses,
@@ -113,7 +113,7 @@ impl App {
             endpoint: self.endpoint.clone(),
             shutdown: life.clone(),
         };
-        let edge = ServerState::new(server, &self.config.limits, parts);
+        let edge = ServerState::new(server, &self.config.limits, deps);
         let running = RunningApp {
             public_at,
             admin_at,

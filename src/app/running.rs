@@ -47,13 +47,18 @@ pub(super) fn listen(
     public: TcpListener,
     admin: TcpListener,
 ) -> Listeners {
-    let admin_life = Shutdown { kill: edge.shutdown.kill.clone(), ..Shutdown::default() };
+    let admin_life = Shutdown { kill: edge.deps.shutdown.kill.clone(), ..Shutdown::default() };
     let mut listeners =
         Listeners { public: JoinSet::new(), admin: JoinSet::new(), admin_shutdown: admin_life };
     let bounds = ListenerLimits::from(limits);
     // Health must be answered when the public side is full.
     let few = ListenerLimits { max_connections: 64, ..bounds.clone() };
-    listeners.public.spawn(web::serve(public, web::public(Arc::clone(edge)), bounds, edge.shutdown.clone()));
+    listeners.public.spawn(web::serve(
+        public,
+        web::public(Arc::clone(edge)),
+        bounds,
+        edge.deps.shutdown.clone(),
+    ));
     let life = listeners.admin_shutdown.clone();
     listeners.admin.spawn(web::serve(admin, web::admin(Arc::clone(edge)), few, life));
     listeners

@@ -42,6 +42,27 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The identity of a request; what later steps of the request path add is left empty.
+    pub fn new(
+        principal: Arc<Principal>,
+        peer: IpAddr,
+        request_id: Uuid,
+        lifetime: CancellationToken,
+    ) -> Self {
+        Self {
+            principal,
+            peer,
+            request_id,
+            lifetime,
+            session: None,
+            audit: None,
+            permit: None,
+            account: Arc::default(),
+            unreadable: None,
+            notice: None,
+        }
+    }
+
     /// The caller of a request that rmcp hands to a handler.
     pub fn from_extensions(extensions: &Extensions) -> Result<&Self, ErrorData> {
         extensions
@@ -107,17 +128,7 @@ pub(super) mod fixture {
             schema_key: "key".into(),
             proof: Proof::of_text("a credential"),
         };
-        Caller {
-            principal: Arc::new(principal),
-            peer: IpAddr::from([203, 0, 113, 9]),
-            request_id: Uuid::nil(),
-            lifetime: CancellationToken::new(),
-            session: None,
-            audit: None,
-            permit: None,
-            account: Arc::default(),
-            unreadable: None,
-            notice: None,
-        }
+        let peer = IpAddr::from([203, 0, 113, 9]);
+        Caller::new(Arc::new(principal), peer, Uuid::nil(), CancellationToken::new())
     }
 }
