@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::schema::Arg;
+use super::arguments::schema::Arg;
 use super::{Annotations, Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
@@ -114,9 +114,7 @@ impl Plan {
             idempotency_key: arguments.text("idempotency_key").map(str::to_owned),
         })
     }
-}
 
-impl Plan {
     /// Whether something is changed for good, so that a lost answer leaves its outcome open.
     pub fn changes(&self) -> bool {
         matches!(self, Self::Call(draft) if draft.mode != Mode::Read && !draft.dry_run)

@@ -213,7 +213,8 @@ fn schemas_keep_to_what_every_client_takes() {
 fn what_is_published_is_accepted() {
     for entry in entries() {
         let args = entry.tool.definition().args;
-        let (published, accepted) = (super::schema::published(args), super::schema::accepted(args));
+        let (published, accepted) =
+            (super::arguments::schema::published(args), super::arguments::schema::accepted(args));
         assert_eq!(published.get("required"), accepted.get("required"), "{}", entry.spec.name);
         let names =
             |schema: &Map<String, Value>| object(&schema["properties"]).keys().cloned().collect::<Vec<_>>();
@@ -232,12 +233,12 @@ fn free_forms_show_an_example() {
         for arg in entry.tool.definition().args {
             let free = matches!(
                 arg.kind,
-                super::schema::ArgKind::Domain
-                    | super::schema::ArgKind::Object
-                    | super::schema::ArgKind::Objects
-                    | super::schema::ArgKind::Updates
-                    | super::schema::ArgKind::List
-                    | super::schema::ArgKind::Context
+                super::arguments::schema::ArgKind::Domain
+                    | super::arguments::schema::ArgKind::Object
+                    | super::arguments::schema::ArgKind::Objects
+                    | super::arguments::schema::ArgKind::Updates
+                    | super::arguments::schema::ArgKind::List
+                    | super::arguments::schema::ArgKind::Context
             );
             if free {
                 let example = arg.description.split_once(".g. ").map(|(_, rest)| rest);

@@ -7,17 +7,17 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::admission::{NoTool, barred};
-use super::answer::ObjectWriter;
-use super::bounded::bounded;
-use super::bounds::total_bytes;
-use super::coerce::coerce;
-use super::error_text::{CallContext, KnownSchema, NeededSchema, explain, needed_schema};
+use super::arguments::bounds::total_bytes;
+use super::arguments::coerce::coerce;
+use super::arguments::schema::published;
+use super::arguments::validate::ArgumentValidator;
 use super::plan::{
     ArgumentError, CallDraft, Found, Plan, READ_DEADLINE_MS, ShapeContext, Tool, ToolArguments,
     WRITE_DEADLINE_MS,
 };
-use super::schema::published;
-use super::validate::ArgumentValidator;
+use super::wording::answer::ObjectWriter;
+use super::wording::bounded::bounded;
+use super::wording::error_text::{CallContext, KnownSchema, NeededSchema, explain, needed_schema};
 use super::{Annotations, CallRejected, Reply, ToolSpec, audit_targets, registry};
 use crate::audit::{self, CallInfo, CallOutcome, RequestOutcome};
 use crate::mirror::Mirror;

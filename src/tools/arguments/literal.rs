@@ -10,11 +10,11 @@ use crate::vocab::quoted;
 /// A stringified batch of a thousand records fits well.
 const MAX_LITERAL_BYTES: usize = 1 << 20;
 /// Odoo's own domains stay far below.
-pub(super) const MAX_LITERAL_DEPTH: usize = 32;
+pub(in crate::tools) const MAX_LITERAL_DEPTH: usize = 32;
 
 /// Why a text is no literal; reads as the end of a sentence that begins with the argument's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum LiteralError {
+pub(in crate::tools) enum LiteralError {
     #[error("is empty")]
     Empty,
     #[error("is longer than 1 MiB")]
@@ -31,7 +31,7 @@ pub(super) enum LiteralError {
 }
 
 /// Parses JSON first, so that valid JSON keeps JSON's own meaning, then Python's literals.
-pub(super) fn parse(text: &str) -> Result<Value, LiteralError> {
+pub(in crate::tools) fn parse(text: &str) -> Result<Value, LiteralError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(LiteralError::Empty);
@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str) -> Result<Value, LiteralError> {
 }
 
 /// How many lists and objects stand inside each other.
-pub(super) fn depth(value: &Value) -> usize {
+pub(in crate::tools) fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),

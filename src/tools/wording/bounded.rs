@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::Reply;
 use super::answer::ObjectWriter;
+use crate::tools::Reply;
 
 /// What rows that are put together here may take of an answer, so that there is room for what is said about them.
 const MAX_ROWS_CHARS: usize = 140_000;
 
 /// The first rows, as many as fit into an answer; at least one.
-pub(super) fn leading(rows: Vec<Value>) -> Vec<Value> {
+pub(in crate::tools) fn leading(rows: Vec<Value>) -> Vec<Value> {
     let mut room = MAX_ROWS_CHARS;
     let fits = |row: &Value| {
         let chars = row.to_string().chars().count() + 1;
@@ -23,7 +23,7 @@ pub(super) fn leading(rows: Vec<Value>) -> Vec<Value> {
 }
 
 /// The reply, or what to say in its place where it is too long. What was changed stays changed, so that is no error.
-pub(super) fn bounded(reply: Reply, most: usize, model: Option<&str>, changes: bool) -> Reply {
+pub(in crate::tools) fn bounded(reply: Reply, most: usize, model: Option<&str>, changes: bool) -> Reply {
     let Some((end, _)) = end(&reply.text, most) else { return reply };
     if reply.is_error {
         return Reply::error(format!("{}…", reply.text.get(..end).unwrap_or_default()));

@@ -7,14 +7,14 @@ use crate::vocab::quoted_json;
 const PREFIX_OPERATORS: [&str; 3] = ["&", "|", "!"];
 
 /// The operators that Odoo 19 knows, for refusals that teach.
-pub(super) const OPERATORS: &str = "=, !=, <, <=, >, >=, in, not in, like, ilike, not like, not ilike, =like, =ilike, \
+pub(in crate::tools) const OPERATORS: &str = "=, !=, <, <=, >, >=, in, not in, like, ilike, not like, not ilike, =like, =ilike, \
                                     =?, child_of, parent_of, any, not any";
 
 const NOTATION: &str = "write conditions as [field, operator, value] and put & | ! before what they join, \
                         as in [\"|\", [\"a\", \"=\", 1], [\"b\", \"=\", 2]]";
 
 /// Brings a domain into the form of a list of conditions, or says what is wrong with it.
-pub(super) fn normalize(domain: Value) -> Result<Value, String> {
+pub(in crate::tools) fn normalize(domain: Value) -> Result<Value, String> {
     let mut items = match domain {
         Value::Null => return Ok(json!([])),
         Value::Array(items) => items,
@@ -57,7 +57,7 @@ fn is_condition(items: &[Value]) -> bool {
 }
 
 /// The same domain with exact text comparisons made insensitive to case; none where there is none.
-pub(super) fn case_insensitive(domain: &Value) -> Option<Value> {
+pub(in crate::tools) fn case_insensitive(domain: &Value) -> Option<Value> {
     let mut changed = false;
     let items = domain.as_array()?.iter().map(|item| match item.as_array().map(Vec::as_slice) {
         Some([field, Value::String(operator), Value::String(text)])
@@ -78,7 +78,7 @@ pub(super) fn case_insensitive(domain: &Value) -> Option<Value> {
 }
 
 /// The pattern that matches this text and nothing else: `%`, `_` and the backslash mean themselves.
-pub(super) fn escape_pattern(text: &str) -> String {
+pub(in crate::tools) fn escape_pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for letter in text.chars() {
         if matches!(letter, '%' | '_' | '\\') {
@@ -90,13 +90,13 @@ pub(super) fn escape_pattern(text: &str) -> String {
 }
 
 /// Whether the domain has a condition on this field.
-pub(super) fn mentions(domain: &Value, field: &str) -> bool {
+pub(in crate::tools) fn mentions(domain: &Value, field: &str) -> bool {
     let items = domain.as_array().into_iter().flatten();
     items.filter_map(Value::as_array).any(|condition| condition.first().is_some_and(|first| first == field))
 }
 
 /// Both domains must hold. Tidy domains join by standing one after the other.
-pub(super) fn and(first: &Value, second: Value) -> Value {
+pub(in crate::tools) fn and(first: &Value, second: Value) -> Value {
     let items = first.as_array().into_iter().flatten().cloned();
     match second {
         Value::Array(more) => Value::Array(items.chain(more).collect()),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 /// What an argument holds; decides its schema and how a near miss is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ArgKind {
+pub(in crate::tools) enum ArgKind {
     Text,
     /// A text that is looked up, or compared with what there is.
     Name,
@@ -38,7 +38,7 @@ pub(super) enum ArgKind {
 
 /// One argument of a tool.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Arg {
+pub(in crate::tools) struct Arg {
     pub name: &'static str,
     pub kind: ArgKind,
     pub description: &'static str,
@@ -55,34 +55,36 @@ impl Arg {
     }
 }
 
-pub(super) const MODEL: Arg = Arg::required("model", ArgKind::Name, "e.g. sale.order");
-pub(super) const DOMAIN: Arg =
+pub(in crate::tools) const MODEL: Arg = Arg::required("model", ArgKind::Name, "e.g. sale.order");
+pub(in crate::tools) const DOMAIN: Arg =
     Arg::optional("domain", ArgKind::Domain, "Odoo domain, e.g. [[\"state\",\"=\",\"sale\"]]");
-pub(super) const FIELDS: Arg = Arg::optional("fields", ArgKind::Names, "Default: the most relevant");
-pub(super) const LIMIT: Arg = Arg::optional("limit", ArgKind::Number, "Default 20, at most 1000");
-pub(super) const OFFSET: Arg = Arg::optional("offset", ArgKind::Offset, "Rows to skip");
-pub(super) const ORDER: Arg = Arg::optional("order", ArgKind::Order, "E.g. date desc, id");
-pub(super) const CONTEXT: Arg = Arg::optional(
+pub(in crate::tools) const FIELDS: Arg =
+    Arg::optional("fields", ArgKind::Names, "Default: the most relevant");
+pub(in crate::tools) const LIMIT: Arg = Arg::optional("limit", ArgKind::Number, "Default 20, at most 1000");
+pub(in crate::tools) const OFFSET: Arg = Arg::optional("offset", ArgKind::Offset, "Rows to skip");
+pub(in crate::tools) const ORDER: Arg = Arg::optional("order", ArgKind::Order, "E.g. date desc, id");
+pub(in crate::tools) const CONTEXT: Arg = Arg::optional(
     "context",
     ArgKind::Context,
     "E.g. {\"lang\":\"fr_FR\"}, tz, active_test, allowed_company_ids (default: all)",
 );
 /// For what creates and uses the record of a wizard.
-pub(super) const WIZARD_CONTEXT: Arg = Arg::optional(
+pub(in crate::tools) const WIZARD_CONTEXT: Arg = Arg::optional(
     "context",
     ArgKind::Context,
     "E.g. {\"lang\":\"fr_FR\"}, tz, active_test, allowed_company_ids (default: all), handle (of a wizard)",
 );
-pub(super) const IDEMPOTENCY_KEY: Arg =
+pub(in crate::tools) const IDEMPOTENCY_KEY: Arg =
     Arg::optional("idempotency_key", ArgKind::Text, "Unique text; with it a repeat is not done twice");
-pub(super) const DRY_RUN: Arg =
+pub(in crate::tools) const DRY_RUN: Arg =
     Arg::optional("dry_run", ArgKind::Flag, "Roll back at the end; sequences, mails, outside calls stay");
 
 /// The keys of a context; Odoo refuses any other.
-pub(super) const CONTEXT_KEYS: [&str; 5] = ["lang", "tz", "allowed_company_ids", "active_test", "handle"];
+pub(in crate::tools) const CONTEXT_KEYS: [&str; 5] =
+    ["lang", "tz", "allowed_company_ids", "active_test", "handle"];
 
 /// The JSON Schema of a list of arguments, as clients see it. Every byte of it is paid in each conversation.
-pub(super) fn published(args: &[Arg]) -> Map<String, Value> {
+pub(in crate::tools) fn published(args: &[Arg]) -> Map<String, Value> {
     let mut schema = schema(args, |arg| {
         let mut property = shown(arg.kind);
         if let Some(property) = property.as_object_mut() {
@@ -96,7 +98,7 @@ pub(super) fn published(args: &[Arg]) -> Map<String, Value> {
 }
 
 /// The JSON Schema that arguments are validated by.
-pub(super) fn accepted(args: &[Arg]) -> Map<String, Value> {
+pub(in crate::tools) fn accepted(args: &[Arg]) -> Map<String, Value> {
     schema(args, |arg| taken(arg.kind))
 }
 
@@ -172,7 +174,7 @@ fn taken(kind: ArgKind) -> Value {
 }
 
 /// What an argument takes, for sentences.
-pub(super) fn expected_form(kind: ArgKind) -> &'static str {
+pub(in crate::tools) fn expected_form(kind: ArgKind) -> &'static str {
     match kind {
         ArgKind::Text | ArgKind::Name => "text",
         ArgKind::Order => "text such as \"date desc, id\"",

@@ -5,14 +5,14 @@
 
 use serde_json::{Value, json};
 
-use super::bounds::MAX_NAME_CHARS;
-use super::domain::OPERATORS;
-use super::schema::CONTEXT_KEYS;
-use super::suggest::{join_alternatives, suggest};
-use super::{group, paths, selection};
+use super::suggest::{sentence, suggest};
+use super::{hints, paths, selection};
 use crate::audit;
 use crate::odoo::Error;
 use crate::odoo::gateway::{Fault, FaultCode, FieldDocument, ModelDocument, Step};
+use crate::tools::arguments::bounds::MAX_NAME_CHARS;
+use crate::tools::arguments::domain::OPERATORS;
+use crate::tools::arguments::schema::CONTEXT_KEYS;
 use crate::vocab::{quoted, quoted_json, single_line};
 
 const COMMANDS_HINT: &str = "x2many fields take a list of ids or commands: [0,0,{values}] create, [1,id,{values}] update, \
@@ -23,7 +23,7 @@ const RETRY_HINT: &str = "This is temporary: try again in a minute.";
 
 /// What was being done when it went wrong.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct CallContext<'a> {
+pub(in crate::tools) struct CallContext<'a> {
     pub steps: &'a [Step],
     /// The call writes or runs, so a lost answer leaves its outcome open.
     pub changes: bool,
@@ -32,7 +32,7 @@ pub(super) struct CallContext<'a> {
 
 /// What of the mirror would help to explain an error.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NeededSchema {
+pub(in crate::tools) enum NeededSchema {
     Nothing,
     Models,
     Fields(String),
@@ -40,12 +40,12 @@ pub(super) enum NeededSchema {
 
 /// What the mirror shows to this caller; empty where it was not asked or could not tell.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct KnownSchema<'a> {
+pub(in crate::tools) struct KnownSchema<'a> {
     pub models: &'a [ModelDocument],
     pub fields: &'a [FieldDocument],
 }
 
-pub(super) fn needed_schema(error: &Error, doing: CallContext<'_>) -> NeededSchema {
+pub(in crate::tools) fn needed_schema(error: &Error, doing: CallContext<'_>) -> NeededSchema {
     let Error::Fault(fault) = error else { return NeededSchema::Nothing };
     match fault.code {
         FaultCode::UnknownModel | FaultCode::ModelDenied => NeededSchema::Models,
@@ -61,7 +61,7 @@ pub(super) fn needed_schema(error: &Error, doing: CallContext<'_>) -> NeededSche
 }
 
 /// The sentence for an error.
-pub(super) fn explain(error: &Error, doing: CallContext<'_>, seen: KnownSchema<'_>) -> String {
+pub(in crate::tools) fn explain(error: &Error, doing: CallContext<'_>, seen: KnownSchema<'_>) -> String {
     match error {
         Error::Fault(fault) => explain_fault(fault, doing, seen),
         Error::Unreachable => format!("Odoo cannot be reached, so nothing was done. {RETRY_HINT}"),
@@ -153,7 +153,7 @@ fn explain_fault(fault: &Fault, doing: CallContext<'_>, seen: KnownSchema<'_>) -
 
 fn bad_request(fault: &Fault, doing: CallContext<'_>, seen: KnownSchema<'_>, said: &str) -> String {
     let wrong = failed_grouping(fault, doing)
-        .and_then(|(_, aggregates)| group::incompatible_aggregate(aggregates, seen.fields));
+        .and_then(|(_, aggregates)| hints::incompatible_aggregate(aggregates, seen.fields));
     if let Some(wrong) = wrong {
         return format!("`aggregates`: {wrong}");
     }
@@ -201,12 +201,8 @@ fn strip_step_paths(text: &str) -> String {
 fn unknown_model(fault: &Fault, seen: KnownSchema<'_>) -> String {
     let model = text(fault, "model");
     let guess = suggest(model, seen.models.iter().map(|known| (known.model.as_str(), known.label.as_str())));
-    let then = if guess.is_empty() {
-        String::new()
-    } else {
-        format!(" Did you mean {}?", join_alternatives(&guess))
-    };
-    format!("There is no model {} that you may use.{then} list_models finds them.", quoted(model))
+    let question = sentence(&guess);
+    format!("There is no model {} that you may use.{question} list_models finds them.", quoted(model))
 }
 
 fn unknown_field(fault: &Fault, doing: CallContext<'_>, seen: KnownSchema<'_>, said: &str) -> String {
@@ -227,12 +223,8 @@ fn unknown_field(fault: &Fault, doing: CallContext<'_>, seen: KnownSchema<'_>, s
         };
     }
     let guess = suggest(field, seen.fields.iter().map(|known| (known.name.as_str(), known.label.as_str())));
-    let then = if guess.is_empty() {
-        String::new()
-    } else {
-        format!(" Did you mean {}?", join_alternatives(&guess))
-    };
-    format!("{said}{then} describe_model (pattern) finds fields.")
+    let question = sentence(&guess);
+    format!("{said}{question} describe_model (pattern) finds fields.")
 }
 
 /// What Odoo says, and what the field takes instead. Where Odoo itself sets a field, no value would help.
@@ -308,7 +300,7 @@ fn model_denied(seen: KnownSchema<'_>, said: &str) -> String {
 }
 
 /// No such record, or none that this user may see: Odoo does not tell which.
-pub(super) fn not_found(model: &str, ids: &[i64]) -> String {
+pub(in crate::tools) fn not_found(model: &str, ids: &[i64]) -> String {
     let few: Vec<String> = ids.iter().take(20).map(i64::to_string).collect();
     let more = if ids.len() > 20 { format!(" and {} more", ids.len() - 20) } else { String::new() };
     let (noun, verb) = if ids.len() == 1 { ("id", "exists") } else { ("ids", "exist") };

@@ -3,7 +3,7 @@
 //! The distance of two texts costs the product of their lengths, so it is computed only where a lower bound of
 //! it, made of lengths and letters, leaves a chance; and of no name that is longer than names are.
 
-use super::bounds::MAX_NAME_CHARS;
+use crate::tools::arguments::bounds::MAX_NAME_CHARS;
 
 /// At most this many suggestions: more is noise.
 const MAX_SUGGESTIONS: usize = 3;
@@ -14,7 +14,7 @@ const MIN_LIKENESS: f64 = 0.6;
 const MIN_SURE_LIKENESS: f64 = 0.75;
 
 /// The candidates most like `wanted`, best first. A candidate is a technical name and a label for people.
-pub(super) fn suggest<'a>(
+pub(in crate::tools) fn suggest<'a>(
     wanted: &str,
     candidates: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Vec<&'a str> {
@@ -22,7 +22,7 @@ pub(super) fn suggest<'a>(
 }
 
 /// Only those that `wanted` can hardly miss, for words that need not be meant as a name.
-pub(super) fn suggest_sure<'a>(
+pub(in crate::tools) fn suggest_sure<'a>(
     wanted: &str,
     candidates: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Vec<&'a str> {
@@ -148,7 +148,7 @@ fn fold(text: &str) -> String {
 }
 
 /// `a`, `a` or `b`; `a`, `b` or `c`: for sentences.
-pub(super) fn join_alternatives(names: &[&str]) -> String {
+pub(in crate::tools) fn join_alternatives(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [only] => format!("`{only}`"),
@@ -157,6 +157,33 @@ pub(super) fn join_alternatives(names: &[&str]) -> String {
             format!("{} or `{last}`", first.join(", "))
         }
     }
+}
+
+/// The one did-you-mean question, in the middle of a sentence.
+pub(in crate::tools) fn question(alternatives: &str) -> String {
+    format!("did you mean {alternatives}?")
+}
+
+/// The question as a sentence of its own, with the blank before it; empty where nothing is alike.
+pub(in crate::tools) fn sentence(names: &[&str]) -> String {
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", capitalized(&question(&join_alternatives(names))))
+    }
+}
+
+/// After a semicolon: the question and then the facts, or the facts alone where nothing is alike.
+pub(in crate::tools) fn question_or_facts(names: &[&str], facts: &str) -> String {
+    if names.is_empty() {
+        return facts.to_owned();
+    }
+    format!("{} {}", question(&join_alternatives(names)), capitalized(facts))
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -260,5 +287,13 @@ mod tests {
     fn names_join_to_a_phrase() {
         assert_eq!(join_alternatives(&["a"]), "`a`");
         assert_eq!(join_alternatives(&["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+
+    #[test]
+    fn the_question_stands_in_a_sentence_or_alone() {
+        assert_eq!(sentence(&["a", "b"]), " Did you mean `a` or `b`?");
+        assert_eq!(sentence(&[]), "");
+        assert_eq!(question_or_facts(&["a"], "it takes b."), "did you mean `a`? It takes b.");
+        assert_eq!(question_or_facts(&[], "it takes b."), "it takes b.");
     }
 }

@@ -25,7 +25,7 @@ pub fn arguments_of(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// A list, an object or another value as text; null where the text is empty.
-pub(super) fn read(text: &str) -> Result<Value, String> {
+pub(in crate::tools) fn read(text: &str) -> Result<Value, String> {
     let text = unfenced(text);
     if text.is_empty() {
         return Ok(Value::Null);
@@ -41,7 +41,7 @@ pub(super) fn read(text: &str) -> Result<Value, String> {
 }
 
 /// The text inside of a code fence, or the text itself.
-pub(super) fn unfenced(text: &str) -> &str {
+pub(in crate::tools) fn unfenced(text: &str) -> &str {
     let text = text.trim_start_matches('\u{feff}').trim();
     let Some(inner) = text.strip_prefix(FENCE).and_then(|rest| rest.strip_suffix(FENCE)) else { return text };
     let is_language =
@@ -60,7 +60,7 @@ pub(super) fn unfenced(text: &str) -> &str {
 
 /// Whether an argument says nothing, so that it counts as not given. An empty list of records that a tool requires is
 /// then missing, and never becomes "all".
-pub(super) fn is_nothing(arg: &Arg, value: &Value) -> bool {
+pub(in crate::tools) fn is_nothing(arg: &Arg, value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.trim().is_empty(),
@@ -76,7 +76,7 @@ pub(super) fn is_nothing(arg: &Arg, value: &Value) -> bool {
 }
 
 /// Null, an empty text and an empty list as the value of a key that may be left out.
-pub(super) fn is_blank(value: &Value) -> bool {
+pub(in crate::tools) fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.trim().is_empty(),
@@ -86,7 +86,7 @@ pub(super) fn is_blank(value: &Value) -> bool {
 }
 
 /// Text in a fence without its fence, and the text "null" as null. Free text stays as it is.
-pub(super) fn plain(kind: ArgKind, value: Value) -> Value {
+pub(in crate::tools) fn plain(kind: ArgKind, value: Value) -> Value {
     match value {
         Value::String(text) if kind != ArgKind::Text => match unfenced(&text) {
             "null" | "None" if kind != ArgKind::Name => Value::Null,
@@ -106,7 +106,7 @@ fn is_structure(quoted: &str) -> bool {
 }
 
 /// Objects of a list that came as text each.
-pub(super) fn objects(value: Value) -> Value {
+pub(in crate::tools) fn objects(value: Value) -> Value {
     each(value, |item| match inner(&item) {
         Some(object @ Value::Object(_)) => object,
         _ => item,
@@ -114,7 +114,7 @@ pub(super) fn objects(value: Value) -> Value {
 }
 
 /// Lists of names that came as text inside of a list.
-pub(super) fn names(value: Value) -> Value {
+pub(in crate::tools) fn names(value: Value) -> Value {
     let Value::Array(items) = value else { return value };
     let flat = items.into_iter().flat_map(|item| match inner(&item) {
         Some(Value::Array(names)) => names,
@@ -124,7 +124,7 @@ pub(super) fn names(value: Value) -> Value {
 }
 
 /// Conditions that came as text, and signs in a list of their own: the published schema has lists only.
-pub(super) fn conditions(value: Value) -> Value {
+pub(in crate::tools) fn conditions(value: Value) -> Value {
     each(value, |item| match inner(&item) {
         Some(condition @ Value::Array(_)) => condition,
         _ => match item {

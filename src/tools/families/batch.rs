@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::plan::{
+use super::write::{changed_reply, deleted_reply};
+use crate::odoo::Error;
+use crate::odoo::gateway::{Mode, Step};
+use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL};
+use crate::tools::plan::{
     ADDITIVE, ArgumentError, DESTRUCTIVE, Found, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,
     record_id,
 };
-use super::schema::{Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL};
-use super::write::{changed_reply, deleted_reply};
-use super::{Category, Reply, Risk};
-use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::tools::{Category, Reply, Risk};
 use crate::vocab::quoted;
 
 /// As many steps as the contract lets into one call.
@@ -21,7 +21,7 @@ const MAX_STEPS: usize = 100;
 
 // === batch_create ===
 
-pub(super) struct BatchCreate;
+pub(in crate::tools) struct BatchCreate;
 
 static CREATE: ToolDefinition = ToolDefinition {
     name: "batch_create",
@@ -67,7 +67,7 @@ impl Tool for BatchCreate {
 
 // === batch_update ===
 
-pub(super) struct BatchUpdate;
+pub(in crate::tools) struct BatchUpdate;
 
 static UPDATE: ToolDefinition = ToolDefinition {
     name: "batch_update",
@@ -167,7 +167,7 @@ fn sorted_text(values: &Map<String, Value>) -> String {
 
 // === batch_delete ===
 
-pub(super) struct BatchDelete;
+pub(in crate::tools) struct BatchDelete;
 
 static DELETE: ToolDefinition = ToolDefinition {
     name: "batch_delete",

@@ -5,21 +5,23 @@ use std::collections::HashSet;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::answer::{ObjectWriter, Rows, parse_result, record_url};
-use super::plan::{
+use crate::odoo::Error;
+use crate::odoo::gateway::{Mode, Step};
+use crate::tools::arguments::schema::{
+    Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT,
+};
+use crate::tools::plan::{
     ADDITIVE, ArgumentError, DESTRUCTIVE, Found, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,
     record_id,
 };
-use super::schema::{Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT};
-use super::{Category, Reply, Risk};
-use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::tools::wording::answer::{ObjectWriter, Rows, parse_result, record_url};
+use crate::tools::{Category, Reply, Risk};
 
 const VALUES_HELP: &str = "By field name, e.g. {\"name\":\"Azure\",\"user_id\":2}; many2one: id; x2many: commands, e.g. \
                       [[0,0,{…}],[4,id],[6,0,[ids]]]";
 
 /// The records that a write names, over all its steps.
-pub(super) fn changed_reply(
+pub(in crate::tools) fn changed_reply(
     verb: &str,
     arguments: &ToolArguments,
     got: &Found<'_>,
@@ -54,7 +56,7 @@ struct Deleted<'a> {
 }
 
 /// The records that are gone: their ids, and what they were called.
-pub(super) fn deleted_reply(arguments: &ToolArguments, got: &Found<'_>) -> Result<Reply, Error> {
+pub(in crate::tools) fn deleted_reply(arguments: &ToolArguments, got: &Found<'_>) -> Result<Reply, Error> {
     let Found::Results { replayed, .. } = got else { return Err(Error::InvalidAnswer) };
     let Deleted { deleted, records, notes } = parse_result(got.first()?)?;
     let mut body = reply_header(&arguments.model(), deleted.len(), *replayed);
@@ -76,7 +78,7 @@ fn reply_header(model: &str, count: usize, replayed: bool) -> ObjectWriter {
 
 // === create_record ===
 
-pub(super) struct CreateRecord;
+pub(in crate::tools) struct CreateRecord;
 
 static CREATE: ToolDefinition = ToolDefinition {
     name: "create_record",
@@ -116,7 +118,7 @@ impl Tool for CreateRecord {
 
 // === update_record ===
 
-pub(super) struct UpdateRecord;
+pub(in crate::tools) struct UpdateRecord;
 
 static UPDATE: ToolDefinition = ToolDefinition {
     name: "update_record",
@@ -164,7 +166,7 @@ impl Tool for UpdateRecord {
 
 // === delete_record ===
 
-pub(super) struct DeleteRecord;
+pub(in crate::tools) struct DeleteRecord;
 
 static DELETE: ToolDefinition = ToolDefinition {
     name: "delete_record",

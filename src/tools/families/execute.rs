@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::answer::{ObjectWriter, parse_result};
-use super::plan::{
-    ArgumentError, Found, OPEN_WORLD, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,
-};
-use super::schema::{Arg, ArgKind, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT};
-use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
+use crate::tools::arguments::schema::{Arg, ArgKind, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT};
+use crate::tools::plan::{
+    ArgumentError, Found, OPEN_WORLD, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use crate::tools::wording::answer::{ObjectWriter, parse_result};
+use crate::tools::{Category, Reply, Risk};
 use crate::vocab::quoted;
 
-pub(super) struct ExecuteMethod;
+pub(in crate::tools) struct ExecuteMethod;
 
 static SPEC: ToolDefinition = ToolDefinition {
     name: "execute_method",

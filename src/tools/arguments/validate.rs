@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::bounds::MAX_NAME_CHARS;
 use super::schema::{Arg, ArgKind, CONTEXT_KEYS, accepted, expected_form};
-use super::suggest::{join_alternatives, suggest};
+use crate::tools::wording::suggest::{question_or_facts, suggest};
 use crate::vocab::{quoted, quoted_json, single_line};
 
 /// The schema of one tool, compiled once, with what sentences about it need.
-pub(super) struct ArgumentValidator {
+pub(in crate::tools) struct ArgumentValidator {
     tool: &'static str,
     args: &'static [Arg],
     validator: Validator,
@@ -81,18 +81,13 @@ impl ArgumentValidator {
             return format!("`{name}` belongs in `context`, as in {{\"context\": {{\"{name}\": …}}}}.");
         }
         let guess = suggest(name, all.iter().map(|name| (*name, "")));
-        let meant = if guess.is_empty() {
-            String::new()
-        } else {
-            format!(" did you mean {}?", join_alternatives(&guess))
-        };
         match all.as_slice() {
             [] => format!("{} takes no arguments, so not {}.", self.tool, quoted(name)),
-            _ => {
-                format!("{} has no argument {};{meant} It takes {}.", self.tool, quoted(name), all.join(", "))
+            all => {
+                let rest = question_or_facts(&guess, &format!("it takes {}.", all.join(", ")));
+                format!("{} has no argument {}; {rest}", self.tool, quoted(name))
             }
         }
-        .replace("; It", "; it")
     }
 
     /// What the argument at the head of a path takes.
@@ -124,8 +119,8 @@ fn readable(path: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::schema::{CONTEXT, DOMAIN, FIELDS, LIMIT, MODEL};
     use super::*;
+    use crate::tools::arguments::schema::{CONTEXT, DOMAIN, FIELDS, LIMIT, MODEL};
 
     static ARGS: [Arg; 6] =
         [MODEL, DOMAIN, FIELDS, LIMIT, CONTEXT, Arg::optional("updates", ArgKind::Updates, "")];

@@ -325,7 +325,7 @@ fn no_traceback_gets_through() {
 
 #[test]
 fn the_faults_of_the_contract_are_all_explained() {
-    let text = include_str!("../../../tests/wire/contract/execute.json");
+    let text = include_str!("../../../../tests/wire/contract/execute.json");
     let contract: Value = serde_json::from_str(text).unwrap();
     let faults = contract["cases"].as_array().unwrap().iter().filter_map(|case| case.get("fault"));
     let mut seen = 0;

@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Rows, parse_result};
-use super::plan::{
-    ArgumentError, CallDraft, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
-};
-use super::read::{
-    CountResult, DEFAULT_LIMIT, is_empty_result, may_compare_wrong_value, page_reply, wrong_value,
-};
-use super::schema::{Arg, ArgKind, CONTEXT, DOMAIN, LIMIT, MODEL, OFFSET, ORDER};
-use super::{Category, Reply, Risk, domain};
+use super::read::{DEFAULT_LIMIT, page_reply};
 use crate::odoo::Error;
 use crate::odoo::gateway::{Mode, Step};
+use crate::tools::arguments::domain;
+use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, DOMAIN, LIMIT, MODEL, OFFSET, ORDER};
+use crate::tools::plan::{
+    ArgumentError, CallDraft, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use crate::tools::wording::answer::{CountResult, Rows, parse_result};
+use crate::tools::wording::hints::{is_empty_result, may_compare_wrong_value, wrong_value};
+use crate::tools::{Category, Reply, Risk};
 
-pub(super) struct SearchRecords;
+pub(in crate::tools) struct SearchRecords;
 
 static SPEC: ToolDefinition = ToolDefinition {
     name: "search_records",

@@ -4,16 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::answer::ObjectWriter;
-use super::bounded::leading;
-use super::bounds::MAX_NAME_CHARS;
 use super::models::LANG;
-use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
-use super::schema::{Arg, ArgKind, MODEL, OFFSET};
-use super::suggest::{join_alternatives, suggest};
-use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::FieldDocument;
+use crate::tools::arguments::bounds::MAX_NAME_CHARS;
+use crate::tools::arguments::schema::{Arg, ArgKind, MODEL, OFFSET};
+use crate::tools::plan::{
+    ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use crate::tools::wording::answer::ObjectWriter;
+use crate::tools::wording::bounded::leading;
+use crate::tools::wording::suggest::{join_alternatives, question, suggest};
+use crate::tools::{Category, Reply, Risk};
 use crate::vocab::single_line;
 
 const DEFAULT_LIMIT: u32 = 60;
@@ -28,7 +30,7 @@ const MAX_LABEL_CHARS: usize = 200;
 /// Of so many unknown names what they may have meant is looked for.
 const MAX_SUGGESTED_NAMES: usize = 10;
 
-pub(super) struct DescribeModel;
+pub(in crate::tools) struct DescribeModel;
 
 static SPEC: ToolDefinition = ToolDefinition {
     name: "describe_model",
@@ -125,7 +127,7 @@ fn no_field(fields: &[FieldDocument], pattern: &str) -> String {
         [] => {
             "No field matches; names, labels and types are searched: try another or fewer words.".to_owned()
         }
-        guess => format!("No field matches; did you mean {}?", join_alternatives(guess)),
+        guess => format!("No field matches; {}", question(&join_alternatives(guess))),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::odoo::gateway::MAX_LIMIT;
 use crate::vocab::quoted;
 
 /// No name in Odoo is longer: of a model, field, operator, method or key.
-pub(super) const MAX_NAME_CHARS: usize = 200;
+pub(in crate::tools) const MAX_NAME_CHARS: usize = 200;
 /// As the addon bounds a query and an order.
 const MAX_TEXT_CHARS: usize = 1000;
 /// As the addon bounds a list of fields.
@@ -20,10 +20,10 @@ const MAX_DOMAIN_DEPTH: usize = 10;
 const MAX_ARGUMENTS: usize = 50;
 const MAX_MEMBERS: usize = 1000;
 /// `{"ids", "values"}` repeats its values for each id; in bytes of them.
-pub(super) const MAX_SPREAD_BYTES: usize = 1 << 20;
+pub(in crate::tools) const MAX_SPREAD_BYTES: usize = 1 << 20;
 
 /// Before anything is read: how many arguments there are, and how long their names.
-pub(super) fn check_all(given: &Map<String, Value>) -> Result<(), String> {
+pub(in crate::tools) fn check_all(given: &Map<String, Value>) -> Result<(), String> {
     if given.len() > MAX_ARGUMENTS {
         return Err(format!(
             "The call has {} arguments, and no tool takes more than {MAX_ARGUMENTS}.",
@@ -37,7 +37,7 @@ pub(super) fn check_all(given: &Map<String, Value>) -> Result<(), String> {
 }
 
 /// One argument that has been read. An error reads as the end of a sentence, as in `coerce`.
-pub(super) fn check_one(arg: &Arg, value: &Value) -> Result<(), String> {
+pub(in crate::tools) fn check_one(arg: &Arg, value: &Value) -> Result<(), String> {
     match (arg.kind, value) {
         (ArgKind::Name, Value::String(name)) => check_text_length(name, MAX_NAME_CHARS),
         (ArgKind::Text | ArgKind::Order, Value::String(text)) => check_text_length(text, MAX_TEXT_CHARS),
@@ -63,7 +63,7 @@ pub(super) fn check_one(arg: &Arg, value: &Value) -> Result<(), String> {
 }
 
 /// The records of a batch, counted before they are spread over their ids as well.
-pub(super) fn check_record_count(count: usize) -> Result<(), String> {
+pub(in crate::tools) fn check_record_count(count: usize) -> Result<(), String> {
     if count <= MAX_LIMIT as usize {
         return Ok(());
     }
@@ -71,7 +71,7 @@ pub(super) fn check_record_count(count: usize) -> Result<(), String> {
 }
 
 /// Values that would be repeated for each of these ids.
-pub(super) fn check_spread(values: &Map<String, Value>, ids: usize) -> Result<(), String> {
+pub(in crate::tools) fn check_spread(values: &Map<String, Value>, ids: usize) -> Result<(), String> {
     check_record_count(ids)?;
     let bytes = total_bytes(values.values(), MAX_SPREAD_BYTES);
     if ids <= 1 || bytes.saturating_mul(ids) <= MAX_SPREAD_BYTES {
@@ -83,7 +83,7 @@ pub(super) fn check_spread(values: &Map<String, Value>, ids: usize) -> Result<()
 }
 
 /// About how many bytes values take, as far as `most`.
-pub(super) fn total_bytes<'a>(values: impl Iterator<Item = &'a Value>, most: usize) -> usize {
+pub(in crate::tools) fn total_bytes<'a>(values: impl Iterator<Item = &'a Value>, most: usize) -> usize {
     let mut sum: usize = 0;
     for value in values {
         sum = sum.saturating_add(value_bytes(value, most.saturating_sub(sum)));

@@ -6,12 +6,20 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::plan::RowLimit;
 use crate::odoo::Error;
+use crate::tools::plan::RowLimit;
+
+/// The result of a count.
+#[derive(Debug, Deserialize)]
+pub(in crate::tools) struct CountResult {
+    pub count: i64,
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
 
 /// The rows of a reading step, as text of their own.
 #[derive(Debug, Deserialize)]
-pub(super) struct Rows<'a> {
+pub(in crate::tools) struct Rows<'a> {
     #[serde(borrow, alias = "groups")]
     pub records: Vec<&'a RawValue>,
     #[serde(default)]
@@ -40,13 +48,13 @@ pub(super) struct Rows<'a> {
 }
 
 /// Reads a raw result; a gateway that answers something else is as good as one that answers nothing.
-pub(super) fn parse_result<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
+pub(in crate::tools) fn parse_result<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
     serde_json::from_str(raw.get()).map_err(|_| Error::InvalidAnswer)
 }
 
 /// A JSON object in the making.
 #[derive(Debug)]
-pub(super) struct ObjectWriter {
+pub(in crate::tools) struct ObjectWriter {
     text: String,
 }
 
@@ -105,7 +113,7 @@ impl ObjectWriter {
 
 /// Which part of all rows an answer shows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Page {
+pub(in crate::tools) struct Page {
     pub offset: u32,
     pub limit: RowLimit,
 }
@@ -138,7 +146,7 @@ impl Rows<'_> {
 }
 
 /// One template for the clickable addresses of all records of an answer, as Odoo 19's router reads them.
-pub(super) fn record_url(web_url: &str, model: &str) -> Option<String> {
+pub(in crate::tools) fn record_url(web_url: &str, model: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
     if web_url.is_empty() || model.is_empty() || !model.chars().all(plain) {
         return None;

@@ -2,21 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
-use super::answer::ObjectWriter;
-use super::bounded::leading;
-use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
-use super::schema::{Arg, ArgKind, OFFSET};
-use super::suggest::{join_alternatives, suggest_sure};
-use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::ModelDocument;
+use crate::tools::arguments::schema::{Arg, ArgKind, OFFSET};
+use crate::tools::plan::{
+    ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use crate::tools::wording::answer::ObjectWriter;
+use crate::tools::wording::bounded::leading;
+use crate::tools::wording::suggest::{join_alternatives, question, suggest_sure};
+use crate::tools::{Category, Reply, Risk};
 
 const DEFAULT_LIMIT: u32 = 100;
 const ACCESS_RIGHTS: [&str; 4] = ["read", "create", "write", "unlink"];
 
-pub(super) const LANG: Arg = Arg::optional("lang", ArgKind::Name, "For labels, e.g. fr_FR");
+pub(in crate::tools) const LANG: Arg = Arg::optional("lang", ArgKind::Name, "For labels, e.g. fr_FR");
 
-pub(super) struct ListModels;
+pub(in crate::tools) struct ListModels;
 
 static SPEC: ToolDefinition = ToolDefinition {
     name: "list_models",
@@ -113,6 +115,6 @@ fn no_model(models: &[ModelDocument], query: &str) -> String {
                out the query."
                 .to_owned()
         }
-        guess => format!("No model matches; did you mean {}?", join_alternatives(guess)),
+        guess => format!("No model matches; {}", question(&join_alternatives(guess))),
     }
 }

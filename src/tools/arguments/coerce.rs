@@ -35,7 +35,10 @@ const SYNONYMS: [(&str, &str); 21] = [
 ];
 
 /// Brings arguments into the form of the schema where their meaning is certain. An error is a whole sentence.
-pub(super) fn coerce(args: &[Arg], mut given: Map<String, Value>) -> Result<Map<String, Value>, String> {
+pub(in crate::tools) fn coerce(
+    args: &[Arg],
+    mut given: Map<String, Value>,
+) -> Result<Map<String, Value>, String> {
     bounds::check_all(&given)?;
     rename_synonyms(args, &mut given);
     let mut read = Map::with_capacity(given.len());
@@ -289,8 +292,8 @@ fn context(value: Value) -> Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::{CONTEXT, MODEL};
     use super::*;
+    use crate::tools::arguments::schema::{CONTEXT, MODEL};
 
     fn read(kind: ArgKind, value: Value) -> Value {
         coerce_to(kind, value).unwrap()

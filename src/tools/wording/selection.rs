@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::suggest::suggest;
+use super::suggest::{question, suggest};
 use crate::odoo::gateway::FieldDocument;
 use crate::vocab::{quoted, quoted_json};
 
@@ -13,12 +13,12 @@ const MAX_LISTED_VALUES: usize = 20;
 const MAX_COMPARED_TEXTS: usize = 200;
 
 /// Whether a domain compares fields of the model itself with texts, as selections are.
-pub(super) fn may_be_compared(domain: &Value) -> bool {
+pub(in crate::tools) fn may_be_compared(domain: &Value) -> bool {
     comparisons(domain).next().is_some()
 }
 
 /// What a domain asks of a selection that it does not have; Odoo takes any text and just finds nothing.
-pub(super) fn wrong_value(domain: &Value, fields: &[FieldDocument]) -> Option<String> {
+pub(in crate::tools) fn wrong_value(domain: &Value, fields: &[FieldDocument]) -> Option<String> {
     let selection = |name: &str| {
         fields
             .iter()
@@ -31,13 +31,13 @@ pub(super) fn wrong_value(domain: &Value, fields: &[FieldDocument]) -> Option<St
         asked.into_iter().find(|(field, text)| !values(field).any(|(value, _)| value == *text))?;
     let meant = match suggested_values(field, text).as_slice() {
         [] => format!("it takes {}.", options(field, None)),
-        meant => format!("did you mean {}?", meant.join(" or ")),
+        meant => question(&meant.join(" or ")),
     };
     Some(format!("`{}` has no value {}; {meant}", field.name, quoted(text)))
 }
 
 /// The values that a selection takes, for sentences; of many, those most like the one that was given.
-pub(super) fn options(field: &FieldDocument, given: Option<&str>) -> String {
+pub(in crate::tools) fn options(field: &FieldDocument, given: Option<&str>) -> String {
     let many = field.selection.len() > MAX_LISTED_VALUES;
     let near = given.filter(|_| many).map(|given| suggest(given, values(field))).unwrap_or_default();
     let is_near = |value: &Value| value.as_str().is_some_and(|value| near.contains(&value));

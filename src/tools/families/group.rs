@@ -2,52 +2,23 @@
 
 use serde_json::Value;
 
-use super::answer::{Page, Rows, parse_result};
-use super::bounds::MAX_NAME_CHARS;
-use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
-use super::read::{may_compare_wrong_value, wrong_value};
-use super::schema::{Arg, ArgKind, CONTEXT, DOMAIN, MODEL, OFFSET, ORDER};
-use super::suggest::{join_alternatives, suggest};
-use super::{Category, Reply, Risk, aggregate};
 use crate::odoo::Error;
-use crate::odoo::gateway::{FieldDocument, Step};
+use crate::odoo::gateway::Step;
+use crate::tools::arguments::aggregate::{self, AGGREGATE_FUNCTIONS, GRANULARITIES};
+use crate::tools::arguments::bounds::MAX_NAME_CHARS;
+use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, DOMAIN, MODEL, OFFSET, ORDER};
+use crate::tools::plan::{
+    ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use crate::tools::wording::answer::{Page, Rows, parse_result};
+use crate::tools::wording::hints::{may_compare_wrong_value, wrong_value};
+use crate::tools::wording::suggest::{question_or_facts, suggest};
+use crate::tools::{Category, Reply, Risk};
 use crate::vocab::quoted;
 
 /// Groups are short and seldom many; Odoo's own lists show 80.
 const DEFAULT_LIMIT: u32 = 80;
-pub(super) const AGGREGATE_FUNCTIONS: [&str; 11] = [
-    "sum",
-    "sum_currency",
-    "avg",
-    "min",
-    "max",
-    "count",
-    "count_distinct",
-    "bool_and",
-    "bool_or",
-    "array_agg",
-    "array_agg_distinct",
-];
-pub(super) const GRANULARITIES: [&str; 16] = [
-    "hour",
-    "day",
-    "week",
-    "month",
-    "quarter",
-    "year",
-    "year_number",
-    "quarter_number",
-    "month_number",
-    "iso_week_number",
-    "day_of_year",
-    "day_of_month",
-    "day_of_week",
-    "hour_number",
-    "minute_number",
-    "second_number",
-];
-
-pub(super) struct ReadGroup;
+pub(in crate::tools) struct ReadGroup;
 
 static SPEC: ToolDefinition = ToolDefinition {
     name: "read_group",
@@ -150,25 +121,6 @@ fn example(aggregate: &str) -> String {
     format!("{}:sum", if is_name { aggregate } else { "amount_total" })
 }
 
-/// The first aggregate whose function cannot be computed of its field, in words.
-pub(super) fn incompatible_aggregate(aggregates: &[String], fields: &[FieldDocument]) -> Option<String> {
-    aggregates.iter().find_map(|aggregate| {
-        let (name, function) = aggregate.split_once(':')?;
-        // Ids are numbers to the database.
-        let (needs, kinds): (_, &[&str]) = match function {
-            "sum" | "avg" => {
-                ("a number", &["integer", "float", "monetary", "many2one", "many2one_reference"])
-            }
-            "sum_currency" => ("an amount of money", &["monetary"]),
-            "bool_and" | "bool_or" => ("true or false", &["boolean"]),
-            _ => return None,
-        };
-        let kind = &fields.iter().find(|field| field.name == name)?.kind;
-        let fits = kinds.contains(&kind.as_str());
-        (!fits).then(|| format!("`{function}` needs {needs}; `{name}` is a {kind} field."))
-    })
-}
-
 fn check_granularity(field: &str) -> Result<(), ArgumentError> {
     match field.split_once(':') {
         Some((_, granularity)) => check_known("granularity", field, granularity, &GRANULARITIES),
@@ -181,12 +133,6 @@ fn check_known(what: &str, whole: &str, part: &str, all: &[&str]) -> Result<(), 
         return Ok(());
     }
     let guess = suggest(part, all.iter().map(|name| (*name, "")));
-    let meant = if guess.is_empty() {
-        String::new()
-    } else {
-        format!(" did you mean {}?", join_alternatives(&guess))
-    };
-    let text =
-        format!("{} names no {what} that Odoo has;{meant} They are {}.", quoted(whole), all.join(", "));
-    Err(ArgumentError::new(text.replace("; They", "; they")))
+    let rest = question_or_facts(&guess, &format!("they are {}.", all.join(", ")));
+    Err(ArgumentError::new(format!("{} names no {what} that Odoo has; {rest}", quoted(whole))))
 }

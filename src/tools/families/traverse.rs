@@ -1,16 +1,18 @@
 //! Following relations over several models in one call.
 
-use super::answer::{Page, Rows, parse_result};
-use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
 use super::read::put_record_url;
-use super::schema::{Arg, ArgKind, CONTEXT, FIELDS, MODEL, OFFSET};
-use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::Step;
+use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, FIELDS, MODEL, OFFSET};
+use crate::tools::plan::{
+    ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use crate::tools::wording::answer::{Page, Rows, parse_result};
+use crate::tools::{Category, Reply, Risk};
 
 const DEFAULT_LIMIT: u32 = 50;
 
-pub(super) struct Traverse;
+pub(in crate::tools) struct Traverse;
 
 static SPEC: ToolDefinition = ToolDefinition {
     name: "traverse_relationships",

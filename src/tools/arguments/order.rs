@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::literal;
 
 /// An order as text: `{"date": "desc"}`, `[["date", "desc"], "id"]` and lists of these say the same.
-pub(super) fn read(value: Value, text: impl Fn(Value) -> Value) -> Value {
+pub(in crate::tools) fn read(value: Value, text: impl Fn(Value) -> Value) -> Value {
     let value = match value {
         Value::String(text) if text.trim_start().starts_with(['[', '(', '{']) => {
             literal::parse(&text).unwrap_or(Value::String(text))

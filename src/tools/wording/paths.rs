@@ -8,7 +8,7 @@ use crate::odoo::gateway::{FieldDocument, Step};
 const MOST_IDS: usize = 20;
 
 /// What to do instead of naming a path that begins with this field; none where it leads nowhere or is no reading step.
-pub(super) fn instead(head: &FieldDocument, rest: &str, steps: &[Step]) -> Option<String> {
+pub(in crate::tools) fn instead(head: &FieldDocument, rest: &str, steps: &[Step]) -> Option<String> {
     let to = head.relation.as_deref()?;
     let name = &head.name;
     let (model, ids) = match steps {

@@ -2,18 +2,20 @@
 
 use serde_json::value::RawValue;
 
-use super::answer::{ObjectWriter, parse_result};
-use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
-use super::{Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::gateway::Step;
+use crate::tools::plan::{
+    ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use crate::tools::wording::answer::{ObjectWriter, parse_result};
+use crate::tools::{Category, Reply, Risk};
 
 const UTC_NOTE: &str = "All datetimes, in answers and arguments, are UTC (Z): convert to and from tz for the user. \
                      Dates have no time zone.";
 const NO_ZONE: &str = "All datetimes, in answers and arguments, are UTC (Z). This user has no time zone in Odoo, so days \
                        and hours are those of UTC, unless context.tz names another. Dates have no time zone.";
 
-pub(super) struct GetSession;
+pub(in crate::tools) struct GetSession;
 
 static SPEC: ToolDefinition = ToolDefinition {
     name: "get_session",

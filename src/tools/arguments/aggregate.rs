@@ -2,10 +2,40 @@
 
 use serde_json::Value;
 
-use super::group::{AGGREGATE_FUNCTIONS, GRANULARITIES};
+pub(in crate::tools) const AGGREGATE_FUNCTIONS: [&str; 11] = [
+    "sum",
+    "sum_currency",
+    "avg",
+    "min",
+    "max",
+    "count",
+    "count_distinct",
+    "bool_and",
+    "bool_or",
+    "array_agg",
+    "array_agg_distinct",
+];
+pub(in crate::tools) const GRANULARITIES: [&str; 16] = [
+    "hour",
+    "day",
+    "week",
+    "month",
+    "quarter",
+    "year",
+    "year_number",
+    "quarter_number",
+    "month_number",
+    "iso_week_number",
+    "day_of_year",
+    "day_of_month",
+    "day_of_week",
+    "hour_number",
+    "minute_number",
+    "second_number",
+];
 
 /// How many records there are in each group; Odoo's answer holds it always.
-pub(super) const COUNT: &str = "__count";
+pub(in crate::tools) const COUNT: &str = "__count";
 const SYNONYMS: [(&str, &str); 8] = [
     ("average", "avg"),
     ("mean", "avg"),
@@ -21,7 +51,7 @@ const FUNCTION_KEYS: [&str; 8] =
     ["function", "func", "aggregate", "aggregation", "aggregator", "agg", "operator", "op"];
 
 /// One aggregate; what is none stays as it is, to be refused.
-pub(super) fn read(given: &str) -> String {
+pub(in crate::tools) fn read(given: &str) -> String {
     let text = without_alias(given.trim());
     let lower = text.to_lowercase();
     if matches!(
@@ -58,7 +88,7 @@ fn spelt(text: &str) -> Option<String> {
 }
 
 /// Aggregates that came as an object or as a list of objects: `{"amount_total": "sum"}`.
-pub(super) fn listed(value: Value) -> Value {
+pub(in crate::tools) fn listed(value: Value) -> Value {
     match value {
         Value::Object(_) => listed(Value::Array(vec![value])),
         Value::Array(items) => Value::Array(items.into_iter().flat_map(item).collect()),
@@ -84,7 +114,7 @@ fn terms(item: &Value) -> Option<Vec<String>> {
 }
 
 /// A part of an order over groups, or of a condition on them: what it names is one of these.
-pub(super) fn in_order(order: &str, groupby: &[String], aggregates: &[String]) -> String {
+pub(in crate::tools) fn in_order(order: &str, groupby: &[String], aggregates: &[String]) -> String {
     let parts = order.split(',').map(|part| {
         let part = part.trim();
         let (sign, rest) = match part.strip_prefix(['-', '+']) {
@@ -111,7 +141,7 @@ fn meant(name: &str, groupby: &[String], aggregates: &[String]) -> String {
 }
 
 /// What records are grouped by: `month(date_order)` and `date_order:MONTH` are `date_order:month`.
-pub(super) fn group(given: &str) -> String {
+pub(in crate::tools) fn group(given: &str) -> String {
     let text = given.trim();
     let granularity = |word: &str| {
         let lower = word.trim().to_lowercase();

@@ -1,15 +1,18 @@
 //! Tools that read records whose conditions or ids are known.
 
-use serde_json::value::RawValue;
-
-use super::answer::{ObjectWriter, Page, Rows, parse_result, record_url};
-use super::plan::{ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition};
-use super::schema::{Arg, ArgKind, CONTEXT, DOMAIN, FIELDS, LIMIT, MODEL, OFFSET, ORDER};
-use super::{Category, Reply, Risk, selection};
 use crate::odoo::Error;
 use crate::odoo::gateway::Step;
+use crate::tools::arguments::domain;
+use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, DOMAIN, FIELDS, LIMIT, MODEL, OFFSET, ORDER};
+use crate::tools::plan::{
+    ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
+};
+use crate::tools::wording::answer::{CountResult, ObjectWriter, Page, Rows, parse_result, record_url};
+use crate::tools::wording::error_text;
+use crate::tools::wording::hints::{is_empty_result, may_compare_wrong_value, wrong_value};
+use crate::tools::{Category, Reply, Risk};
 
-pub(super) const DEFAULT_LIMIT: u32 = 20;
+pub(in crate::tools) const DEFAULT_LIMIT: u32 = 20;
 
 const NO_MATCH_HINT: &str = "Nothing matched. Archived records count only with context.active_test false; \
                        = and like tell upper from lower case, ilike does not.";
@@ -18,37 +21,12 @@ const NO_MATCH_CASE_HINT: &str = "Nothing matched. = and like tell upper from lo
 /// What to say where nothing was found. Where the domain itself asks for archived ones or not, the context has no say.
 fn no_match_hint(arguments: &ToolArguments) -> &'static str {
     let included = arguments.context().get("active_test").is_some_and(|tested| tested == false);
-    let asked = super::domain::mentions(&arguments.domain("domain"), "active");
+    let asked = domain::mentions(&arguments.domain("domain"), "active");
     if asked || included { NO_MATCH_CASE_HINT } else { NO_MATCH_HINT }
 }
 
-/// An answer without rows is short; a longer one need not be read to know that it holds some.
-const MAX_EMPTY_ANSWER_BYTES: usize = 4096;
-
-/// Whether a search, a grouping or a count found nothing and compares what could be a selection.
-pub(super) fn may_compare_wrong_value(arguments: &ToolArguments, got: &Found<'_>) -> bool {
-    let nothing = |raw: &RawValue| {
-        parse_result::<CountResult>(raw).map_or_else(
-            |_| parse_result::<Rows<'_>>(raw).is_ok_and(|rows| is_empty_result(arguments, &rows)),
-            |found| found.count == 0,
-        )
-    };
-    arguments.0.get("domain").is_some_and(selection::may_be_compared)
-        && got.first().is_ok_and(|raw| raw.get().len() < MAX_EMPTY_ANSWER_BYTES && nothing(raw))
-}
-
-/// The value of a selection that was asked for in vain.
-pub(super) fn wrong_value(arguments: &ToolArguments, got: &Found<'_>) -> Option<String> {
-    let Found::Results { fields, .. } = got else { return None };
-    selection::wrong_value(arguments.0.get("domain")?, fields)
-}
-
-pub(super) fn is_empty_result(arguments: &ToolArguments, rows: &Rows<'_>) -> bool {
-    rows.records.is_empty() && arguments.offset() == 0
-}
-
 /// The rows of a search with what belongs to them.
-pub(super) fn page_reply(
+pub(in crate::tools) fn page_reply(
     arguments: &ToolArguments,
     rows: &Rows<'_>,
     context: &ShapeContext<'_>,
@@ -66,7 +44,7 @@ pub(super) fn page_reply(
 }
 
 /// The link template, where there are rows to link to.
-pub(super) fn put_record_url(
+pub(in crate::tools) fn put_record_url(
     body: &mut ObjectWriter,
     rows: &Rows<'_>,
     context: &ShapeContext<'_>,
@@ -79,7 +57,7 @@ pub(super) fn put_record_url(
 
 // === search_read ===
 
-pub(super) struct SearchRead;
+pub(in crate::tools) struct SearchRead;
 
 static SEARCH_READ: ToolDefinition = ToolDefinition {
     name: "search_read",
@@ -138,7 +116,7 @@ impl Tool for SearchRead {
 
 // === search_count ===
 
-pub(super) struct SearchCount;
+pub(in crate::tools) struct SearchCount;
 
 static SEARCH_COUNT: ToolDefinition = ToolDefinition {
     name: "search_count",
@@ -149,13 +127,6 @@ static SEARCH_COUNT: ToolDefinition = ToolDefinition {
     risk: Risk::Low,
     annotations: READ_ONLY,
 };
-
-#[derive(serde::Deserialize)]
-pub(super) struct CountResult {
-    pub count: i64,
-    #[serde(default)]
-    pub notes: Vec<String>,
-}
 
 impl Tool for SearchCount {
     fn definition(&self) -> &'static ToolDefinition {
@@ -189,7 +160,7 @@ impl Tool for SearchCount {
 
 // === get_record ===
 
-pub(super) struct GetRecord;
+pub(in crate::tools) struct GetRecord;
 
 static GET_RECORD: ToolDefinition = ToolDefinition {
     name: "get_record",
@@ -221,7 +192,7 @@ impl Tool for GetRecord {
         let rows: Rows<'_> = parse_result(got.first()?)?;
         let model = arguments.model();
         if rows.records.is_empty() {
-            return Ok(Reply::error(super::error_text::not_found(
+            return Ok(Reply::error(error_text::not_found(
                 &model,
                 &arguments.ids("ids").unwrap_or_default(),
             )));
