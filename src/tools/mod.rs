@@ -25,7 +25,7 @@ mod wording;
 
 pub use admission::{Barred, NoTool};
 pub use arguments::lenient::arguments_of;
-pub use toolbox::Toolbox;
+pub use toolbox::{ToolHandle, Toolbox};
 
 /// What is said of a tool in `tools/list`.
 #[derive(Debug, Clone)]

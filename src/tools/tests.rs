@@ -171,30 +171,38 @@ fn the_list_of_tools_is_small() {
     assert!(bytes <= 15_000, "{bytes} bytes");
 }
 
+/// The released tools in the order that clients have seen, which keeps the prompt caches of models warm.
+const RELEASED: [&str; 16] = [
+    "get_session",
+    "list_models",
+    "describe_model",
+    "search_records",
+    "search_read",
+    "search_count",
+    "get_record",
+    "read_group",
+    "traverse_relationships",
+    "create_record",
+    "update_record",
+    "delete_record",
+    "batch_create",
+    "batch_update",
+    "batch_delete",
+    "execute_method",
+];
+
 #[test]
-fn all_sixteen_tools_are_there_in_a_fixed_order() {
+fn every_tool_has_a_golden_file_and_keeps_its_place() {
     let names: Vec<&str> = entries().iter().map(|entry| entry.spec.name).collect();
-    assert_eq!(
-        names,
-        [
-            "get_session",
-            "list_models",
-            "describe_model",
-            "search_records",
-            "search_read",
-            "search_count",
-            "get_record",
-            "read_group",
-            "traverse_relationships",
-            "create_record",
-            "update_record",
-            "delete_record",
-            "batch_create",
-            "batch_update",
-            "batch_delete",
-            "execute_method",
-        ]
-    );
+    let mut sorted: Vec<String> = names.iter().map(|name| format!("{name}.json")).collect();
+    sorted.sort_unstable();
+    let files = std::fs::read_dir(golden_dir()).unwrap();
+    let mut files: Vec<String> =
+        files.map(|file| file.unwrap().file_name().to_str().unwrap().to_owned()).collect();
+    files.sort_unstable();
+    assert_eq!(sorted, files);
+    let released: Vec<&str> = names.into_iter().filter(|name| RELEASED.contains(name)).collect();
+    assert_eq!(released, RELEASED);
 }
 
 #[test]
@@ -372,7 +380,7 @@ fn visible_tools(principal: &Principal) -> Vec<&'static str> {
 #[test]
 fn a_read_only_connection_sees_no_tool_that_writes_or_runs() {
     let names = visible_tools(&principal(Scope::ReadOnly, &[]));
-    assert_eq!(names.len(), 9);
+    assert!(names.len() >= 9);
     for entry in entries() {
         assert_eq!(
             names.contains(&entry.spec.name),
@@ -381,7 +389,7 @@ fn a_read_only_connection_sees_no_tool_that_writes_or_runs() {
             entry.spec.name
         );
     }
-    assert_eq!(visible_tools(&principal(Scope::Full, &[])).len(), 16);
+    assert_eq!(visible_tools(&principal(Scope::Full, &[])).len(), entries().len());
 }
 
 #[test]
