@@ -193,19 +193,22 @@ impl ToolEntry {
     }
 
     /// What this principal is shown of the tool.
-    pub fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
+    pub(super) fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
         let pressing = principal.method_level == MethodLevel::Buttons;
         if pressing { self.buttons_spec.clone() } else { self.spec.clone() }
     }
 
     /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
     /// no methods see what runs them.
-    pub fn is_visible_to(&self, principal: &Principal) -> bool {
+    pub(super) fn is_visible_to(&self, principal: &Principal) -> bool {
         barred(&self.spec, principal).is_none()
     }
 
     /// Raw arguments to a plan; the arguments come back for shaping.
-    pub fn compile(&self, arguments: Map<String, Value>) -> Result<(Plan, ToolArguments), ArgumentError> {
+    pub(super) fn compile(
+        &self,
+        arguments: Map<String, Value>,
+    ) -> Result<(Plan, ToolArguments), ArgumentError> {
         let read = coerce(self.tool.definition().args, arguments).map_err(ArgumentError)?;
         let mut arguments =
             ToolArguments::from_validated(self.validator.validate(read).map_err(ArgumentError)?)?;

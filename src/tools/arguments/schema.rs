@@ -46,11 +46,11 @@ pub(in crate::tools) struct Arg {
 }
 
 impl Arg {
-    pub const fn required(name: &'static str, kind: ArgKind, about: &'static str) -> Self {
+    pub(crate) const fn required(name: &'static str, kind: ArgKind, about: &'static str) -> Self {
         Self { name, kind, description: about, required: true }
     }
 
-    pub const fn optional(name: &'static str, kind: ArgKind, about: &'static str) -> Self {
+    pub(crate) const fn optional(name: &'static str, kind: ArgKind, about: &'static str) -> Self {
         Self { name, kind, description: about, required: false }
     }
 }

@@ -18,13 +18,13 @@ pub(in crate::tools) struct ArgumentValidator {
 
 impl ArgumentValidator {
     /// None only where the schema itself is faulty, which a test rules out for all tools.
-    pub fn new(tool: &'static str, args: &'static [Arg]) -> Option<Self> {
+    pub(crate) fn new(tool: &'static str, args: &'static [Arg]) -> Option<Self> {
         let validator = jsonschema::validator_for(&Value::Object(accepted(args))).ok()?;
         Some(Self { tool, args, validator })
     }
 
     /// The arguments back, or the sentence for the fault that matters most.
-    pub fn validate(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    pub(crate) fn validate(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, String> {
         let arguments = Value::Object(arguments);
         // An unknown name first: it explains the missing one that it was meant for.
         let fault = self.validator.iter_errors(&arguments).min_by_key(|error| match error.kind() {

@@ -59,11 +59,11 @@ pub(in crate::tools) struct ObjectWriter {
 }
 
 impl ObjectWriter {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_capacity(256)
     }
 
-    pub fn with_capacity(bytes: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes);
         text.push('{');
         Self { text }
@@ -76,23 +76,23 @@ impl ObjectWriter {
     }
 
     /// Adds a small member. Only maps with odd keys can fail to serialise, and none is passed here.
-    pub fn put(&mut self, name: &str, value: impl Serialize) -> &mut Self {
+    pub(crate) fn put(&mut self, name: &str, value: impl Serialize) -> &mut Self {
         self.write_name(name);
         self.text.push_str(serde_json::to_string(&value).as_deref().unwrap_or("null"));
         self
     }
 
-    pub fn put_if(&mut self, wanted: bool, name: &str, value: impl Serialize) -> &mut Self {
+    pub(crate) fn put_if(&mut self, wanted: bool, name: &str, value: impl Serialize) -> &mut Self {
         if wanted { self.put(name, value) } else { self }
     }
 
-    pub fn raw(&mut self, name: &str, value: &RawValue) -> &mut Self {
+    pub(crate) fn raw(&mut self, name: &str, value: &RawValue) -> &mut Self {
         self.write_name(name);
         self.text.push_str(value.get());
         self
     }
 
-    pub fn rows(&mut self, name: &str, rows: &[&RawValue]) -> &mut Self {
+    pub(crate) fn rows(&mut self, name: &str, rows: &[&RawValue]) -> &mut Self {
         self.write_name(name);
         self.text.push('[');
         for (index, row) in rows.iter().enumerate() {
@@ -105,7 +105,7 @@ impl ObjectWriter {
         self
     }
 
-    pub fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.text.push('}');
         self.text
     }
@@ -120,7 +120,7 @@ pub(in crate::tools) struct Page {
 
 impl Rows<'_> {
     /// A body of the right size with all that is said about rows, but not yet the rows.
-    pub fn body(&self, model: &str, page: Option<Page>) -> ObjectWriter {
+    pub(crate) fn body(&self, model: &str, page: Option<Page>) -> ObjectWriter {
         let bytes: usize = self.records.iter().map(|row| row.get().len() + 1).sum();
         let mut body = ObjectWriter::with_capacity(bytes + 512);
         body.put("model", model).put("count", self.records.len());
