@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::mcp::{Era, SessionRegistry, SessionSink, SessionSnapshot, SyncError};
 use crate::mirror::{Gate, Mirror};
 use crate::odoo::Client;
 use crate::odoo::sessions::{SessionDocument, SyncSessionsRequest};
+use crate::sessions::{Era, SessionRegistry, SessionSink, SessionSnapshot, SessionSync, SyncError};
 
 /// Odoo's list of sessions.
 struct OdooSessionSink {
@@ -31,7 +31,7 @@ pub async fn run_session_sync(
     let mut gate = mirror.watch_gate();
     let greeted = gate.wait_for(|gate| *gate != Gate::Unknown);
     if cancel.run_until_cancelled(greeted).await.is_some() {
-        registry.run_sync(Arc::new(OdooSessionSink { client, replica }), cancel).await;
+        SessionSync::run(registry, Arc::new(OdooSessionSink { client, replica }), cancel).await;
     }
 }
 
