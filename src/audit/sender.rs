@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{AuditTrail, ChainMonitor, ChainState, CheckAnswer, CheckRequest, Inspection};
-use crate::state::{BoxFuture, DeliveryReport, SpoolEntry};
+use crate::state::{DeliveryReport, SpoolEntry};
 
 /// The most that one batch holds.
 const MAX_BATCH_ENTRIES: usize = 500;
@@ -64,7 +65,7 @@ pub trait AuditSink: Send + Sync {
 }
 
 /// One run of the task.
-struct SpoolSender {
+pub struct SpoolSender {
     audit: Arc<AuditTrail>,
     chain: Arc<ChainMonitor>,
     sink: Arc<dyn AuditSink>,
@@ -75,16 +76,18 @@ struct SpoolSender {
     outage_logged: bool,
 }
 
-impl AuditTrail {
+// === impl SpoolSender ===
+
+impl SpoolSender {
     /// Sends what is kept to `sink`, until `cancel`.
-    pub async fn run_delivery(
-        self: Arc<Self>,
+    pub async fn run(
+        audit: Arc<AuditTrail>,
         sink: Arc<dyn AuditSink>,
         chain: Arc<ChainMonitor>,
         cancel: CancellationToken,
     ) {
-        let mut sender = SpoolSender {
-            audit: self,
+        let mut sender = Self {
+            audit,
             chain,
             sink,
             batch_limit: MAX_BATCH_ENTRIES,
@@ -94,11 +97,7 @@ impl AuditTrail {
         };
         while cancel.run_until_cancelled(sender.step()).await.is_some() {}
     }
-}
 
-// === impl Sender ===
-
-impl SpoolSender {
     /// Sends one batch, or waits for something to send.
     async fn step(&mut self) {
         if self.deferred_since.is_some_and(|since| since.elapsed() >= DEFERRED_RETRY_DELAY) {

@@ -1,6 +1,6 @@
 //! The seam between what counts and where the counts are kept.
 
-use std::pin::Pin;
+use futures_util::future::BoxFuture;
 
 use super::CommitTicket;
 use crate::vocab::ConnectionId;
@@ -34,9 +34,6 @@ pub struct CountedRequest {
     /// The requests of its day so far, itself included.
     pub day: i64,
 }
-
-/// What a store will answer; one in memory knows it at once.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Counts of requests.
 pub trait CounterStore: std::fmt::Debug + Send + Sync {

@@ -17,34 +17,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use dashmap::DashMap;
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+use super::counter_map::CounterMap;
 use super::sqlite_file::Error;
 use super::write_queue::{Maintenance, WriteOp, WriteQueue};
 use super::writer::{Health, Writer};
 use super::{
-    BoxFuture, CommitTicket, CountedRequest, CounterStore, DeliveryReport, KeyValueStore, LimitPeriod, Spool,
-    SpoolEntry, Stage, StorageFault, Window, Windows,
+    CommitTicket, CountedRequest, CounterStore, DeliveryReport, KeyValueStore, LimitPeriod, Spool,
+    SpoolEntry, Stage, StorageFault, Windows,
 };
 use crate::vocab::ConnectionId;
-
-/// How many requests were counted in a window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct WindowCount {
-    pub(super) start: i64,
-    pub(super) end: i64,
-    pub(super) count: i64,
-}
-
-/// The counts of one connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct ConnectionCounters {
-    pub(super) minute: WindowCount,
-    pub(super) day: WindowCount,
-}
-
-pub(super) type CounterMap = DashMap<ConnectionId, ConnectionCounters>;
 
 /// The store of one process.
 #[derive(Debug)]
@@ -56,42 +40,7 @@ pub struct EmbeddedStore {
     writer_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-// === impl Count ===
-
-impl WindowCount {
-    /// Begins anew where another window has come. A request that comes late into the next window counts
-    /// there; a clock that was set back by more than a window begins anew.
-    fn roll_over(&mut self, window: Window) {
-        let set_back = self.start - window.start > window.end - window.start;
-        if window.start > self.start || set_back {
-            *self = Self { start: window.start, end: window.end, count: 0 };
-        }
-    }
-
-    fn merge(&mut self, before: Self) {
-        if self.end == before.end {
-            self.count += before.count;
-        } else if self.end < before.end {
-            *self = before;
-        }
-    }
-
-    fn is_at_limit(&self, window: Window) -> bool {
-        window.limit > 0 && self.count >= i64::from(window.limit)
-    }
-}
-
-// === impl Tally ===
-
-impl ConnectionCounters {
-    /// Takes over what was counted before, where this process has begun to count already.
-    pub(super) fn merge(&mut self, before: Self) {
-        self.minute.merge(before.minute);
-        self.day.merge(before.day);
-    }
-}
-
-// === impl Embedded ===
+// === impl EmbeddedStore ===
 
 impl EmbeddedStore {
     /// Opens the store in `directory`, which no other process may use.

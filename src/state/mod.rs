@@ -5,6 +5,7 @@
 //! one process; a store that several replicas share will stand beside it. Knows no clock and no policy: whoever
 //! counts says which stretch of the calendar it is and how many fit into it, and what an entry says is not read.
 
+mod counter_map;
 mod counters;
 mod disk_reserve;
 mod embedded;
@@ -15,7 +16,7 @@ mod sqlite_file;
 mod write_queue;
 mod writer;
 
-pub use counters::{BoxFuture, CountedRequest, CounterStore, LimitPeriod, Window, Windows};
+pub use counters::{CountedRequest, CounterStore, LimitPeriod, Window, Windows};
 pub use embedded::EmbeddedStore;
 pub use key_value::KeyValueStore;
 pub use spool::{DeliveryReport, Spool, SpoolEntry, Stage, StorageFault};

@@ -1,8 +1,9 @@
 //! The seam between what happened and where it is kept until it has been handed on.
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{BoxFuture, CommitTicket};
+use super::CommitTicket;
 
 /// What becomes of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 use super::SpoolEntry;
-use super::embedded::{ConnectionCounters, WindowCount};
+use super::counter_map::{ConnectionCounters, WindowCount};
 use super::sql;
 use super::write_queue::WriteOp;
 use crate::vocab::ConnectionId;

@@ -134,9 +134,7 @@ impl CommitTicket {
             }
         }
     }
-}
 
-impl CommitTicket {
     /// Calls for somebody to write it now, where nobody is expected to do so anyway.
     pub fn expedite(&self) {
         if let TicketState::Pending(sequence, progress, queue) = &self.0

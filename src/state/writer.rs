@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::counter_map::{ConnectionCounters, CounterMap};
 use super::disk_reserve::DiskReserve;
-use super::embedded::{ConnectionCounters, CounterMap};
 use super::sqlite_file::{Error, SqliteFile, is_disk_full};
 use super::write_queue::{CommitProgress, Maintenance, OldestQuery, WriteBatch, WriteOp};
 use super::{DeliveryReport, SpoolEntry, StorageFault};

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
 use super::*;
+use crate::state::Window;
 
 const ONE: ConnectionId = ConnectionId(1);
 const TWO: ConnectionId = ConnectionId(2);
