@@ -11,9 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ipnet::IpNet;
 use uuid::Uuid;
 
-use super::document::{EntryDocument, Status, instant};
+use super::document::{EntryDocument, Status};
 use super::redact;
-use crate::vocab::{ConnectionId, UserId};
+use crate::vocab::{ConnectionId, UserId, rfc3339_millis};
 
 /// Locks, so that requests on several threads seldom meet.
 const SHARDS: usize = 16;
@@ -92,7 +92,7 @@ impl Aggregate {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let document = EntryDocument {
             id: Uuid::now_v7(),
-            time: instant(first_ms),
+            time: rfc3339_millis(first_ms),
             method: owned(key.method),
             tool: owned(key.tool),
             model: None,

@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use super::aggregate::AggregateKey;
 use super::call_entry::{CallEntry, CallInfo};
-use super::document::{EntryDocument, Status, instant};
+use super::document::{EntryDocument, Status};
 use super::{AuditTrail, redact};
 use crate::state::{CommitTicket, Stage};
-use crate::vocab::{ConnectionId, UserId};
+use crate::vocab::{ConnectionId, UserId, rfc3339_millis};
 
 /// Names that clients make up are cut at this.
 const MAX_NAME_CHARS: usize = 128;
@@ -188,7 +188,7 @@ impl RequestEntry {
         let session = session.as_deref();
         EntryDocument {
             id: self.id,
-            time: instant(self.started_ms),
+            time: rfc3339_millis(self.started_ms),
             method,
             tool,
             model: None,

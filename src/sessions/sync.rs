@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{SessionRegistry, TrackedSession};
+use crate::vocab::{Backoff, Outage};
 
 /// How often Odoo hears of live sessions.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
@@ -30,8 +31,8 @@ const SYNC_DEBOUNCE: Duration = Duration::from_millis(500);
 /// After so long a silence, Odoo believes that nothing is live here.
 const RESYNC_AFTER: Duration = Duration::from_secs(15);
 
-/// The pause after a failure; doubled each time, up to `SYNC_INTERVAL`.
-const MIN_BACKOFF: Duration = Duration::from_secs(1);
+/// Backoff after a failed sync.
+const SYNC_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), SYNC_INTERVAL);
 
 /// How long telling of the end may take when the process is told to end.
 const FINAL_SYNC_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -85,7 +86,8 @@ pub struct SessionSync {
     last_confirmed: Option<Instant>,
     /// A complete list is still to be told.
     full_sync_due: bool,
-    backoff: Duration,
+    backoff: Backoff,
+    outage: Outage,
 }
 
 // === impl Row ===
@@ -115,7 +117,8 @@ impl SessionSync {
             ended: Vec::new(),
             last_confirmed: None,
             full_sync_due: true,
-            backoff: MIN_BACKOFF,
+            backoff: SYNC_BACKOFF,
+            outage: Outage::default(),
         };
         while cancel.run_until_cancelled(sync.step()).await.is_some() {}
         if timeout(FINAL_SYNC_TIMEOUT, sync.final_sync()).await.is_err() {
@@ -129,23 +132,22 @@ impl SessionSync {
         let _ = self.registry.changed.notified().now_or_never();
         match self.sync().await {
             Ok(()) => {
-                if self.backoff > MIN_BACKOFF {
+                if self.outage.end() {
                     tracing::info!("Odoo hears of the sessions again");
                 }
-                self.backoff = MIN_BACKOFF;
+                self.backoff.reset();
                 if timeout(SYNC_INTERVAL, self.registry.changed.notified()).await.is_ok() {
                     sleep(SYNC_DEBOUNCE).await;
                 }
             }
             Err(error) => {
                 // Once, not with each of the many tries.
-                if self.backoff == MIN_BACKOFF {
+                if self.outage.begin() {
                     tracing::warn!(%error, "Odoo does not hear of the sessions; trying until it does");
                 }
                 // Whatever was confirmed before may have been lost with it: a backup may come back.
                 self.require_full_sync();
-                sleep(self.backoff).await;
-                self.backoff = (self.backoff * 2).min(SYNC_INTERVAL);
+                sleep(self.backoff.next_delay()).await;
             }
         }
     }
