@@ -5,7 +5,7 @@
 //! itself: those that come when the list is full share one pair.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use uuid::{Builder, Uuid};
 
 use super::session::{Era, SessionOwner, TrackedSession};
-use crate::vocab::{Clock, ConnectionId};
+use crate::vocab::{Clock, ConnectionId, MutexExt};
 
 /// How many clients of a connection are told apart in each era.
 const MAX_CLIENTS_PER_CONNECTION: usize = 20;
@@ -181,7 +181,7 @@ impl SessionRegistry {
 
     /// Those that have ended since this was asked last.
     pub(super) fn take_ended(&self) -> VecDeque<Arc<TrackedSession>> {
-        std::mem::take(&mut self.ended.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.ended.locked())
     }
 
     /// Ends the pairs that were idle for too long, and puts all that has ended aside.
@@ -210,7 +210,7 @@ impl SessionRegistry {
     }
 
     fn queue_ended(&self, over: Vec<Arc<TrackedSession>>) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.ended.locked();
         ended.extend(over);
         let surplus = ended.len().saturating_sub(MAX_ENDED_SESSIONS);
         ended.drain(..surplus);

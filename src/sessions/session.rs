@@ -5,13 +5,13 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::SessionInfo;
-use crate::vocab::{Clock, ConnectionId, UserId};
+use crate::vocab::{Clock, ConnectionId, MutexExt, UserId};
 
 /// How much of what a client says of itself is kept.
 const MAX_CLIENT_CHARS: usize = 100;
@@ -125,7 +125,7 @@ impl TrackedSession {
 
     /// Where the last request came from.
     pub fn peer(&self) -> IpAddr {
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.peer.locked()
     }
 
     /// How many requests were let in so far.
@@ -148,7 +148,7 @@ impl TrackedSession {
     pub fn begin_request(self: &Arc<Self>, peer: IpAddr) -> ActivityGuard {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         self.last_request_ms.store(self.clock.age_ms(), Ordering::Relaxed);
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = peer;
+        *self.peer.locked() = peer;
         ActivityGuard(Arc::clone(self))
     }
 

@@ -14,7 +14,7 @@
 //! be kept, and goes on by itself when there is room.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use futures_util::future::BoxFuture;
@@ -28,7 +28,7 @@ use super::{
     CommitTicket, CountedRequest, CounterStore, DeliveryReport, KeyValueStore, LimitPeriod, Spool,
     SpoolEntry, Stage, StorageFault, Windows,
 };
-use crate::vocab::ConnectionId;
+use crate::vocab::{ConnectionId, MutexExt};
 
 /// The store of one process.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl CounterStore for EmbeddedStore {
 
     fn close(&self) {
         self.queue.close();
-        let writer = self.writer_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = self.writer_thread.locked().take();
         if let Some(writer) = writer {
             let _ = writer.join();
         }
@@ -184,11 +184,11 @@ impl Drop for EmbeddedStore {
 /// looks after the file.
 fn run_writer(queue: &WriteQueue, state_writer: &Mutex<Writer>, health: &Health) {
     let mut seen = 0;
-    let mut maintenance = state_writer.lock().unwrap_or_else(PoisonError::into_inner).maintenance();
+    let mut maintenance = state_writer.locked().maintenance();
     loop {
         let failing = matches!(health.fault(), Some(StorageFault::NotOpen | StorageFault::Unwritable));
         queue.wait_for_work(failing, maintenance);
-        let mut state_writer = state_writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state_writer = state_writer.locked();
         let drained = queue.drain();
         state_writer.commit(drained.batch, drained.last_sequence);
         state_writer.answer_queries(drained.queries);

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use super::{DeliveryReport, SpoolEntry, Stage};
-use crate::vocab::ConnectionId;
+use crate::vocab::{ConnectionId, MutexExt};
 
 /// How long counts that nobody waits for may lie.
 const COUNT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
@@ -298,6 +298,6 @@ impl WriteQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.locked()
     }
 }

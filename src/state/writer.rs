@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use super::disk_reserve::DiskReserve;
 use super::sqlite_file::{Error, SqliteFile, is_disk_full};
 use super::write_queue::{CommitProgress, Maintenance, OldestQuery, WriteBatch, WriteOp};
 use super::{DeliveryReport, SpoolEntry, StorageFault};
-use crate::vocab::ConnectionId;
+use crate::vocab::{ConnectionId, MutexExt};
 
 /// How often counts of past days are forgotten, in seconds.
 const COUNTER_EXPIRY_INTERVAL_SECS: i64 = 3600;
@@ -59,7 +59,7 @@ impl Health {
     }
 
     pub(super) fn values(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+        self.values.locked()
     }
 }
 
