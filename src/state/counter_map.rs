@@ -1,11 +1,11 @@
-//! The in-memory request counters: fixed windows of a minute and a day for each connection.
+//! The request counters in memory: fixed windows of a minute and a day for each connection.
 
 use dashmap::DashMap;
 
 use super::Window;
 use crate::vocab::ConnectionId;
 
-/// How many requests were counted in a window.
+/// The requests counted in one window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct WindowCount {
     pub(super) start: i64,
@@ -13,7 +13,7 @@ pub(super) struct WindowCount {
     pub(super) count: i64,
 }
 
-/// The counts of one connection.
+/// The counters of one connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ConnectionCounters {
     pub(super) minute: WindowCount,
@@ -25,8 +25,8 @@ pub(super) type CounterMap = DashMap<ConnectionId, ConnectionCounters>;
 // === impl WindowCount ===
 
 impl WindowCount {
-    /// Begins anew where another window has come. A request that comes late into the next window counts
-    /// there; a clock that was set back by more than a window begins anew.
+    /// Resets the counter when its window has passed. A request that is late and belongs to the window before counts
+    /// in the current one; a clock that was set back by more than a window resets it too.
     pub(super) fn roll_over(&mut self, window: Window) {
         let set_back = self.start - window.start > window.end - window.start;
         if window.start > self.start || set_back {
@@ -50,7 +50,7 @@ impl WindowCount {
 // === impl ConnectionCounters ===
 
 impl ConnectionCounters {
-    /// Takes over what was counted before, where this process has begun to count already.
+    /// Adds the counts of the file to those that this process has counted before the file could be opened.
     pub(super) fn merge(&mut self, before: Self) {
         self.minute.merge(before.minute);
         self.day.merge(before.day);
