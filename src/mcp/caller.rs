@@ -9,10 +9,10 @@ use rmcp::model::Extensions;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::TrackedSession;
 use crate::audit::RequestEntry;
 use crate::guard::ConcurrencyPermit;
 use crate::odoo::memory_budget::MemoryAccount;
+use crate::sessions::{SessionOwner, TrackedSession};
 use crate::vocab::Principal;
 
 tokio::task_local! {
@@ -50,6 +50,16 @@ impl Caller {
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
     }
 
+    /// What a session of this caller belongs to.
+    pub fn owner(&self) -> SessionOwner<'_> {
+        SessionOwner {
+            connection: self.principal.connection,
+            user: self.principal.user.id,
+            peer: self.peer,
+            lifetime: &self.lifetime,
+        }
+    }
+
     /// The caller of the request that this task is about to hand to rmcp, for rmcp's synchronous questions.
     pub fn current() -> Option<Self> {
         REQUEST_SCOPE.try_with(|scope| scope.caller.clone()).ok()
@@ -79,45 +89,5 @@ impl RequestScope {
             slot.map(|slot| (scope.caller.clone(), slot))
         };
         REQUEST_SCOPE.try_with(claim).ok().flatten()
-    }
-}
-
-#[cfg(test)]
-pub(super) mod fixture {
-    //! Callers for the tests of this room.
-
-    use super::*;
-    use crate::vocab::{
-        AddressRules, ConnectionId, ConnectionKind, MethodLevel, Proof, RateLimits, User, UserId,
-    };
-
-    pub fn caller(connection: i64) -> Caller {
-        let user = User { id: UserId(2), login: "a".into(), name: "A".into(), lang: None, tz: None };
-        let principal = Principal {
-            connection: ConnectionId(connection),
-            connection_name: "One".into(),
-            kind: ConnectionKind::ApiKey,
-            scope: crate::vocab::Scope::Full,
-            user,
-            allowed_tools: Vec::new(),
-            allowed_models: Vec::new(),
-            method_level: MethodLevel::Any,
-            limits: RateLimits::default(),
-            addresses: AddressRules::default(),
-            schema_key: "key".into(),
-            proof: Proof::of_text("a credential"),
-        };
-        Caller {
-            principal: Arc::new(principal),
-            peer: IpAddr::from([203, 0, 113, 9]),
-            request_id: Uuid::nil(),
-            lifetime: CancellationToken::new(),
-            session: None,
-            audit: None,
-            permit: None,
-            account: Arc::default(),
-            unreadable: None,
-            notice: None,
-        }
     }
 }

@@ -19,7 +19,8 @@ use super::respond::{self, ResponseGuards, StreamEnd};
 use super::server_state::ServerState;
 use crate::audit::{RequestInfo, RequestOutcome, SessionInfo};
 use crate::guard::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit, Counted};
-use crate::mcp::{Caller, EngineRequest, ServiceMode, TrackedSession};
+use crate::mcp::{Caller, EngineRequest, ServiceMode};
+use crate::sessions::TrackedSession;
 use crate::vocab::{ConnectionId, Principal};
 
 /// When a place taken by a request may be free again.

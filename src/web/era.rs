@@ -11,7 +11,8 @@ use super::MCP_PATH;
 use super::http_fault::HttpFault;
 use super::message::{Message, MessageKind};
 use crate::guard::{ConcurrencyExceeded as NoRoom, ConcurrencyPermit};
-use crate::mcp::{Caller, Endpoint, Era, ServiceMode, TrackedSession};
+use crate::mcp::{Caller, Endpoint, ServiceMode};
+use crate::sessions::{Era, TrackedSession};
 use crate::vocab::ConnectionId;
 
 const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -45,17 +46,17 @@ pub fn session_of_post(
 ) -> Option<Arc<TrackedSession>> {
     let ledger = endpoint.registry();
     if message.is("initialize") && !wants_json_only(headers) {
-        return Some(ledger.pending(caller, message.client.as_deref()));
+        return Some(ledger.pending(caller.owner(), message.client.as_deref()));
     }
     if is_modern(message, headers) && !message.is("initialize") {
-        return Some(ledger.get_or_create(caller, Era::Modern, message.client.as_deref()));
+        return Some(ledger.get_or_create(caller.owner(), Era::Modern, message.client.as_deref()));
     }
     match headers.get(SESSION_HEADER) {
         Some(_) if !message.is("initialize") => {
             session_by_header(endpoint, headers, caller.principal.connection)
         }
         // Without a session, only the first request of a client would say who it is: all are one.
-        _ if wants_json_only(headers) => Some(ledger.get_or_create(caller, Era::Legacy, None)),
+        _ if wants_json_only(headers) => Some(ledger.get_or_create(caller.owner(), Era::Legacy, None)),
         _ => None,
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{SessionRegistry, TrackedSession};
+use crate::vocab::{Backoff, Outage};
 
 /// How often Odoo hears of live sessions.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
@@ -30,8 +31,8 @@ const SYNC_DEBOUNCE: Duration = Duration::from_millis(500);
 /// After so long a silence, Odoo believes that nothing is live here.
 const RESYNC_AFTER: Duration = Duration::from_secs(15);
 
-/// The pause after a failure; doubled each time, up to `SYNC_INTERVAL`.
-const MIN_BACKOFF: Duration = Duration::from_secs(1);
+/// Backoff after a failed sync.
+const SYNC_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), SYNC_INTERVAL);
 
 /// How long telling of the end may take when the process is told to end.
 const FINAL_SYNC_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -74,7 +75,7 @@ pub struct SessionState {
 }
 
 /// What one run of the task knows.
-struct SessionSync {
+pub struct SessionSync {
     registry: Arc<SessionRegistry>,
     sink: Arc<dyn SessionSink>,
     /// What has been confirmed.
@@ -85,7 +86,8 @@ struct SessionSync {
     last_confirmed: Option<Instant>,
     /// A complete list is still to be told.
     full_sync_due: bool,
-    backoff: Duration,
+    backoff: Backoff,
+    outage: Outage,
 }
 
 // === impl Row ===
@@ -103,53 +105,49 @@ impl SessionSnapshot {
     }
 }
 
-// === impl Ledger ===
+// === impl SessionSync ===
 
-impl SessionRegistry {
-    /// Tells of the sessions until `cancel`, and then that all have ended.
-    pub async fn run_sync(self: Arc<Self>, sink: Arc<dyn SessionSink>, cancel: CancellationToken) {
-        let mut sync = SessionSync {
-            registry: self,
+impl SessionSync {
+    /// Syncs the sessions until `cancel`, and then that all have ended.
+    pub async fn run(registry: Arc<SessionRegistry>, sink: Arc<dyn SessionSink>, cancel: CancellationToken) {
+        let mut sync = Self {
+            registry,
             sink,
             confirmed: HashMap::new(),
             ended: Vec::new(),
             last_confirmed: None,
             full_sync_due: true,
-            backoff: MIN_BACKOFF,
+            backoff: SYNC_BACKOFF,
+            outage: Outage::default(),
         };
         while cancel.run_until_cancelled(sync.step()).await.is_some() {}
         if timeout(FINAL_SYNC_TIMEOUT, sync.final_sync()).await.is_err() {
             tracing::warn!("Odoo could not be told in time that the sessions have ended");
         }
     }
-}
 
-// === impl Teller ===
-
-impl SessionSync {
     /// Tells what there is to tell and waits for more.
     async fn step(&mut self) {
         // What rang until now is about to be told.
         let _ = self.registry.changed.notified().now_or_never();
         match self.sync().await {
             Ok(()) => {
-                if self.backoff > MIN_BACKOFF {
+                if self.outage.end() {
                     tracing::info!("Odoo hears of the sessions again");
                 }
-                self.backoff = MIN_BACKOFF;
+                self.backoff.reset();
                 if timeout(SYNC_INTERVAL, self.registry.changed.notified()).await.is_ok() {
                     sleep(SYNC_DEBOUNCE).await;
                 }
             }
             Err(error) => {
                 // Once, not with each of the many tries.
-                if self.backoff == MIN_BACKOFF {
+                if self.outage.begin() {
                     tracing::warn!(%error, "Odoo does not hear of the sessions; trying until it does");
                 }
                 // Whatever was confirmed before may have been lost with it: a backup may come back.
                 self.require_full_sync();
-                sleep(self.backoff).await;
-                self.backoff = (self.backoff * 2).min(SYNC_INTERVAL);
+                sleep(self.backoff.next_delay()).await;
             }
         }
     }
@@ -228,11 +226,10 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use crate::mcp::caller::fixture::caller;
-    use crate::mcp::{Caller, Era};
-    use crate::vocab::Clock;
-
     use super::*;
+    use crate::sessions::Era;
+    use crate::sessions::session::fixture::{Connection, PEER, connection};
+    use crate::vocab::Clock;
 
     /// What was told: complete or not, and of each session its client, its requests and whether it is live.
     type SentList = (bool, Vec<(String, u64, bool)>);
@@ -270,7 +267,7 @@ mod tests {
         clock: Clock,
         registry: Arc<SessionRegistry>,
         sink: Arc<FakeSink>,
-        caller: Caller,
+        connection: Connection,
         cancel: CancellationToken,
         task: tokio::task::JoinHandle<()>,
     }
@@ -281,16 +278,16 @@ mod tests {
             let registry = SessionRegistry::new(clock.clone(), Duration::from_secs(60));
             let (fake, cancel) = (Arc::new(FakeSink::default()), CancellationToken::new());
             let sink: Arc<dyn SessionSink> = Arc::clone(&fake) as _;
-            let task = tokio::spawn(Arc::clone(&registry).run_sync(sink, cancel.clone()));
-            Self { clock, registry, sink: fake, caller: caller(1), cancel, task }
+            let task = tokio::spawn(SessionSync::run(Arc::clone(&registry), sink, cancel.clone()));
+            Self { clock, registry, sink: fake, connection: connection(1), cancel, task }
         }
 
         /// A request of a client.
         fn request(&self, client: &str) -> Arc<TrackedSession> {
-            let pair = self.registry.get_or_create(&self.caller, Era::Modern, Some(client));
+            let pair = self.registry.get_or_create(self.connection.owner(), Era::Modern, Some(client));
             self.clock.advance(Duration::from_millis(1));
             pair.count_request();
-            drop(pair.begin_request(self.caller.peer));
+            drop(pair.begin_request(PEER));
             pair
         }
 
@@ -382,15 +379,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_list_that_does_not_fit_is_sent_in_parts_and_completed_later() {
         let scene = SyncScene::new();
-        let many: Vec<_> = (0..1001).map(|number| caller(100 + number)).collect();
-        for caller in &many {
-            scene.registry.get_or_create(caller, Era::Modern, Some("x"));
+        let many: Vec<_> = (0..1001).map(|number| connection(100 + number)).collect();
+        for connection in &many {
+            scene.registry.get_or_create(connection.owner(), Era::Modern, Some("x"));
         }
         let sent = scene.sent_within(1.0).await;
         let sizes: Vec<_> = sent.iter().map(|(complete, snapshots)| (*complete, snapshots.len())).collect();
         assert_eq!(sizes, [(false, 1000), (false, 1)]);
-        for caller in &many[1..] {
-            caller.lifetime.cancel();
+        for connection in &many[1..] {
+            connection.lifetime.cancel();
         }
         scene.registry.reap();
         let sent = scene.sent_within(SYNC_INTERVAL.as_secs_f64()).await;

@@ -5,14 +5,13 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Caller;
 use crate::audit::SessionInfo;
-use crate::vocab::{Clock, ConnectionId, UserId};
+use crate::vocab::{Clock, ConnectionId, MutexExt, UserId};
 
 /// How much of what a client says of itself is kept.
 const MAX_CLIENT_CHARS: usize = 100;
@@ -22,6 +21,16 @@ const MAX_CLIENT_CHARS: usize = 100;
 pub enum Era {
     Legacy,
     Modern,
+}
+
+/// The identity that a session is bound to, borrowed from the request that opens it.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionOwner<'a> {
+    pub connection: ConnectionId,
+    pub user: UserId,
+    pub peer: IpAddr,
+    /// Cancelled when the connection is revoked, changed or deleted.
+    pub lifetime: &'a CancellationToken,
 }
 
 /// What is known of one session. Shared by whoever serves it; cheap to count in.
@@ -67,13 +76,13 @@ pub fn client_text(name: &str, version: &str) -> Option<String> {
 // === impl Activity ===
 
 impl TrackedSession {
-    pub(super) fn new(clock: &Clock, caller: &Caller, era: Era, client: Option<&str>) -> Self {
+    pub(super) fn new(clock: &Clock, owner: SessionOwner<'_>, era: Era, client: Option<&str>) -> Self {
         let now = clock.age_ms();
         Self {
             id: OnceLock::new(),
             era,
-            connection: caller.principal.connection,
-            user: caller.principal.user.id,
+            connection: owner.connection,
+            user: owner.user,
             client: client.map(Into::into),
             clock: clock.clone(),
             created_unix_ms: clock.unix_ms(),
@@ -82,13 +91,13 @@ impl TrackedSession {
             last_answer_ms: AtomicU64::new(now),
             requests: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
-            peer: Mutex::new(caller.peer),
-            ended: caller.lifetime.child_token(),
+            peer: Mutex::new(owner.peer),
+            ended: owner.lifetime.child_token(),
         }
     }
 
     /// Gives the session its id; once.
-    pub(super) fn set_id(&self, id: Arc<str>) {
+    pub fn set_id(&self, id: Arc<str>) {
         let _ = self.id.set(id);
     }
 
@@ -116,7 +125,7 @@ impl TrackedSession {
 
     /// Where the last request came from.
     pub fn peer(&self) -> IpAddr {
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.peer.locked()
     }
 
     /// How many requests were let in so far.
@@ -139,7 +148,7 @@ impl TrackedSession {
     pub fn begin_request(self: &Arc<Self>, peer: IpAddr) -> ActivityGuard {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         self.last_request_ms.store(self.clock.age_ms(), Ordering::Relaxed);
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = peer;
+        *self.peer.locked() = peer;
         ActivityGuard(Arc::clone(self))
     }
 
@@ -149,7 +158,7 @@ impl TrackedSession {
     }
 
     /// Ends the session: its streams end, and nobody is let in any more.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         self.ended.cancel();
     }
 
@@ -194,6 +203,31 @@ impl Drop for ActivityGuard {
     fn drop(&mut self) {
         self.0.last_answer_ms.store(self.0.clock.age_ms(), Ordering::Relaxed);
         self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+pub(super) mod fixture {
+    //! Owners for the tests of this module.
+
+    use super::*;
+
+    /// A connection, which the test can revoke.
+    pub struct Connection {
+        id: ConnectionId,
+        pub lifetime: CancellationToken,
+    }
+
+    pub const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9));
+
+    pub fn connection(id: i64) -> Connection {
+        Connection { id: ConnectionId(id), lifetime: CancellationToken::new() }
+    }
+
+    impl Connection {
+        pub fn owner(&self) -> SessionOwner<'_> {
+            SessionOwner { connection: self.id, user: UserId(2), peer: PEER, lifetime: &self.lifetime }
+        }
     }
 }
 

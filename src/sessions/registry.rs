@@ -5,7 +5,7 @@
 //! itself: those that come when the list is full share one pair.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -13,9 +13,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use uuid::{Builder, Uuid};
 
-use super::Caller;
-use super::session::{Era, TrackedSession};
-use crate::vocab::{Clock, ConnectionId};
+use super::session::{Era, SessionOwner, TrackedSession};
+use crate::vocab::{Clock, ConnectionId, MutexExt};
 
 /// How many clients of a connection are told apart in each era.
 const MAX_CLIENTS_PER_CONNECTION: usize = 20;
@@ -37,9 +36,9 @@ pub struct SessionRegistry {
     live: DashMap<Arc<str>, Arc<TrackedSession>>,
     ended: Mutex<VecDeque<Arc<TrackedSession>>>,
     /// Rings where a session has begun or gone.
-    pub(super) changed: Notify,
+    pub changed: Notify,
     /// Rings where a session was ended.
-    pub(super) ended_signal: Notify,
+    pub ended_signal: Notify,
 }
 
 /// The clients that use a connection without a session.
@@ -92,12 +91,12 @@ impl SessionRegistry {
     }
 
     /// The session that `initialize` is about to open; it has no id yet, and nobody knows of it.
-    pub fn pending(&self, caller: &Caller, client: Option<&str>) -> Arc<TrackedSession> {
-        Arc::new(TrackedSession::new(&self.clock, caller, Era::Legacy, client))
+    pub fn pending(&self, owner: SessionOwner<'_>, client: Option<&str>) -> Arc<TrackedSession> {
+        Arc::new(TrackedSession::new(&self.clock, owner, Era::Legacy, client))
     }
 
     /// A session that has its id is live from now on.
-    pub(super) fn register(&self, session: &Arc<TrackedSession>) {
+    pub fn register(&self, session: &Arc<TrackedSession>) {
         if let Some(id) = session.id() {
             self.live.insert(Arc::clone(id), Arc::clone(session));
             self.changed.notify_one();
@@ -105,8 +104,13 @@ impl SessionRegistry {
     }
 
     /// The pair of a connection and a client, a new one where there is none or it has ended.
-    pub fn get_or_create(&self, caller: &Caller, era: Era, client: Option<&str>) -> Arc<TrackedSession> {
-        let key = (caller.principal.connection, era);
+    pub fn get_or_create(
+        &self,
+        owner: SessionOwner<'_>,
+        era: Era,
+        client: Option<&str>,
+    ) -> Arc<TrackedSession> {
+        let key = (owner.connection, era);
         if let Some(session) =
             self.client_sessions.get(&key).and_then(|sessions| sessions.find(client).cloned())
         {
@@ -119,7 +123,7 @@ impl SessionRegistry {
         }
         let shared = sessions.is_full();
         let client = if shared { Some(SHARED_CLIENT_NAME) } else { client };
-        let session = Arc::new(TrackedSession::new(&self.clock, caller, era, client));
+        let session = Arc::new(TrackedSession::new(&self.clock, owner, era, client));
         session.set_id(self.derive_id(&session, shared));
         if shared {
             sessions.shared = Some(Arc::clone(&session));
@@ -177,11 +181,11 @@ impl SessionRegistry {
 
     /// Those that have ended since this was asked last.
     pub(super) fn take_ended(&self) -> VecDeque<Arc<TrackedSession>> {
-        std::mem::take(&mut self.ended.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.ended.locked())
     }
 
     /// Ends the pairs that were idle for too long, and puts all that has ended aside.
-    pub(super) fn reap(&self) {
+    pub fn reap(&self) {
         self.client_sessions.retain(|_, sessions| {
             sessions.remove_if(|session| {
                 if session.is_idle(self.idle_timeout) {
@@ -206,23 +210,22 @@ impl SessionRegistry {
     }
 
     fn queue_ended(&self, over: Vec<Arc<TrackedSession>>) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.ended.locked();
         ended.extend(over);
         let surplus = ended.len().saturating_sub(MAX_ENDED_SESSIONS);
         ended.drain(..surplus);
     }
 
     /// Whether a session may rest no longer.
-    pub(super) fn is_expired(&self, session: &TrackedSession) -> bool {
+    pub fn is_expired(&self, session: &TrackedSession) -> bool {
         session.has_ended() || session.is_idle(self.idle_timeout)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::mcp::caller::fixture::caller;
-
     use super::*;
+    use crate::sessions::session::fixture::{PEER, connection};
 
     const IDLE: Duration = Duration::from_secs(60);
 
@@ -236,8 +239,8 @@ mod tests {
     fn a_client_keeps_its_own_id_over_a_restart() {
         let clock = Clock::manual_at(0);
         let (first, second) = (registry(&clock), registry(&clock));
-        let id = |registry: &SessionRegistry, connection, era, client| {
-            let session = registry.get_or_create(&caller(connection), era, client);
+        let id = |registry: &SessionRegistry, id, era, client| {
+            let session = registry.get_or_create(connection(id).owner(), era, client);
             session.id().unwrap().to_string()
         };
         let one = id(&first, 1, Era::Modern, Some("a 1"));
@@ -263,31 +266,36 @@ mod tests {
     #[test]
     fn the_clients_of_a_connection_are_bounded() {
         let registry = registry(&Clock::manual_at(0));
-        let caller = caller(1);
+        let connection = connection(1);
         for number in 0..1000 {
-            registry.get_or_create(&caller, Era::Modern, Some(&format!("client {number}"))).count_request();
+            registry
+                .get_or_create(connection.owner(), Era::Modern, Some(&format!("client {number}")))
+                .count_request();
         }
         assert_eq!(registry.live.len(), MAX_CLIENTS_PER_CONNECTION + 1);
         // One that calls itself as the others are called is one more of them, or told apart from them.
-        let others = registry.get_or_create(&caller, Era::Modern, Some(SHARED_CLIENT_NAME));
+        let others = registry.get_or_create(connection.owner(), Era::Modern, Some(SHARED_CLIENT_NAME));
         assert_eq!(others.requests(), 1000 - MAX_CLIENTS_PER_CONNECTION as u64);
         let own = self::registry(&Clock::manual_at(0)).get_or_create(
-            &caller,
+            connection.owner(),
             Era::Modern,
             Some(SHARED_CLIENT_NAME),
         );
         assert_ne!(own.id(), others.id());
         // Those who were there before keep their own.
-        assert_eq!(registry.get_or_create(&caller, Era::Modern, Some("client 3")).client(), Some("client 3"));
+        assert_eq!(
+            registry.get_or_create(connection.owner(), Era::Modern, Some("client 3")).client(),
+            Some("client 3")
+        );
     }
 
     #[test]
     fn a_client_session_lives_while_it_is_used() {
         let clock = Clock::manual_at(0);
         let registry = registry(&clock);
-        let caller = caller(1);
-        let session = registry.get_or_create(&caller, Era::Modern, None);
-        let guard = session.begin_request(caller.peer);
+        let connection = connection(1);
+        let session = registry.get_or_create(connection.owner(), Era::Modern, None);
+        let guard = session.begin_request(PEER);
         clock.advance(IDLE * 2);
         registry.reap();
         assert!(!session.has_ended());
@@ -299,22 +307,22 @@ mod tests {
         registry.reap();
         assert!(session.has_ended() && registry.client_sessions.is_empty() && registry.live.is_empty());
         assert_eq!(registry.ended.lock().unwrap().len(), 1);
-        assert!(!registry.get_or_create(&caller, Era::Modern, None).has_ended());
+        assert!(!registry.get_or_create(connection.owner(), Era::Modern, None).has_ended());
     }
 
     #[test]
     fn an_ended_client_session_is_created_anew_by_the_next_request() {
         let clock = Clock::manual_at(5000);
         let registry = registry(&clock);
-        let caller = caller(1);
-        let before = registry.get_or_create(&caller, Era::Modern, None);
+        let connection = connection(1);
+        let before = registry.get_or_create(connection.owner(), Era::Modern, None);
         before.count_request();
         clock.advance(Duration::from_secs(1));
         registry.end("unknown");
         assert!(!before.has_ended());
         registry.end(before.id().unwrap());
         assert!(before.has_ended());
-        let after = registry.get_or_create(&caller, Era::Modern, None);
+        let after = registry.get_or_create(connection.owner(), Era::Modern, None);
         assert_eq!((after.id(), after.requests(), after.created_unix_ms()), (before.id(), 0, 6000));
         assert!(!after.has_ended());
     }
@@ -322,10 +330,10 @@ mod tests {
     #[test]
     fn a_revoked_connection_ends_its_client_sessions() {
         let registry = registry(&Clock::manual_at(0));
-        let (caller, other) = (caller(1), caller(2));
-        let session = registry.get_or_create(&caller, Era::Modern, None);
-        let stays = registry.get_or_create(&other, Era::Modern, None);
-        caller.lifetime.cancel();
+        let (revoked, other) = (connection(1), connection(2));
+        let session = registry.get_or_create(revoked.owner(), Era::Modern, None);
+        let stays = registry.get_or_create(other.owner(), Era::Modern, None);
+        revoked.lifetime.cancel();
         registry.reap();
         assert!(session.has_ended() && !stays.has_ended());
         assert_eq!(registry.live.len(), 1);
@@ -334,9 +342,9 @@ mod tests {
     #[test]
     fn the_queue_of_ended_sessions_is_bounded() {
         let registry = registry(&Clock::manual_at(0));
-        let caller = caller(1);
+        let connection = connection(1);
         for _ in 0..MAX_ENDED_SESSIONS + 5 {
-            registry.get_or_create(&caller, Era::Modern, None).end();
+            registry.get_or_create(connection.owner(), Era::Modern, None).end();
             registry.reap();
         }
         assert_eq!(registry.ended.lock().unwrap().len(), MAX_ENDED_SESSIONS);
