@@ -15,7 +15,7 @@
 //!  9 outcome -> audit entry closed -> reply                                            audit, web
 //! audit: entries and sums -> spool -> sender -> odoo                                     audit -> state
 //! changes: odoo.changes -> mirror (invalidate) -> streams end where they must
-//! sessions: mcp -> app -> odoo.sync_sessions; those that an administrator ends: odoo -> mirror -> mcp
+//! sessions: sessions -> app -> odoo.sync_sessions; ended by an administrator: odoo -> mirror -> sessions
 //! ```
 //!
 //! # Layout
@@ -38,6 +38,8 @@ pub mod mirror;
 pub mod guard;
 
 pub mod audit;
+
+pub mod sessions;
 
 pub mod tools;
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// From the ground to the roof: the whole rule about imports. Rooms that are not built yet stand at their place.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "vocab",
     "config",
     "telemetry",
@@ -20,6 +20,7 @@ const LAYERS: [&str; 15] = [
     "guard",
     "oauth",
     "audit",
+    "sessions",
     "events",
     "tools",
     "mcp",

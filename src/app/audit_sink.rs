@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use crate::odoo::audit::{
 };
 use crate::odoo::gateway::FaultCode;
 use crate::odoo::{Client, Error};
-use crate::state::{BoxFuture, SpoolEntry};
+use crate::state::SpoolEntry;
 
 /// Odoo's audit log.
 pub struct OdooAuditSink {

@@ -21,12 +21,13 @@ use rmcp::ServerHandler;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::audit::{AuditSink, AuditTrail, ChainMonitor};
+use crate::audit::{AuditSink, AuditTrail, ChainMonitor, SpoolSender};
 use crate::config::Config;
 use crate::guard::{ConcurrencyLimit, FailedAuthLimiter, MasterSwitch, RequestRateLimiter};
-use crate::mcp::{Endpoint, Handler, LegacySessionManager, SessionRegistry};
+use crate::mcp::{Endpoint, Handler, LegacySessionManager};
 use crate::mirror::{Mirror, ReplicaIdentity};
 use crate::odoo::Client;
+use crate::sessions::SessionRegistry;
 use crate::state::{CounterStore, EmbeddedStore, KeyValueStore, Spool};
 use crate::tools::Toolbox;
 use crate::vocab::{Clock, Secret};
@@ -200,7 +201,7 @@ fn spawn_audit(
     tasks.supervise("audit_sums", move |cancel| Arc::clone(&summing).run_aggregation(cancel));
     let (sending, watch, to) = (Arc::clone(audit), Arc::clone(chain), Arc::clone(&sink));
     tasks.supervise("audit_sender", move |cancel| {
-        Arc::clone(&sending).run_delivery(Arc::clone(&to), Arc::clone(&watch), cancel)
+        SpoolSender::run(Arc::clone(&sending), Arc::clone(&to), Arc::clone(&watch), cancel)
     });
     let watch = Arc::clone(chain);
     tasks.supervise("audit_chain", move |cancel| Arc::clone(&watch).run_checks(Arc::clone(&sink), cancel));

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::mcp::{Era, SessionRegistry, SessionSink, SessionSnapshot, SyncError};
 use crate::mirror::{Gate, Mirror};
 use crate::odoo::Client;
 use crate::odoo::sessions::{SessionDocument, SyncSessionsRequest};
+use crate::sessions::{Era, SessionRegistry, SessionSink, SessionSnapshot, SessionSync, SyncError};
+use crate::vocab::rfc3339_millis;
 
 /// Odoo's list of sessions.
 struct OdooSessionSink {
@@ -31,7 +31,7 @@ pub async fn run_session_sync(
     let mut gate = mirror.watch_gate();
     let greeted = gate.wait_for(|gate| *gate != Gate::Unknown);
     if cancel.run_until_cancelled(greeted).await.is_some() {
-        registry.run_sync(Arc::new(OdooSessionSink { client, replica }), cancel).await;
+        SessionSync::run(registry, Arc::new(OdooSessionSink { client, replica }), cancel).await;
     }
 }
 
@@ -63,28 +63,9 @@ fn session_document(snapshot: &SessionSnapshot) -> SessionDocument {
             Era::Legacy => "legacy",
             Era::Modern => "modern",
         },
-        created: instant(session.created_unix_ms()),
-        last_activity: instant(snapshot.state.last_request_unix_ms),
+        created: rfc3339_millis(session.created_unix_ms()),
+        last_activity: rfc3339_millis(snapshot.state.last_request_unix_ms),
         requests: snapshot.state.requests,
         live: snapshot.state.live,
-    }
-}
-
-/// With milliseconds: a client that comes back in the second in which an administrator ended it has to be told
-/// apart from one that did not.
-fn instant(unix_ms: u64) -> String {
-    let millis = i64::try_from(unix_ms).unwrap_or(i64::MAX);
-    format!("{:.3}", Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instants_have_milliseconds() {
-        assert_eq!(instant(1_795_440_600_999), "2026-11-23T13:30:00.999Z");
-        assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
-        assert!(!instant(u64::MAX).is_empty());
     }
 }

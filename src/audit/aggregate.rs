@@ -6,14 +6,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use ipnet::IpNet;
 use uuid::Uuid;
 
-use super::document::{EntryDocument, Status, instant};
+use super::document::{EntryDocument, Status};
 use super::redact;
-use crate::vocab::{ConnectionId, UserId};
+use crate::vocab::{ConnectionId, MutexExt, UserId, rfc3339_millis};
 
 /// Locks, so that requests on several threads seldom meet.
 const SHARDS: usize = 16;
@@ -92,7 +92,7 @@ impl Aggregate {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let document = EntryDocument {
             id: Uuid::now_v7(),
-            time: instant(first_ms),
+            time: rfc3339_millis(first_ms),
             method: owned(key.method),
             tool: owned(key.tool),
             model: None,
@@ -202,7 +202,7 @@ impl Aggregator {
     pub fn drain(&self, now_ms: u64, all: bool) -> Vec<(EntryDocument, bool)> {
         let mut drained = Vec::new();
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shard = shard.locked();
             shard.retain(|_, aggregates| {
                 aggregates.retain_mut(|aggregate| {
                     let over = all || now_ms >= aggregate.end_ms;
@@ -221,7 +221,7 @@ impl Aggregator {
     fn shard(&self, hash: u64) -> MutexGuard<'_, Shard> {
         let at = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         let shard = self.shards.get(at).unwrap_or(&self.shards[0]);
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
+        shard.locked()
     }
 }
 

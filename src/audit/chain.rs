@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::document::instant;
+use crate::vocab::rfc3339_millis;
 
 /// How many incidents are kept; the addon takes no more.
 const MAX_INCIDENTS: usize = 32;
@@ -190,7 +190,8 @@ impl ChainRecord {
             let over = self.incidents.iter().position(|known| known.acknowledged)?;
             self.incidents.remove(over);
         }
-        let incident = Incident { id, kind, sequence, missing, time: instant(now_ms), acknowledged: false };
+        let incident =
+            Incident { id, kind, sequence, missing, time: rfc3339_millis(now_ms), acknowledged: false };
         self.incidents.push(incident.clone());
         Some(incident)
     }

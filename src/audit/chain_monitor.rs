@@ -1,7 +1,7 @@
 //! Keeps what is known of the chain over restarts, and has Odoo's audit log checked every few seconds.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::chain::{ChainRecord, ChainState, CheckContext, Incident, Inspection, StoredChain};
 use super::sender::AuditSink;
 use crate::state::KeyValueStore;
-use crate::vocab::Clock;
+use crate::vocab::{Clock, MutexExt};
 
 const CHAIN_KEY: &str = "audit_chain";
 const MARKS_KEY: &str = "audit_chain_marks";
@@ -213,7 +213,7 @@ impl ChainMonitor {
 
     /// What is known, read from the notes when they can be.
     fn record(&self) -> MutexGuard<'_, Option<ChainRecord>> {
-        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut record = self.record.locked();
         if record.is_none() && self.store.is_open() {
             let chain: Option<StoredChain> = self.load(CHAIN_KEY);
             // Of another sidecar nothing counts.

@@ -1,6 +1,5 @@
 //! An entry as the addon stores it; `tests/wire/contract/append_audit.json` holds samples.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -56,12 +55,6 @@ impl EntryDocument {
         // Texts and numbers only: nothing here can fail to serialise.
         SpoolEntry { id: self.id, body: serde_json::to_string(self).unwrap_or_default() }
     }
-}
-
-/// An instant as the contract writes it.
-pub(super) fn instant(unix_ms: u64) -> String {
-    let ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
-    format!("{:.3}", Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX))
 }
 
 /// A sentence within its bound.

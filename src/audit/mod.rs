@@ -32,7 +32,7 @@ pub use document::{EntryDocument, Status};
 pub use redact::without_secrets;
 pub use request_entry::{RequestEntry, RequestInfo, RequestOutcome, SessionInfo};
 pub use secret_patterns::names_a_secret;
-pub use sender::{Accepted, AuditSink, SinkError};
+pub use sender::{Accepted, AuditSink, SinkError, SpoolSender};
 
 use std::net::IpAddr;
 use std::sync::Arc;

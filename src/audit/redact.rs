@@ -7,12 +7,9 @@
 use serde_json::{Map, Value};
 
 use super::document;
-use super::secret_patterns::{self, names_a_secret};
+use super::secret_patterns::{self, MASK, names_a_secret};
 use super::truncate::truncate_json;
 use crate::vocab::{first_bytes, offload};
-
-/// What stands in place of a secret.
-pub(super) const MASK: &str = "***";
 
 const MAX_REQUEST_CHARS: usize = 16_000;
 const MAX_RESPONSE_CHARS: usize = 4_000;

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use ipnet::IpNet;
@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use super::aggregate::AggregateKey;
 use super::call_entry::{CallEntry, CallInfo};
-use super::document::{EntryDocument, Status, instant};
+use super::document::{EntryDocument, Status};
 use super::{AuditTrail, redact};
 use crate::state::{CommitTicket, Stage};
-use crate::vocab::{ConnectionId, UserId};
+use crate::vocab::{ConnectionId, MutexExt, UserId, rfc3339_millis};
 
 /// Names that clients make up are cut at this.
 const MAX_NAME_CHARS: usize = 128;
@@ -144,7 +144,7 @@ impl RequestEntry {
 
     /// Comes back when the end of the row is kept: before that, the answer must not leave.
     pub async fn committed(&self) {
-        let ticket = self.ticket.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ticket = self.ticket.locked().take();
         if let Some(ticket) = ticket {
             // What is done is done: the client gets its answer, and the writer tries on.
             ticket.committed().await;
@@ -174,7 +174,7 @@ impl RequestEntry {
     }
 
     pub(super) fn set_ticket(&self, ticket: CommitTicket) {
-        *self.ticket.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+        *self.ticket.locked() = Some(ticket);
     }
 
     pub(super) fn spool(&self, document: &EntryDocument, stage: Stage) -> CommitTicket {
@@ -188,7 +188,7 @@ impl RequestEntry {
         let session = session.as_deref();
         EntryDocument {
             id: self.id,
-            time: instant(self.started_ms),
+            time: rfc3339_millis(self.started_ms),
             method,
             tool,
             model: None,

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::redact::MASK;
+/// Replaces a secret.
+pub(super) const MASK: &str = "***";
 
 /// Parts of names whose value is a secret; compared without case, `_` and `-`.
 const SECRET_NAME_PARTS: [&str; 15] = [

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{AuditTrail, ChainMonitor, ChainState, CheckAnswer, CheckRequest, Inspection};
-use crate::state::{BoxFuture, DeliveryReport, SpoolEntry};
+use crate::state::{DeliveryReport, SpoolEntry};
+use crate::vocab::{Backoff, Outage};
 
 /// The most that one batch holds.
 const MAX_BATCH_ENTRIES: usize = 500;
@@ -23,8 +25,8 @@ const BATCH_DELAY: Duration = Duration::from_millis(500);
 /// When what was put off is tried again.
 const DEFERRED_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-const MIN_BACKOFF: Duration = Duration::from_millis(500);
-const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// Backoff while nothing can be delivered.
+const DELIVERY_BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
 
 /// Entries that fail alone, one after the other, before it is not taken for their fault any more.
 const MAX_SINGLE_FAILURES: usize = 3;
@@ -64,41 +66,39 @@ pub trait AuditSink: Send + Sync {
 }
 
 /// One run of the task.
-struct SpoolSender {
+pub struct SpoolSender {
     audit: Arc<AuditTrail>,
     chain: Arc<ChainMonitor>,
     sink: Arc<dyn AuditSink>,
     batch_limit: usize,
-    backoff: Duration,
+    backoff: Backoff,
     /// When something was last put off.
     deferred_since: Option<Instant>,
-    outage_logged: bool,
+    outage: Outage,
 }
 
-impl AuditTrail {
+// === impl SpoolSender ===
+
+impl SpoolSender {
     /// Sends what is kept to `sink`, until `cancel`.
-    pub async fn run_delivery(
-        self: Arc<Self>,
+    pub async fn run(
+        audit: Arc<AuditTrail>,
         sink: Arc<dyn AuditSink>,
         chain: Arc<ChainMonitor>,
         cancel: CancellationToken,
     ) {
-        let mut sender = SpoolSender {
-            audit: self,
+        let mut sender = Self {
+            audit,
             chain,
             sink,
             batch_limit: MAX_BATCH_ENTRIES,
-            backoff: MIN_BACKOFF,
+            backoff: DELIVERY_BACKOFF,
             deferred_since: None,
-            outage_logged: false,
+            outage: Outage::default(),
         };
         while cancel.run_until_cancelled(sender.step()).await.is_some() {}
     }
-}
 
-// === impl Sender ===
-
-impl SpoolSender {
     /// Sends one batch, or waits for something to send.
     async fn step(&mut self) {
         if self.deferred_since.is_some_and(|since| since.elapsed() >= DEFERRED_RETRY_DELAY) {
@@ -147,10 +147,10 @@ impl SpoolSender {
     }
 
     fn reset_backoff(&mut self) {
-        if std::mem::take(&mut self.outage_logged) {
+        if self.outage.end() {
             tracing::info!("the audit log is handed on again");
         }
-        self.backoff = MIN_BACKOFF;
+        self.backoff.reset();
         self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH_ENTRIES);
     }
 
@@ -158,11 +158,10 @@ impl SpoolSender {
         if error == Some(&SinkError::TimedOut) {
             self.batch_limit = (self.batch_limit / 2).max(1);
         }
-        if !std::mem::replace(&mut self.outage_logged, true) {
+        if self.outage.begin() {
             tracing::warn!("the audit log cannot be handed on; it is kept until it can");
         }
-        sleep(self.backoff).await;
-        self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
+        sleep(self.backoff.next_delay()).await;
     }
 
     async fn append(&self, entries: &[SpoolEntry]) -> Result<Accepted, SinkError> {

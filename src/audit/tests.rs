@@ -3,9 +3,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::BoxFuture;
+
 use super::aggregate::{AggregateKey, Aggregator};
 use super::*;
-use crate::state::{BoxFuture, DeliveryReport, SpoolEntry};
+use crate::state::{DeliveryReport, SpoolEntry};
 use crate::vocab::{CallId, ConnectionId, UserId};
 
 const NOON_MS: u64 = 1_795_435_200_000;

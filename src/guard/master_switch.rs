@@ -1,11 +1,12 @@
 //! The administrator's master switch, as every request and every open stream meets it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::mirror::{Gate, Mirror};
+use crate::vocab::MutexExt;
 
 /// How often the switch is looked at besides being told of a change: settings that grow too old close the
 /// gate without anybody announcing it.
@@ -30,7 +31,7 @@ impl MasterSwitch {
 
     /// Cancelled as soon as the switch goes off. Take it before `gate`, so that no change falls between.
     pub fn enabled_token(&self) -> CancellationToken {
-        self.enabled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.enabled.locked().clone()
     }
 
     /// Watches the switch and ends the streams of an opening that is over; runs until `cancel`.
@@ -49,7 +50,7 @@ impl MasterSwitch {
     }
 
     fn cancel_streams(&self) {
-        let mut opening = self.enabled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut opening = self.enabled.locked();
         opening.cancel();
         *opening = CancellationToken::new();
     }

@@ -4,7 +4,7 @@
 //! now, so that a change counts at once and against what was used already. A minute is one of the clock; a
 //! day ends at midnight in the time zone of the company.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -12,7 +12,7 @@ use jiff::{Timestamp, ToSpan, Zoned};
 
 use crate::odoo::gateway::SettingsDocument;
 use crate::state::{CommitTicket, CountedRequest, CounterStore, LimitPeriod, Window, Windows};
-use crate::vocab::{Clock, Principal};
+use crate::vocab::{Clock, MutexExt, Principal};
 
 const MINUTE_SECONDS: i64 = 60;
 
@@ -134,7 +134,7 @@ impl RequestRateLimiter {
 
     /// Where the day of `now` begins and ends.
     fn day_bounds(&self, now: i64, tz: &str) -> (i64, i64) {
-        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut today = self.today.locked();
         match &*today {
             Some(day) if day.tz == tz && (day.start..day.end).contains(&now) => (day.start, day.end),
             _ => {

@@ -9,10 +9,10 @@ use rmcp::model::Extensions;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::TrackedSession;
 use crate::audit::RequestEntry;
 use crate::guard::ConcurrencyPermit;
 use crate::odoo::memory_budget::MemoryAccount;
+use crate::sessions::TrackedSession;
 use crate::vocab::Principal;
 
 tokio::task_local! {
@@ -42,27 +42,6 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The identity of a request; what later steps of the request path add is left empty.
-    pub fn new(
-        principal: Arc<Principal>,
-        peer: IpAddr,
-        request_id: Uuid,
-        lifetime: CancellationToken,
-    ) -> Self {
-        Self {
-            principal,
-            peer,
-            request_id,
-            lifetime,
-            session: None,
-            audit: None,
-            permit: None,
-            account: Arc::default(),
-            unreadable: None,
-            notice: None,
-        }
-    }
-
     /// The caller of a request that rmcp hands to a handler.
     pub fn from_extensions(extensions: &Extensions) -> Result<&Self, ErrorData> {
         extensions
@@ -100,35 +79,5 @@ impl RequestScope {
             slot.map(|slot| (scope.caller.clone(), slot))
         };
         REQUEST_SCOPE.try_with(claim).ok().flatten()
-    }
-}
-
-#[cfg(test)]
-pub(super) mod fixture {
-    //! Callers for the tests of this room.
-
-    use super::*;
-    use crate::vocab::{
-        AddressRules, ConnectionId, ConnectionKind, MethodLevel, Proof, RateLimits, User, UserId,
-    };
-
-    pub fn caller(connection: i64) -> Caller {
-        let user = User { id: UserId(2), login: "a".into(), name: "A".into(), lang: None, tz: None };
-        let principal = Principal {
-            connection: ConnectionId(connection),
-            connection_name: "One".into(),
-            kind: ConnectionKind::ApiKey,
-            scope: crate::vocab::Scope::Full,
-            user,
-            allowed_tools: Vec::new(),
-            allowed_models: Vec::new(),
-            method_level: MethodLevel::Any,
-            limits: RateLimits::default(),
-            addresses: AddressRules::default(),
-            schema_key: "key".into(),
-            proof: Proof::of_text("a credential"),
-        };
-        let peer = IpAddr::from([203, 0, 113, 9]);
-        Caller::new(Arc::new(principal), peer, Uuid::nil(), CancellationToken::new())
     }
 }

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::caller::RequestScope;
 use super::list_cache::{CacheableRequest, ToolListCache};
-use super::{Caller, LegacySessionManager, ResponseBody, SessionRegistry};
+use super::{Caller, LegacySessionManager, ResponseBody};
 use crate::guard::ConcurrencyPermit;
+use crate::sessions::SessionRegistry;
 
 /// Proxies cut silent connections after 60 s and more.
 const SSE_KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -85,7 +86,7 @@ impl Endpoint {
         max_body: usize,
     ) -> Self {
         let cancel = CancellationToken::new();
-        // Host and Origin are checked by the edge, which answers in JSON; no retry, see `sessions`.
+        // Host and Origin are checked by the edge, which answers in JSON; no retry, see `legacy_sessions`.
         let config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
             .disable_allowed_origins()

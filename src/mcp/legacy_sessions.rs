@@ -19,8 +19,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::caller::RequestScope;
-use super::{SessionRegistry, TrackedSession};
 use crate::guard::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit};
+use crate::sessions::{SessionRegistry, TrackedSession};
 use crate::vocab::ConnectionId;
 
 /// What a client is told to wait before it fetches an answer whose stream broke.
@@ -89,11 +89,6 @@ impl LegacySessionManager {
     /// The sessions of both eras.
     pub fn registry(&self) -> &Arc<SessionRegistry> {
         &self.registry
-    }
-
-    /// How many sessions are open.
-    pub fn count(&self) -> usize {
-        self.open.len()
     }
 
     /// Closes sessions that were idle for too long or whose connection ended; called every second or so.

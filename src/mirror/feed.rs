@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::{HelloState, Mirror};
 use crate::odoo::Error;
 use crate::odoo::gateway::{CONTRACT, ChangesRequest, FaultCode, HelloAnswer, HelloRequest, WakeUp};
-use crate::vocab::Secret;
+use crate::vocab::{Backoff, Secret};
 
-const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// Backoff while Odoo cannot be followed.
+const FEED_BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 /// How often the age of the settings is looked at, for those who wait for the gate.
 const AGE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ struct FeedSchedule {
     hello: Instant,
     changes: Instant,
     cleanup: Instant,
-    backoff: Duration,
+    backoff: Backoff,
 }
 
 impl Mirror {
@@ -48,12 +48,8 @@ impl Mirror {
     pub async fn run_feed(self: Arc<Self>, cancel: CancellationToken, identity: ReplicaIdentity) {
         self.wakeup_verifier.set_secret(identity.wake_secret.clone());
         let now = Instant::now();
-        let mut plan = FeedSchedule {
-            hello: now,
-            changes: now,
-            cleanup: now + CLEANUP_INTERVAL,
-            backoff: INITIAL_BACKOFF,
-        };
+        let mut plan =
+            FeedSchedule { hello: now, changes: now, cleanup: now + CLEANUP_INTERVAL, backoff: FEED_BACKOFF };
         while cancel.run_until_cancelled(self.step(&mut plan, &identity)).await.is_some() {}
         self.wakeup_verifier.set_secret(None);
     }
@@ -79,13 +75,12 @@ impl Mirror {
             return;
         };
         match outcome {
-            Ok(()) => plan.backoff = INITIAL_BACKOFF,
+            Ok(()) => plan.backoff.reset(),
             Err(error) => {
                 self.record_failure(&error);
                 // Back from being away, Odoo may have forgotten this replica: hello comes first again.
-                plan.hello = Instant::now() + plan.backoff;
+                plan.hello = Instant::now() + plan.backoff.next_delay();
                 plan.changes = plan.hello;
-                plan.backoff = (plan.backoff * 2).min(MAX_BACKOFF);
             }
         }
         self.settings_gate.publish();

@@ -19,7 +19,7 @@ pub use wakeup::WakeupError;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::mirror::MirrorConfig as Options;
 use crate::odoo::gateway::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
 use crate::odoo::{Client, Error};
-use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, Principal};
+use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, MutexExt, Principal, RwLockExt};
 use epochs::ConnectionEpochs;
 use principal_cache::PrincipalCache;
 use schema_cache::SchemaCache;
@@ -277,15 +277,15 @@ impl Mirror {
     }
 
     fn hello_state(&self) -> Option<Arc<HelloState>> {
-        self.hello_state.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.hello_state.read_locked().clone()
     }
 
     fn set_hello_state(&self, known: HelloState) {
-        *self.hello_state.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(known));
+        *self.hello_state.write_locked() = Some(Arc::new(known));
     }
 
     fn feed_state(&self) -> std::sync::MutexGuard<'_, FeedState> {
-        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.feed.locked()
     }
 
     fn cursor(&self) -> Option<String> {

@@ -5,13 +5,13 @@
 //! not undo it, unless it is newer.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::watch;
 
 use super::Gate;
 use crate::odoo::gateway::{SettingsDocument, WakeUp};
-use crate::vocab::Clock;
+use crate::vocab::{Clock, RwLockExt};
 
 #[derive(Debug)]
 pub(super) struct SettingsGate {
@@ -71,7 +71,7 @@ impl SettingsGate {
     }
 
     pub(super) fn settings(&self) -> Option<Arc<SettingsDocument>> {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.settings.read_locked().clone()
     }
 
     /// To be taken before `hello` or `changes` is sent.
@@ -81,7 +81,7 @@ impl SettingsGate {
 
     /// Odoo answered: what is known still holds, or is what `settings` say.
     pub(super) fn confirm(&self, asked: RequestStamp, settings: Option<SettingsDocument>) {
-        let mut known = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.settings.write_locked();
         if let Some(settings) = settings {
             let overtaken = self.wakeups.load(Ordering::Acquire) != asked.wakeups
                 && known.as_ref().is_some_and(|known| settings.version < known.version);
@@ -103,7 +103,7 @@ impl SettingsGate {
 
     /// Off counts at once; on only where it is not older than what is known.
     pub(super) fn apply_wakeup(&self, wake: &WakeUp) {
-        let mut known = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.settings.write_locked();
         self.wakeups.fetch_add(1, Ordering::AcqRel);
         if let Some(before) = known.as_ref()
             && (!wake.enabled || wake.settings_version >= before.version)

@@ -4,13 +4,13 @@
 //! and once.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::odoo::gateway::WakeUp;
-use crate::vocab::{Clock, Secret};
+use crate::vocab::{Clock, MutexExt, Secret};
 
 /// How far the time of a message may be from ours.
 const MAX_CLOCK_SKEW_MS: f64 = 30_000.0;
@@ -44,12 +44,12 @@ impl WakeupVerifier {
     }
 
     pub(super) fn set_secret(&self, secret: Option<Secret>) {
-        *self.secret.lock().unwrap_or_else(PoisonError::into_inner) = secret;
+        *self.secret.locked() = secret;
     }
 
     /// Checks a message; none where it was already believed once.
     pub(super) fn verify(&self, body: &[u8], signature: &str) -> Result<Option<WakeUp>, WakeupError> {
-        let secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let secret = self.secret.locked().clone();
         let secret = secret.ok_or(WakeupError::Unexpected)?;
         let mut sent = [0; 32];
         let hex = signature.strip_prefix("sha256=").ok_or(WakeupError::Signature)?;
@@ -73,7 +73,7 @@ impl WakeupVerifier {
 
     fn is_new(&self, signature: [u8; 32]) -> bool {
         let now = self.clock.age_ms();
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.locked();
         while seen.front().is_some_and(|(until, _)| *until < now) || seen.len() >= MAX_SEEN_SIGNATURES {
             seen.pop_front();
         }

@@ -10,13 +10,13 @@
 //! becomes long frees nothing, it only bars others.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::vocab::ConnectionId;
+use crate::vocab::{ConnectionId, MutexExt};
 
 /// A call that runs for longer is no short one, even if it looked like one.
 const LONG_CALL_AFTER: Duration = Duration::from_millis(250);
@@ -145,7 +145,7 @@ impl Admission {
     }
 
     fn state(&self) -> MutexGuard<'_, SchedulerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.locked()
     }
 }
 

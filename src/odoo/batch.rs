@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -20,7 +20,7 @@ use super::client::{Client, Deadline};
 use super::gateway::{Answer, Call, FaultCode, Step};
 use super::memory_budget::ANSWER_COPIES;
 use super::{Error, cost};
-use crate::vocab::ConnectionId;
+use crate::vocab::{ConnectionId, MutexExt};
 
 /// The time in Odoo that a whole batch gets.
 const BATCH_DEADLINE_MS: u64 = 1_000;
@@ -99,7 +99,7 @@ impl Batcher {
     }
 
     fn lock_queue(&self) -> MutexGuard<'_, BatchQueue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.locked()
     }
 }
 

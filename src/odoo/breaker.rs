@@ -9,27 +9,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Options;
+use crate::vocab::{Backoff, MutexExt};
 
 #[derive(Debug)]
 pub(super) struct Breaker {
     failures: u32,
-    pause: Duration,
-    pause_max: Duration,
+    backoff: Backoff,
     state: Mutex<BreakerState>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum BreakerState {
     Closed {
         failures: u32,
     },
     Open {
         until: Instant,
-        pause: Duration,
+        backoff: Backoff,
     },
     /// One call is on its way to see whether Odoo is back.
     HalfOpen {
-        pause: Duration,
+        backoff: Backoff,
     },
 }
 
@@ -40,12 +40,20 @@ pub(super) struct BreakerPermit<'a> {
     is_probe: bool,
 }
 
+impl BreakerState {
+    fn open(mut backoff: Backoff, now: Instant) -> Self {
+        Self::Open { until: now + backoff.next_delay(), backoff }
+    }
+}
+
 impl Breaker {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             failures: options.breaker_failures.max(1),
-            pause: Duration::from_millis(options.breaker_pause_ms),
-            pause_max: Duration::from_millis(options.breaker_pause_max_ms),
+            backoff: Backoff::new(
+                Duration::from_millis(options.breaker_pause_ms),
+                Duration::from_millis(options.breaker_pause_max_ms),
+            ),
             state: Mutex::new(BreakerState::Closed { failures: 0 }),
         }
     }
@@ -55,8 +63,8 @@ impl Breaker {
         let mut state = self.state();
         match *state {
             BreakerState::Closed { .. } => Some(BreakerPermit { breaker: self, is_probe: false }),
-            BreakerState::Open { until, pause } if now >= until => {
-                *state = BreakerState::HalfOpen { pause };
+            BreakerState::Open { until, backoff } if now >= until => {
+                *state = BreakerState::HalfOpen { backoff };
                 Some(BreakerPermit { breaker: self, is_probe: true })
             }
             BreakerState::Open { .. } | BreakerState::HalfOpen { .. } => None,
@@ -64,7 +72,7 @@ impl Breaker {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, BreakerState> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.locked()
     }
 
     /// Whether calls pass, without making one.
@@ -72,7 +80,7 @@ impl Breaker {
         matches!(*self.state(), BreakerState::Closed { .. })
     }
 
-    fn record_failure(&self, trying: bool, now: Instant) {
+    fn record_failure(&self, is_probe: bool, now: Instant) {
         let mut state = self.state();
         *state = match *state {
             BreakerState::Closed { failures } if failures + 1 < self.failures => {
@@ -80,15 +88,11 @@ impl Breaker {
             }
             BreakerState::Closed { .. } => {
                 tracing::warn!("Odoo cannot be reached: calls fail at once until it is back");
-                BreakerState::Open { until: now + self.pause, pause: self.pause }
+                BreakerState::open(self.backoff, now)
             }
-            BreakerState::HalfOpen { pause } if trying => {
-                let pause = (pause * 2).min(self.pause_max);
-                BreakerState::Open { until: now + pause, pause }
-            }
-            // A call from before the breaker opened tells nothing new.
-            BreakerState::Open { until, pause } => BreakerState::Open { until, pause },
-            BreakerState::HalfOpen { pause } => BreakerState::HalfOpen { pause },
+            BreakerState::HalfOpen { backoff } if is_probe => BreakerState::open(backoff, now),
+            // A call from before the breaker opened carries no news.
+            open @ (BreakerState::Open { .. } | BreakerState::HalfOpen { .. }) => open,
         };
     }
 
@@ -102,8 +106,8 @@ impl Breaker {
 
     fn abandon_probe(&self, now: Instant) {
         let mut state = self.state();
-        if let BreakerState::HalfOpen { pause } = *state {
-            *state = BreakerState::Open { until: now, pause };
+        if let BreakerState::HalfOpen { backoff } = *state {
+            *state = BreakerState::Open { until: now, backoff };
         }
     }
 }

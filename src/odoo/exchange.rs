@@ -17,9 +17,10 @@ use super::failure::Failure;
 use super::gateway::Call;
 use super::memory_budget::{MemoryAccount, MemoryClaim, ReserveError};
 use super::transport::AnswerText;
+use crate::vocab::Backoff;
 
-/// The pause before a busy Odoo is asked again; doubled each time, up to a second.
-const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
+/// Backoff of retries while Odoo is busy.
+const BUSY_BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 /// How long a call waits for room for its answer before it is sent; it holds nothing in Odoo meanwhile.
 const MEMORY_WAIT: Duration = Duration::from_secs(5);
 
@@ -102,16 +103,17 @@ impl Client {
         json: impl Fn() -> Result<String, serde_json::Error>,
         deadline: Deadline,
     ) -> Result<AnswerText, Failure> {
-        let (mut resent, mut pause) = (false, INITIAL_BACKOFF);
+        let (mut resent, mut backoff) = (false, BUSY_BACKOFF);
         loop {
             match self.send_once(route, method, &json, false, deadline).await {
                 Ok(text) => return Ok(text),
                 Err(Failure::NotConnected | Failure::ConnectionLost) if !resent => resent = true,
-                Err(Failure::Overloaded | Failure::Conflict) if Instant::now() + pause < deadline.odoo => {
-                    // Spread, so that those who were refused together do not come back together.
-                    let share = rand::rng().random_range(0.5..1.0);
-                    sleep(pause.mul_f64(share)).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
+                Err(Failure::Overloaded | Failure::Conflict)
+                    if Instant::now() + backoff.delay() < deadline.odoo =>
+                {
+                    // Jitter, so that calls refused together are not retried together.
+                    let jitter = rand::rng().random_range(0.5..1.0);
+                    sleep(backoff.next_delay().mul_f64(jitter)).await;
                 }
                 Err(failure) => return Err(failure),
             }

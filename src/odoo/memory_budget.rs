@@ -8,12 +8,12 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::vocab::ConnectionId;
+use crate::vocab::{ConnectionId, MutexExt};
 
 /// How often the bytes of an answer are there at the same time: as Odoo sent them, as parsed results, and as the
 /// text that is made of them; later as that text, and as the escaped body round it.
@@ -106,7 +106,7 @@ impl MemoryBudget {
     }
 
     fn lock_reserved(&self) -> MutexGuard<'_, ReservedBytes> {
-        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reserved.locked()
     }
 }
 
@@ -205,7 +205,7 @@ impl MemoryAccount {
     }
 
     fn lock_reserved(&self) -> MutexGuard<'_, usize> {
-        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reserved.locked()
     }
 }
 

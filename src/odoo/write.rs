@@ -11,12 +11,13 @@ use super::exchange::ExchangeResources;
 use super::failure::{AnswerKind, Failure};
 use super::gateway::{Answer, Call, CallState, CallStatusAnswer, CallStatusRequest, FaultCode, WireCall};
 use super::{Error, encode};
+use crate::vocab::Backoff;
 
 /// How often Odoo must answer that it knows nothing of a call before it is given up: the request may still
 /// lie in Odoo's accept queue when the first question overtakes it.
 const MAX_UNKNOWN_ANSWERS: u32 = 4;
-/// The pause between questions; doubled each time, up to a second.
-const INITIAL_BACKOFF: Duration = Duration::from_millis(100);
+/// Backoff between requests for the outcome, and before the one retry of a write that was not sent.
+const OUTCOME_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 
 impl Client {
     /// Carries out a writing call in a task of its own, so that a caller who leaves does not break it off.
@@ -55,7 +56,7 @@ impl Client {
                 // Nothing was sent: the one failure after which a write may be sent again.
                 Err(Failure::NotConnected) if !retried => {
                     retried = true;
-                    sleep(INITIAL_BACKOFF).await;
+                    sleep(OUTCOME_BACKOFF.delay()).await;
                 }
                 // A dry run stores nothing, whatever became of it.
                 Err(failure) if call.dry_run => return Err(failure.into_read_error()),
@@ -72,7 +73,7 @@ impl Client {
         tracing::warn!(call_id = %call.call_id, "the answer of a write was lost: asking what became of it");
         let request = CallStatusRequest { proof: call.proof.clone(), call_id: call.call_id };
         let end = deadline.odoo + Duration::from_millis(self.options.settle_ms);
-        let (mut unknown, mut pause) = (0, INITIAL_BACKOFF);
+        let (mut unknown, mut backoff) = (0, OUTCOME_BACKOFF);
         while Instant::now() < end {
             match self.status_of(&request, call).await {
                 Ok(status) => match (status.state, status.answer) {
@@ -92,11 +93,11 @@ impl Client {
             if unknown >= MAX_UNKNOWN_ANSWERS {
                 return Err(Error::OutcomeUnknown);
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+            sleep(backoff.next_delay()).await;
         }
         Err(Error::OutcomeUnknown)
     }
+
     /// What became of `call`; its answer takes room like any other.
     async fn status_of(&self, request: &CallStatusRequest, call: &Call) -> Result<CallStatusAnswer, Error> {
         let route = ExchangeResources::control_with_account(Arc::clone(&call.account));

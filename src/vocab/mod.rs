@@ -3,10 +3,12 @@
 //! A type enters only when three rooms need it.
 
 mod authority;
+mod backoff;
 mod clock;
 mod credential;
 mod ids;
-mod limits;
+mod instant;
+mod lock;
 mod method_level;
 mod offload;
 mod principal;
@@ -15,13 +17,15 @@ mod scope;
 mod secret;
 
 pub use authority::{Authority, Host, Url};
+pub use backoff::{Backoff, Outage};
 pub use clock::Clock;
 pub use credential::{Credential, CredentialKind, MalformedCredential, Proof};
 pub use ids::{CallId, ConnectionId, UserId};
-pub use limits::{AddressRules, RateLimits};
+pub use instant::rfc3339_millis;
+pub use lock::{MutexExt, RwLockExt};
 pub use method_level::MethodLevel;
 pub use offload::{OFFLOAD_FROM_BYTES, Offload, offload, offload_text_scan};
-pub use principal::{Principal, User};
+pub use principal::{AddressRules, Principal, RateLimits, User};
 pub use quote::{first_bytes, quoted, quoted_json, single_line, with_short_quote};
 pub use scope::{ConnectionKind, Scope};
 pub use secret::Secret;

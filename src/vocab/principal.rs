@@ -1,6 +1,8 @@
 //! Who is calling: a live connection and the Odoo user that it acts as.
 
-use super::{AddressRules, ConnectionId, ConnectionKind, MethodLevel, Proof, RateLimits, Scope, UserId};
+use ipnet::IpNet;
+
+use super::{ConnectionId, ConnectionKind, MethodLevel, Proof, Scope, UserId};
 
 /// The Odoo user behind a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +14,21 @@ pub struct User {
     pub tz: Option<String>,
 }
 
-/// A caller that Odoo has vouched for. Cheap to share, never changed: a new document makes a new one.
+/// Rate limits that Odoo sets for a connection. None: the default of the settings. 0: unlimited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RateLimits {
+    pub minute: Option<u32>,
+    pub day: Option<u32>,
+}
+
+/// Networks that a connection may be used from. Blocked wins; nothing allowed means that all are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressRules {
+    pub allowed: Vec<IpNet>,
+    pub blocked: Vec<IpNet>,
+}
+
+/// A caller that Odoo has authenticated. Cheap to share, never changed: a new document makes a new one.
 #[derive(Debug, Clone)]
 pub struct Principal {
     pub connection: ConnectionId,

@@ -11,7 +11,8 @@ use super::http_fault::HttpFault;
 use super::message::{Message, MessageKind};
 use super::{MCP_PATH, media_type};
 use crate::guard::{ConcurrencyExceeded, ConcurrencyPermit};
-use crate::mcp::{Caller, Endpoint, Era, ServiceMode, TrackedSession};
+use crate::mcp::{Endpoint, ServiceMode};
+use crate::sessions::{Era, SessionOwner, TrackedSession};
 use crate::vocab::ConnectionId;
 
 const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -41,21 +42,19 @@ pub fn session_of_post(
     endpoint: &Endpoint,
     message: &Message,
     headers: &HeaderMap,
-    caller: &Caller,
+    owner: SessionOwner<'_>,
 ) -> Option<Arc<TrackedSession>> {
     let registry = endpoint.registry();
     if message.is("initialize") && !wants_json_only(headers) {
-        return Some(registry.pending(caller, message.client.as_deref()));
+        return Some(registry.pending(owner, message.client.as_deref()));
     }
     if is_modern(message, headers) && !message.is("initialize") {
-        return Some(registry.get_or_create(caller, Era::Modern, message.client.as_deref()));
+        return Some(registry.get_or_create(owner, Era::Modern, message.client.as_deref()));
     }
     match headers.get(SESSION_HEADER) {
-        Some(_) if !message.is("initialize") => {
-            session_by_header(endpoint, headers, caller.principal.connection)
-        }
+        Some(_) if !message.is("initialize") => session_by_header(endpoint, headers, owner.connection),
         // Without a session, only the first request of a client would say who it is: all are one.
-        _ if wants_json_only(headers) => Some(registry.get_or_create(caller, Era::Legacy, None)),
+        _ if wants_json_only(headers) => Some(registry.get_or_create(owner, Era::Legacy, None)),
         _ => None,
     }
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::http_fault::{HttpFault, Refusal};
-use crate::mcp::{CheckedArguments, check_params, client_text, repaired_json};
+use crate::mcp::{CheckedArguments, check_params, repaired_json};
+use crate::sessions::client_text;
 use crate::vocab::quoted;
 
 /// No method, tool, prompt or resource has a longer name; it is compared, counted and quoted.

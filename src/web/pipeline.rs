@@ -30,8 +30,9 @@ use super::server_state::ServerState;
 use super::{media_type, reply, session_request};
 use crate::audit::{RequestEntry, RequestInfo, RequestOutcome, SessionInfo};
 use crate::guard::Counted;
-use crate::mcp::{Caller, EngineRequest, ResponseBody, TrackedSession};
+use crate::mcp::{Caller, EngineRequest, ResponseBody};
 use crate::odoo::memory_budget::{MemoryAccount, ReserveError};
+use crate::sessions::{SessionOwner, TrackedSession};
 use crate::telemetry::names;
 use crate::vocab::{OFFLOAD_FROM_BYTES, Offload, offload};
 
@@ -122,8 +123,8 @@ async fn serve(
     let endpoint = &state.deps.endpoint;
     let connection = principal.connection;
     let lifetime = state.deps.mirror.lifetime(connection);
-    let caller = Caller::new(principal, peer, request_id, lifetime);
-    let session = era::session_of_post(endpoint, &message, &headers, &caller);
+    let owner = SessionOwner { connection, user: principal.user.id, peer, lifetime: &lifetime };
+    let session = era::session_of_post(endpoint, &message, &headers, owner);
     entry.describe(request_info(&message, session.clone()));
     //    The switch again, since reading may have taken long; its token first, so that no change falls between.
     let switched_off = state.deps.master_switch.enabled_token();
@@ -132,7 +133,7 @@ async fn serve(
     // 6. Audit capacity, concurrency permit, rate limits per minute and day.
     check_recordable(state, &message).map_err(with_id)?;
     let AcquiredLimits { permit, counted } =
-        acquire_limits(state, &caller.principal, &message).await.map_err(with_id)?;
+        acquire_limits(state, &principal, &message).await.map_err(with_id)?;
     let Counted { receipt, scarce } = counted;
 
     // 7. Parameters, era, session.
@@ -154,13 +155,16 @@ async fn serve(
     // A session keeps the parts of its `initialize`: resources in them would never be released.
     let keeps = !message.is("initialize");
     let caller = Caller {
+        principal,
+        peer,
+        request_id,
+        lifetime,
         session,
         audit: keeps.then(|| Arc::clone(&entry)),
         permit: permit.clone().filter(|_| keeps),
         account: if keeps { Arc::clone(&account) } else { Arc::default() },
         unreadable: message.unreadable.as_deref().map(Arc::from),
         notice: scarce.map(|scarce| scarce.to_string().into()),
-        ..caller
     };
     let listens = message.is("subscriptions/listen");
     let end = listens.then(|| StreamEnd::new(&caller, switched_off, &state.deps.shutdown));

@@ -18,9 +18,10 @@ use super::shutdown::Shutdown;
 use super::{audit_outcome, media_type, reply};
 use crate::audit::{RequestEntry, RequestOutcome};
 use crate::guard::ConcurrencyPermit;
-use crate::mcp::{ActivityGuard, Caller, ResponseBody};
+use crate::mcp::{Caller, ResponseBody};
 use crate::mirror::FastPollGuard;
 use crate::odoo::memory_budget::MemoryAccount;
+use crate::sessions::ActivityGuard;
 use crate::vocab::{offload, with_short_quote};
 
 /// A sentence of rmcp.

@@ -31,8 +31,18 @@ pub async fn serve(state: &ServerState, request: AuthenticatedRequest) -> Result
     check_enabled(state).map_err(without_id)?;
     let session = era::require_session(&mut headers, session).map_err(without_id)?;
     let activity = session.begin_request(peer);
-    let lifetime = state.deps.mirror.lifetime(connection);
-    let caller = Caller { session: Some(session), ..Caller::new(principal, peer, request_id, lifetime) };
+    let caller = Caller {
+        principal,
+        peer,
+        request_id,
+        lifetime: state.deps.mirror.lifetime(connection),
+        session: Some(session),
+        audit: None,
+        permit: None,
+        account: Arc::default(),
+        unreadable: None,
+        notice: None,
+    };
     let end = StreamEnd::new(&caller, switched_off, &state.deps.shutdown);
     let engine_request = |headers| {
         let request = era::engine_http_request(method.clone(), headers, Bytes::new());
