@@ -12,6 +12,9 @@ use crate::vocab::CallId;
 const STOPPED_ERROR: &str = "The sidecar was stopped before Odoo answered.";
 const CLIENT_LEFT_ERROR: &str = "The client left before Odoo answered.";
 
+/// The error of a call that panicked.
+const PANIC_ERROR: &str = "An internal error of the sidecar ended the call.";
+
 /// The most records that are named.
 const MAX_IDS: usize = 100;
 
@@ -112,13 +115,19 @@ impl Drop for CallEntry {
         if self.closed {
             return;
         }
-        // What became of a change, the addon knows; a read that nobody waits for is over.
-        if self.document.call_id.is_none() {
+        // What became of a change, the addon knows; a read that no client waits for is over.
+        if std::thread::panicking() {
+            self.document.status = Status::Error;
+            self.document.reason = Some("internal_error".to_owned());
+            self.document.error = Some(bounded_sentence(PANIC_ERROR));
+            self.document.duration_ms = Some(self.entry.elapsed_ms());
+        } else if self.document.call_id.is_none() {
             self.document.reason = Some("client_left".to_owned());
             self.document.error = Some(bounded_sentence(CLIENT_LEFT_ERROR));
             self.document.duration_ms = Some(self.entry.elapsed_ms());
         }
-        self.entry.spool(&self.document, Stage::Ready);
+        let ticket = self.entry.spool(&self.document, Stage::Ready);
+        self.entry.set_ticket(ticket);
     }
 }
 
