@@ -1,8 +1,9 @@
-//! The session registry: the live sessions of both eras, and a bounded queue of ended ones for the session sync.
+//! The session registry: the live sessions of both eras, and a bounded queue of ended ones for the session
+//! sync.
 //!
-//! The session of a connection and a client is looked up for every modern request, so a hit takes one map access and
-//! allocates nothing. Clients name themselves, so the number of sessions per connection is bounded: when the list is
-//! full, further clients share one session.
+//! The session of a connection and a client is looked up for every modern request, so a hit takes one map
+//! access and allocates nothing. Clients name themselves, so the number of sessions per connection is
+//! bounded: when the list is full, further clients share one session.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -1,7 +1,8 @@
 //! A tracked session as an administrator sees it: its owner, client, activity, and whether it has ended.
 //!
-//! In the legacy era that is an MCP session. The modern era has none, and some clients of the legacy era work without:
-//! there a session is the pair of a connection and a client, and is live while requests of that pair arrive.
+//! In the legacy era that is an MCP session. The modern era has none, and some clients of the legacy era work
+//! without: there a session is the pair of a connection and a client, and is live while requests of that pair
+//! arrive.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,13 +1,14 @@
-//! Session sync: reports sessions to Odoo in batches (begun, active, ended), and ends those that the answer names.
+//! Session sync: reports sessions to Odoo in batches (begun, active, ended), and ends those that the answer
+//! names.
 //!
-//! While a session is live, changes since the last confirmed sync are sent every few seconds, and debounced when one
-//! begins or ends; without changes, an empty list is the heartbeat of this sidecar. Without live sessions nothing is
-//! sent.
+//! While a session is live, changes since the last confirmed sync are sent every few seconds, and debounced
+//! when one begins or ends; without changes, an empty list is the heartbeat of this sidecar. Without live
+//! sessions nothing is sent.
 //!
-//! Whenever the two sides may have diverged (at the start, after a failure, after a silence) a full sync follows: a
-//! complete list, from which Odoo concludes that every other session of this sidecar has ended. A complete list has to
-//! fit into one request. With more sessions, the parts are sent as changes and the full sync stays due until it fits;
-//! at the start, when it matters most, nothing is live yet.
+//! Whenever the two sides may have diverged (at the start, after a failure, after a silence) a full sync
+//! follows: a complete list, from which Odoo concludes that every other session of this sidecar has ended. A
+//! complete list has to fit into one request. With more sessions, the parts are sent as changes and the full
+//! sync stays due until it fits; at the start, when it matters most, nothing is live yet.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -42,8 +43,8 @@ const MAX_SESSIONS_PER_SYNC: usize = 1000;
 
 /// The receiver of session syncs.
 pub trait SessionSink: Send + Sync {
-    /// Sends one batch; returns the ids of sessions that an administrator has ended. `complete`: the batch holds all
-    /// live sessions.
+    /// Sends one batch; returns the ids of sessions that an administrator has ended. `complete`: the batch
+    /// holds all live sessions.
     fn sync<'a>(
         &'a self,
         complete: bool,
