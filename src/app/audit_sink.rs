@@ -10,10 +10,10 @@ use crate::audit::{
     Accepted, Acknowledgement, AuditSink, ChainLink, ChainState, CheckAnswer, CheckRequest, Incident,
     IncidentKind, Inspection, SinkError,
 };
-use crate::odoo::audit::{
-    AlarmDocument, AppendAuditRequest, ChainDocument, CheckAuditAnswer, CheckAuditRequest, LinkDocument,
+use crate::odoo::contract::{
+    AlarmDocument, AppendAuditRequest, ChainDocument, CheckAuditAnswer, CheckAuditRequest, FaultCode,
+    LinkDocument,
 };
-use crate::odoo::gateway::FaultCode;
 use crate::odoo::{Client, Error};
 use crate::state::SpoolEntry;
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::mirror::{Gate, Mirror};
 use crate::odoo::Client;
-use crate::odoo::sessions::{SessionDocument, SyncSessionsRequest};
+use crate::odoo::contract::{SessionDocument, SyncSessionsRequest};
 use crate::sessions::{Era, SessionRegistry, SessionSink, SessionSnapshot, SessionSync, SyncError};
 use crate::vocab::rfc3339_millis;
 

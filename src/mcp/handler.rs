@@ -17,7 +17,7 @@ use serde_json::json;
 use super::{Caller, info};
 use crate::audit;
 use crate::audit::RequestOutcome;
-use crate::tools::{CallRejected, Category, NoTool, Reply, ToolSpec, Toolbox};
+use crate::tools::{CallRejected, Category, NoTool, Reply, ToolHandle, Toolbox};
 use crate::vocab::quoted;
 
 /// The code of the answer where a call cannot be accounted for; `web` gives it its status.
@@ -39,9 +39,8 @@ impl Handler {
     }
 
     async fn run_tool(
-        &self,
         caller: &Caller,
-        spec: &ToolSpec,
+        tool: &ToolHandle<'_>,
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<Reply, ErrorData> {
@@ -55,8 +54,8 @@ impl Handler {
             return Ok(Reply::error(sentence));
         }
         let account = &caller.account;
-        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments, audit, account);
-        let reply = if spec.category == Category::Read {
+        let call = tool.call(caller.peer, arguments, audit, account);
+        let reply = if tool.spec().category == Category::Read {
             tokio::select! {
                 reply = call => reply,
                 () = context.ct.cancelled() => {
@@ -128,13 +127,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = Caller::from_extensions(&context.extensions)?;
-        let spec = self.toolbox.find(&caller.principal, &request.name).map_err(|none| {
-            if let Some(audit) = &caller.audit {
-                audit.end(RequestOutcome::refused(none.audited(), &none.to_string()));
-            }
-            call_error(&none.into())
-        })?;
-        let mut reply = self.run_tool(caller, &spec, request, &context).await?;
+        let tool = self.toolbox.admit(&caller.principal, &request.name, caller.audit.as_deref());
+        let tool = tool.map_err(|none| call_error(&none.into()))?;
+        let mut reply = Self::run_tool(caller, &tool, request, &context).await?;
         if let Some(notice) = &caller.notice {
             reply = reply.noting(notice);
         }
@@ -148,7 +143,7 @@ impl ServerHandler for Handler {
     /// Asked by rmcp to check `Mcp-Param-*` headers, synchronously, before the handler runs.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         let caller = Caller::current()?;
-        self.toolbox.find(&caller.principal, name).ok().map(|spec| info::tool_definition(&spec))
+        self.toolbox.find(&caller.principal, name).ok().map(|tool| info::tool_definition(&tool.spec()))
     }
 
     // The handshake declares none of what follows. Legacy clients ask all the same, and many take an error for a

@@ -15,39 +15,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 mod admission;
-mod aggregate;
-mod answer;
+mod arguments;
 mod audit_targets;
-mod batch;
-mod bounded;
-mod bounds;
-mod coerce;
-mod describe;
-mod domain;
-mod error_text;
-mod execute;
-mod group;
-mod lenient;
-mod literal;
-mod models;
-mod order;
-mod paths;
+mod families;
 mod plan;
-mod read;
 mod registry;
-mod schema;
-mod search;
-mod selection;
-mod session;
-mod suggest;
 mod toolbox;
-mod traverse;
-mod validate;
-mod write;
+mod wording;
 
 pub use admission::{Barred, NoTool};
-pub use lenient::arguments_of;
-pub use toolbox::Toolbox;
+pub use arguments::lenient::arguments_of;
+pub use toolbox::{ToolHandle, Toolbox};
 
 /// What is said of a tool in `tools/list`.
 #[derive(Debug, Clone)]
@@ -96,7 +74,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn json(body: answer::ObjectWriter) -> Self {
+    fn json(body: wording::answer::ObjectWriter) -> Self {
         Self { text: body.finish(), is_error: false }
     }
 

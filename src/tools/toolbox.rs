@@ -7,21 +7,21 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::admission::{NoTool, barred};
-use super::answer::ObjectWriter;
-use super::bounded::bounded;
-use super::bounds::total_bytes;
-use super::coerce::coerce;
-use super::error_text::{CallContext, KnownSchema, NeededSchema, explain, needed_schema};
+use super::arguments::bounds::total_bytes;
+use super::arguments::coerce::coerce;
+use super::arguments::schema::published;
+use super::arguments::validate::ArgumentValidator;
 use super::plan::{
     ArgumentError, CallDraft, Found, Plan, READ_DEADLINE_MS, ShapeContext, Tool, ToolArguments,
     WRITE_DEADLINE_MS,
 };
-use super::schema::published;
-use super::validate::ArgumentValidator;
+use super::wording::answer::ObjectWriter;
+use super::wording::bounded::bounded;
+use super::wording::error_text::{CallContext, KnownSchema, NeededSchema, explain, needed_schema};
 use super::{Annotations, CallRejected, Reply, ToolSpec, audit_targets, registry};
 use crate::audit::{self, CallInfo, CallOutcome, RequestOutcome};
 use crate::mirror::Mirror;
-use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
+use crate::odoo::contract::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::memory_budget::MemoryAccount;
 use crate::odoo::{Client, Error};
 use crate::vocab::{CallId, MethodLevel, OFFLOAD_FROM_BYTES, Principal, offload, offload_text_scan};
@@ -63,30 +63,61 @@ impl Toolbox {
             .collect()
     }
 
-    /// The tool of this name, as this principal is shown it, or why there is none.
-    pub fn find(&self, principal: &Principal, name: &str) -> Result<Arc<ToolSpec>, NoTool> {
-        self.entry(principal, name).map(|entry| entry.spec_for(principal))
+    /// The tool of this name for this principal, or why it has none.
+    pub fn find<'a>(&'a self, principal: &'a Principal, name: &str) -> Result<ToolHandle<'a>, NoTool> {
+        let entry = self.entries.iter().find(|entry| entry.spec.name == name);
+        let entry = entry.ok_or_else(|| NoTool::Unknown(name.to_owned()))?;
+        match barred(&entry.spec, principal) {
+            Some(why) => Err(NoTool::Barred { tool: entry.spec.name, why }),
+            None => Ok(ToolHandle { toolbox: self, principal, entry }),
+        }
     }
 
-    /// Runs a tool. All that was understood comes back as a reply that a model can act on, and has a row in
-    /// the audit log: kept before Odoo is asked, closed when the reply is known. The memory of the reply is reserved
-    /// on `account`.
+    /// `find` for a call: a refusal goes to the audit log.
+    pub fn admit<'a>(
+        &'a self,
+        principal: &'a Principal,
+        name: &str,
+        audit: Option<&audit::RequestEntry>,
+    ) -> Result<ToolHandle<'a>, NoTool> {
+        self.find(principal, name).inspect_err(|none| {
+            if let Some(audit) = audit {
+                audit.end(RequestOutcome::refused(none.audited(), &none.to_string()));
+            }
+        })
+    }
+}
+
+/// A tool that its principal may call.
+pub struct ToolHandle<'a> {
+    toolbox: &'a Toolbox,
+    principal: &'a Principal,
+    entry: &'a ToolEntry,
+}
+
+impl std::fmt::Debug for ToolHandle<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolHandle").field("tool", &self.entry.spec.name).finish_non_exhaustive()
+    }
+}
+
+impl ToolHandle<'_> {
+    /// The tool as this principal is shown it.
+    pub fn spec(&self) -> Arc<ToolSpec> {
+        self.entry.spec_for(self.principal)
+    }
+
+    /// Runs the tool. Every call that was understood gets a reply that a model can act on, and an entry in the audit
+    /// log: committed before Odoo is called, closed when the reply is known. The memory of the reply is reserved on
+    /// `account`.
     pub async fn call(
         &self,
-        principal: &Principal,
         peer: IpAddr,
-        name: &str,
         arguments: Map<String, Value>,
         audit: &Arc<audit::RequestEntry>,
         account: &Arc<MemoryAccount>,
     ) -> Result<Reply, CallRejected> {
-        let entry = match self.entry(principal, name) {
-            Ok(entry) => entry,
-            Err(none) => {
-                audit.end(RequestOutcome::refused(none.audited(), &none.to_string()));
-                return Err(none.into());
-            }
-        };
+        let Self { toolbox, principal, entry } = *self;
         let payload = audit.wants_payloads().then(|| serde_json::to_string(&arguments).unwrap_or_default());
         // In a session a task of its own runs the call, not the one that has read the body.
         let bytes = total_bytes(arguments.values(), OFFLOAD_FROM_BYTES);
@@ -99,30 +130,33 @@ impl Toolbox {
             }
         };
         let call_id = CallId::random();
-        let deed = CallInfo {
+        let info = CallInfo {
             tool: entry.spec.name,
             model: audit_targets::model(&plan),
             ids: audit_targets::ids(&plan),
             call_id: plan.changes().then_some(call_id),
             request: payload,
         };
-        let row = audit.open_call(deed).ok_or(CallRejected::AuditUnavailable)?;
+        let row = audit.open_call(info).ok_or(CallRejected::AuditUnavailable)?;
         let Some(row) = row.committed().await else {
             let refused = CallRejected::AuditUnavailable;
             audit.end(RequestOutcome::refused("audit_full", &refused.to_string()));
             return Err(refused);
         };
-        let running =
-            ToolRun { toolbox: self, principal, peer, entry, arguments: &arguments, call_id, account };
+        let running = ToolRun { toolbox, principal, peer, entry, arguments: &arguments, call_id, account };
         match running.run(&plan).await {
-            Ok(ToolOutcome { reply, created_ids: made }) => {
-                let reply = bounded(reply, self.max_answer_chars, arguments.text("model"), plan.changes());
-                row.close(CallOutcome { created_ids: &made, text: &reply.text, ..CallOutcome::default() });
+            Ok(ToolOutcome { reply, created_ids }) => {
+                let reply = bounded(reply, toolbox.max_answer_chars, arguments.text("model"), plan.changes());
+                row.close(CallOutcome {
+                    created_ids: &created_ids,
+                    text: &reply.text,
+                    ..CallOutcome::default()
+                });
                 Ok(reply)
             }
             Err(error) => {
                 let reply = running.explain(&plan, &error).await;
-                let reply = bounded(reply, self.max_answer_chars, None, false);
+                let reply = bounded(reply, toolbox.max_answer_chars, None, false);
                 row.close(CallOutcome {
                     reason: Some(&error.reason()),
                     refused: error.is_refusal(),
@@ -132,15 +166,6 @@ impl Toolbox {
                 });
                 Ok(reply)
             }
-        }
-    }
-
-    fn entry(&self, principal: &Principal, name: &str) -> Result<&ToolEntry, NoTool> {
-        let entry = self.entries.iter().find(|entry| entry.spec.name == name);
-        let entry = entry.ok_or_else(|| NoTool::Unknown(name.to_owned()))?;
-        match barred(&entry.spec, principal) {
-            Some(why) => Err(NoTool::Barred { tool: entry.spec.name, why }),
-            None => Ok(entry),
         }
     }
 }
@@ -168,19 +193,22 @@ impl ToolEntry {
     }
 
     /// What this principal is shown of the tool.
-    pub fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
+    pub(super) fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
         let pressing = principal.method_level == MethodLevel::Buttons;
         if pressing { self.buttons_spec.clone() } else { self.spec.clone() }
     }
 
     /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
     /// no methods see what runs them.
-    pub fn is_visible_to(&self, principal: &Principal) -> bool {
+    pub(super) fn is_visible_to(&self, principal: &Principal) -> bool {
         barred(&self.spec, principal).is_none()
     }
 
     /// Raw arguments to a plan; the arguments come back for shaping.
-    pub fn compile(&self, arguments: Map<String, Value>) -> Result<(Plan, ToolArguments), ArgumentError> {
+    pub(super) fn compile(
+        &self,
+        arguments: Map<String, Value>,
+    ) -> Result<(Plan, ToolArguments), ArgumentError> {
         let read = coerce(self.tool.definition().args, arguments).map_err(ArgumentError)?;
         let mut arguments =
             ToolArguments::from_validated(self.validator.validate(read).map_err(ArgumentError)?)?;

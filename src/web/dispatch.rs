@@ -18,7 +18,7 @@ use super::reply;
 use super::respond::{self, ResponseGuards, StreamEnd};
 use super::server_state::ServerState;
 use crate::audit::{RequestInfo, RequestOutcome, SessionInfo};
-use crate::guard::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit, Counted};
+use crate::guard::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit, Counted, RateSettings};
 use crate::mcp::{Caller, EngineRequest, ServiceMode};
 use crate::sessions::TrackedSession;
 use crate::vocab::{ConnectionId, Principal};
@@ -141,7 +141,9 @@ async fn check_rate_limit(
         return Ok(Counted::not());
     }
     let settings = state.mirror.settings().ok_or(HttpFault::SettingsUnknown)?;
-    state.rate_limiter.acquire(principal, &settings).await.map_err(HttpFault::RateLimited)
+    let defaults =
+        RateSettings { minute: settings.rate_limit_minute, day: settings.rate_limit_day, tz: &settings.tz };
+    state.rate_limiter.acquire(principal, &defaults).await.map_err(HttpFault::RateLimited)
 }
 
 /// Step 4: a place among the requests in flight, or among the open streams.

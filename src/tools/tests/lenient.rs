@@ -1,8 +1,8 @@
 //! Promises about the forms in which arguments come, over every tool and every golden case.
 
 use super::*;
+use crate::tools::arguments::schema::ArgKind;
 use crate::tools::arguments_of;
-use crate::tools::schema::ArgKind;
 
 /// The arguments of all golden cases that compile to a plan, by tool.
 fn golden() -> Vec<(ToolEntry, Vec<Map<String, Value>>)> {
