@@ -32,7 +32,7 @@ use crate::sessions::SessionRegistry;
 use crate::state::{CounterStore, EmbeddedStore, KeyValueStore, Spool};
 use crate::tools::Toolbox;
 use crate::vocab::{Clock, Secret};
-use crate::web::{ServerParts, ServerState, Shutdown};
+use crate::web::{Deps, ServerState, Shutdown};
 use tasks::Tasks;
 
 /// The whole sidecar, wired but not started.
@@ -105,7 +105,7 @@ impl App {
         self.spawn_session_sync(&mut tasks, replica);
         let sink = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
         spawn_audit(&mut tasks, &audit, &chain, Arc::new(sink));
-        let parts = ServerParts {
+        let deps = Deps {
             mirror: self.mirror,
             master_switch: self.master_switch,
             failed_auth: self.failed_auth,
@@ -115,7 +115,7 @@ impl App {
             endpoint: self.endpoint.clone(),
             shutdown: shutdown.clone(),
         };
-        let server_state = ServerState::new(server, &self.config.limits, parts);
+        let server_state = ServerState::new(server, &self.config.limits, deps);
         let running = RunningApp {
             public_at,
             admin_at,

@@ -47,7 +47,7 @@ pub(super) fn listen(
     public: TcpListener,
     admin: TcpListener,
 ) -> Listeners {
-    let admin_shutdown = Shutdown { kill: state.shutdown.kill.clone(), ..Shutdown::default() };
+    let admin_shutdown = Shutdown { kill: state.deps.shutdown.kill.clone(), ..Shutdown::default() };
     let mut listeners = Listeners { public: JoinSet::new(), admin: JoinSet::new(), admin_shutdown };
     let public_limits = ListenerLimits::from(limits);
     // Connections of its own, so that health is served when the public listener is full.
@@ -56,7 +56,7 @@ pub(super) fn listen(
         public,
         web::public(Arc::clone(state)),
         public_limits,
-        state.shutdown.clone(),
+        state.deps.shutdown.clone(),
     ));
     let admin_shutdown = listeners.admin_shutdown.clone();
     listeners.admin.spawn(web::serve(admin, web::admin(Arc::clone(state)), admin_limits, admin_shutdown));

@@ -12,6 +12,9 @@ use crate::vocab::CallId;
 const STOPPED_ERROR: &str = "The sidecar was stopped before Odoo answered.";
 const CLIENT_LEFT_ERROR: &str = "The client left before Odoo answered.";
 
+/// The error sentence of a call that panicked.
+const PANIC_ERROR: &str = "An internal error of the sidecar ended the call.";
+
 /// The most record ids of an entry.
 const MAX_IDS: usize = 100;
 
@@ -113,12 +116,18 @@ impl Drop for CallEntry {
             return;
         }
         // The addon knows the outcome of a write; a read without a client is over.
-        if self.document.call_id.is_none() {
+        if std::thread::panicking() {
+            self.document.status = Status::Error;
+            self.document.reason = Some("internal_error".to_owned());
+            self.document.error = Some(bounded_sentence(PANIC_ERROR));
+            self.document.duration_ms = Some(self.entry.elapsed_ms());
+        } else if self.document.call_id.is_none() {
             self.document.reason = Some("client_left".to_owned());
             self.document.error = Some(bounded_sentence(CLIENT_LEFT_ERROR));
             self.document.duration_ms = Some(self.entry.elapsed_ms());
         }
-        self.entry.spool(&self.document, Stage::Ready);
+        let ticket = self.entry.spool(&self.document, Stage::Ready);
+        self.entry.set_ticket(ticket);
     }
 }
 

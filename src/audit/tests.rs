@@ -125,6 +125,24 @@ async fn a_call_that_is_never_closed_is_abandoned() {
 }
 
 #[tokio::test]
+async fn a_call_that_panics_is_an_error() {
+    let (audit, memory, _) = trail();
+    for call_id in [None, Some(CallId::random())] {
+        let call =
+            identified_entry(&audit, "tools/call").open_call(CallInfo { call_id, ..CallInfo::default() });
+        let ended = tokio::spawn(async move {
+            let _open = call;
+            assert!(std::hint::black_box(false), "a secret");
+        });
+        assert!(ended.await.is_err_and(|error| error.is_panic()));
+        let (Stage::Ready, row) = memory.entries().pop().unwrap() else { panic!("the row is open") };
+        assert_eq!((row.status, row.reason.as_deref()), (Status::Error, Some("internal_error")));
+        assert_eq!(row.call_id, call_id, "the addon knows the outcome of a change");
+        assert!(!row.error.unwrap().contains("secret"));
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_cannot_be_recorded_is_not_opened() {
     let (audit, memory, _) = trail();
     // One byte is allowed, and none is used yet.

@@ -12,13 +12,6 @@ use crate::vocab::MutexExt;
 /// gate without anybody announcing it.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Why nothing is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwitchClosed {
-    Disabled,
-    Unknown,
-}
-
 /// The switch. Streams hold its token, which ends with the opening in which they began.
 #[derive(Debug)]
 pub struct MasterSwitch {
@@ -32,15 +25,11 @@ impl MasterSwitch {
     }
 
     /// Whether requests are served, at this moment.
-    pub fn check(&self) -> Result<(), SwitchClosed> {
-        match self.mirror.gate() {
-            Gate::Open => Ok(()),
-            Gate::Disabled => Err(SwitchClosed::Disabled),
-            Gate::Unknown => Err(SwitchClosed::Unknown),
-        }
+    pub fn gate(&self) -> Gate {
+        self.mirror.gate()
     }
 
-    /// Cancelled as soon as the switch goes off. Take it before `check`, so that no change falls between.
+    /// Cancelled as soon as the switch goes off. Take it before `gate`, so that no change falls between.
     pub fn enabled_token(&self) -> CancellationToken {
         self.enabled.locked().clone()
     }
@@ -54,7 +43,7 @@ impl MasterSwitch {
                 Ok(()) = changes.changed() => {}
                 () = tokio::time::sleep(RECHECK_INTERVAL) => {}
             }
-            if self.check().is_err() {
+            if self.gate() != Gate::Open {
                 self.cancel_streams();
             }
         }
