@@ -13,4 +13,4 @@ pub use address_rules::allows_address;
 pub use concurrency::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit};
 pub use failed_auth::{AddressPrefix, FailedAuthLimiter};
 pub use master_switch::MasterSwitch;
-pub use rate_limit::{Counted, RateLimitExceeded, RequestRateLimiter, Scarce};
+pub use rate_limit::{Counted, RateLimitExceeded, RateSettings, RequestRateLimiter, Scarce};

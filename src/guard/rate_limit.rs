@@ -10,7 +10,6 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
-use crate::odoo::gateway::SettingsDocument;
 use crate::state::{CommitTicket, CountedRequest, CounterStore, LimitPeriod, Window, Windows};
 use crate::vocab::{Clock, MutexExt, Principal};
 
@@ -22,6 +21,15 @@ pub struct RequestRateLimiter {
     counters: Arc<dyn CounterStore>,
     clock: Clock,
     today: Mutex<Option<CalendarDay>>,
+}
+
+/// The limits of connections without their own, and the time zone in which a day ends.
+#[derive(Debug, Clone, Copy)]
+pub struct RateSettings<'a> {
+    pub minute: u32,
+    pub day: u32,
+    /// An IANA name; empty: UTC.
+    pub tz: &'a str,
 }
 
 /// A day and the zone that it is one in.
@@ -106,19 +114,19 @@ impl RequestRateLimiter {
     pub async fn acquire(
         &self,
         principal: &Principal,
-        settings: &SettingsDocument,
+        settings: &RateSettings<'_>,
     ) -> Result<Counted, RateLimitExceeded> {
         let now_ms = self.clock.unix_ms();
         let now = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
-        let (start, end) = self.day_bounds(now, &settings.tz);
+        let (start, end) = self.day_bounds(now, settings.tz);
         let limits = principal.limits;
         let windows = Windows {
             minute: Window {
                 start: now - now.rem_euclid(MINUTE_SECONDS),
                 end: now - now.rem_euclid(MINUTE_SECONDS) + MINUTE_SECONDS,
-                limit: limits.minute.unwrap_or(settings.rate_limit_minute),
+                limit: limits.minute.unwrap_or(settings.minute),
             },
-            day: Window { start, end, limit: limits.day.unwrap_or(settings.rate_limit_day) },
+            day: Window { start, end, limit: limits.day.unwrap_or(settings.day) },
         };
         match self.counters.count_request(principal.connection, windows).await {
             Ok(CountedRequest { ticket: receipt, day }) => {

@@ -1,38 +1,38 @@
-//! What Odoo says now, cached: settings, connections, schemas. `feed` follows `changes` and wake-ups.
+//! A cache of Odoo's state: settings, connections, schemas. `feed` keeps it current by polling and wake-ups.
 //!
 //! May be lost at any time; Odoo stays the authority, and everything here fails closed with age. Knows no
-//! MCP and no HTTP server. Each file keeps one thing: `settings_gate` the settings and the gate, `epochs` when a
-//! connection last changed, `session_end` who hears of ended sessions, `principals` who stands behind a credential, `lookup_limiter` how often Odoo may be
-//! asked about unknown ones, `schema` models and fields, `wake` which messages are believed.
+//! MCP and no HTTP server. One concern a file: `settings_gate` the settings and the gate made of them, `epochs`
+//! cache invalidation by connection, `principal_cache` credentials, `lookup_limiter` the rate limit of look-ups of
+//! unknown ones, `schema_cache` models and fields, `wakeup` the signatures of wake-ups.
 
 mod epochs;
 mod feed;
 mod lookup_limiter;
 mod principal_cache;
 mod schema_cache;
-mod session_end;
 mod settings_gate;
 mod wakeup;
 
 pub use feed::ReplicaIdentity;
 pub use wakeup::WakeupError;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::mirror::MirrorConfig as Options;
-use crate::odoo::gateway::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
+use crate::odoo::contract::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
 use crate::odoo::{Client, Error};
 use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, MutexExt, Principal, RwLockExt};
 use epochs::ConnectionEpochs;
+use feed::Feed;
 use principal_cache::PrincipalCache;
 use schema_cache::SchemaCache;
-use session_end::SessionEndHook;
 use settings_gate::SettingsGate;
 use wakeup::WakeupVerifier;
 
@@ -49,10 +49,10 @@ pub enum Gate {
 /// Why a credential gives no principal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// Unknown, expired or revoked, or its user is gone; `reason` is the contract's word for it.
+    /// Unknown, expired or revoked, or its user is gone; `reason` is the contract's name for it.
     #[error("the credential is not valid: {reason}")]
     Invalid { reason: String },
-    /// The connection's rules refuse this address; others may be let in.
+    /// The connection's rules refuse this address; they may allow others.
     #[error("the connection may not be used from {address}")]
     Address { address: IpAddr },
     /// The switch went off meanwhile.
@@ -61,31 +61,31 @@ pub enum Denied {
     /// The shared budget for look-ups of unknown credentials is used up.
     #[error("too many unknown credentials")]
     Busy { retry_after: Duration },
-    /// Odoo cannot be asked.
+    /// Odoo cannot be reached, and no stale entry may be served.
     #[error("Odoo cannot be reached")]
     Unreachable,
 }
 
-/// The cache of what Odoo says.
+/// The cache of Odoo's state.
 #[derive(Debug)]
 pub struct Mirror {
     client: Arc<Client>,
     options: Options,
     settings_gate: SettingsGate,
     epochs: Arc<ConnectionEpochs>,
-    session_end_hook: SessionEndHook,
+    session_end_hook: OnceLock<SessionEndHandler>,
     principals: PrincipalCache,
     schema: SchemaCache,
     wakeup_verifier: WakeupVerifier,
-    /// Rings where the feed should ask at once.
+    /// Makes the feed poll at once.
     feed_trigger: Notify,
-    /// Streams that are open: the more often Odoo is asked.
+    /// Open streams; while there are any, Odoo is polled more often.
     open_streams: AtomicUsize,
     hello_state: RwLock<Option<Arc<HelloState>>>,
     feed: Mutex<FeedState>,
 }
 
-/// What hello says besides the settings.
+/// The answer of `hello` besides the settings.
 #[derive(Debug)]
 struct HelloState {
     database_uuid: String,
@@ -100,7 +100,17 @@ struct FeedState {
     error: Option<String>,
 }
 
-/// Held while a stream is open, so that changes are asked for more often.
+/// Called at once with an ended session rather than sent through a channel, so that none is lost and the end is in
+/// effect before the cursor moves on.
+struct SessionEndHandler(Box<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for SessionEndHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionEndHandler(..)")
+    }
+}
+
+/// Held while a stream is open, so that changes are polled more often.
 #[derive(Debug)]
 pub struct FastPollGuard(Arc<Mirror>);
 
@@ -111,12 +121,12 @@ impl Drop for FastPollGuard {
 }
 
 impl Mirror {
-    /// An empty mirror; `follow` fills it.
+    /// An empty mirror; `run_feed` fills it.
     pub fn new(client: Arc<Client>, options: Options) -> Arc<Self> {
         Self::with_clock(client, options, Clock::system())
     }
 
-    /// A mirror that reads its time from `clock`; for tests of ages.
+    /// A mirror with a clock of its own; for tests of ages.
     pub fn with_clock(client: Arc<Client>, options: Options, clock: Clock) -> Arc<Self> {
         let epochs = Arc::new(ConnectionEpochs::new(clock.clone(), options.connection_ttl_ms));
         Arc::new(Self {
@@ -128,9 +138,9 @@ impl Mirror {
             ),
             schema: SchemaCache::new(Arc::clone(&client), &options),
             settings_gate: SettingsGate::new(clock.clone()),
-            session_end_hook: SessionEndHook::default(),
+            session_end_hook: OnceLock::new(),
             wakeup_verifier: WakeupVerifier::new(clock),
-            epochs: epochs,
+            epochs,
             client,
             options,
             feed_trigger: Notify::new(),
@@ -155,7 +165,7 @@ impl Mirror {
         self.hello_state().map_or_else(|| "".into(), |known| Arc::clone(&known.odoo_version))
     }
 
-    /// What an administrator says of the public URL that this sidecar announces; empty before the first hello.
+    /// The state of the public URL that this sidecar announces, as an administrator set it; empty before the first hello.
     pub fn public_url_state(&self) -> Arc<str> {
         self.hello_state().map_or_else(|| "".into(), |known| Arc::clone(&known.public_url_state))
     }
@@ -175,22 +185,22 @@ impl Mirror {
         self.gate() != Gate::Unknown
     }
 
-    /// Whether Odoo has confirmed its settings lately enough for them to count; also where the switch is off.
+    /// Whether the settings are fresh: confirmed by Odoo lately enough to count; also where the switch is off.
     pub fn has_current_settings(&self) -> bool {
         self.settings_gate.is_fresh()
     }
 
-    /// For how long Odoo has not confirmed its settings; none before the first hello.
+    /// The age of the settings since Odoo last confirmed them; none before the first hello.
     pub fn settings_age_ms(&self) -> Option<u64> {
         self.settings_gate.age_ms()
     }
 
-    /// Why Odoo cannot be followed at the moment, in one sentence for administrators.
+    /// The last error of the feed during an outage, in one sentence for administrators.
     pub fn feed_error(&self) -> Option<String> {
         self.feed_state().error.clone()
     }
 
-    /// Resolves a credential, from the cache or by asking Odoo once for all who wait.
+    /// Resolves a credential, from the cache or by one request to Odoo for all that wait (single flight).
     pub async fn principal(&self, credential: &Credential, peer: IpAddr) -> Result<Arc<Principal>, Denied> {
         // The other kinds are for the OAuth endpoints; none of them opens MCP.
         if !matches!(credential.kind, CredentialKind::ApiKey | CredentialKind::AccessToken) {
@@ -203,26 +213,26 @@ impl Mirror {
         principal
     }
 
-    /// Whether Odoo refused this credential a short while ago; from the cache alone.
+    /// Whether a refusal of this credential is cached; sends no request.
     pub async fn has_refused(&self, credential: &Credential) -> bool {
         self.principals.has_refused(&credential.proof).await
     }
 
     /// Cancelled when the connection is revoked, changed or deleted: streams and sessions of it end.
-    /// To be asked for after `principal`; one that ended in between is answered already cancelled.
+    /// Get it after `principal`: the token of a connection that ended in between is already cancelled.
     pub fn lifetime(&self, connection: ConnectionId) -> CancellationToken {
         self.epochs.token(connection)
     }
 
-    /// What is to be done with each session that an administrator has ended; said once, before `follow`.
-    pub fn on_session_end(&self, act: impl Fn(&str) + Send + Sync + 'static) {
-        self.session_end_hook.set(Box::new(act));
+    /// Sets the handler of sessions that an administrator has ended; once, before `run_feed`.
+    pub fn on_session_end(&self, handler: impl Fn(&str) + Send + Sync + 'static) {
+        let _ = self.session_end_hook.set(SessionEndHandler(Box::new(handler)));
     }
 
-    /// Tells the mirror what Odoo said of a call, so that a refused connection is looked at again at once.
+    /// Invalidates the cache by the error of a call, so that a refused connection is looked up again at once.
     pub fn on_call_error(&self, principal: &Principal, error: &Error) {
         match error {
-            // Of an address that was let in, Odoo says so only where the rules have changed.
+            // For an address that was allowed, Odoo answers this only after a change of the rules.
             Error::Fault(fault)
                 if matches!(fault.code, FaultCode::Unauthenticated | FaultCode::AddressDenied) =>
             {
@@ -233,7 +243,7 @@ impl Mirror {
         }
     }
 
-    /// To be held while a stream is open.
+    /// Polls more often as long as the guard is held: while a stream is open.
     pub fn poll_fast(self: &Arc<Self>) -> FastPollGuard {
         if self.open_streams.fetch_add(1, Ordering::AcqRel) == 0 {
             self.feed_trigger.notify_one();
@@ -241,13 +251,22 @@ impl Mirror {
         FastPollGuard(Arc::clone(self))
     }
 
-    /// Takes a wake-up of Odoo: "off" and "revoked" act before this returns, the rest is asked for.
-    /// A repeated message is taken without effect.
+    /// Applies a wake-up of Odoo: "off" and "revoked" act before this returns, the rest is polled at once.
+    /// A repeated message is accepted without effect.
     pub fn receive_wakeup(&self, body: &[u8], signature: &str) -> Result<(), WakeupError> {
         if let Some(wake) = self.wakeup_verifier.verify(body, signature)? {
-            self.apply_wakeup(&wake);
+            for connection in &wake.revoked {
+                self.epochs.invalidate(*connection);
+            }
+            self.settings_gate.apply_wakeup(&wake);
+            self.feed_trigger.notify_one();
         }
         Ok(())
+    }
+
+    /// Polls Odoo and keeps the mirror current until `cancel`. Runs once, in a task of its own.
+    pub async fn run_feed(self: Arc<Self>, cancel: CancellationToken, identity: ReplicaIdentity) {
+        Feed::new(self, identity).run(cancel).await;
     }
 
     /// The models that this principal may reach, with labels in `lang` (none: the user's own).
@@ -270,6 +289,12 @@ impl Mirror {
     }
 
     // === for the feed ===
+
+    fn end_session(&self, session: &str) {
+        if let Some(SessionEndHandler(handler)) = self.session_end_hook.get() {
+            handler(session);
+        }
+    }
 
     fn invalidate_all(&self) {
         self.epochs.invalidate_all();
@@ -296,7 +321,7 @@ impl Mirror {
         self.feed_state().cursor = cursor;
     }
 
-    fn set_feed_error(&self, trouble: Option<String>) {
-        self.feed_state().error = trouble;
+    fn set_feed_error(&self, error: Option<String>) {
+        self.feed_state().error = error;
     }
 }

@@ -12,7 +12,7 @@ use moka::future::Cache;
 use super::epochs::{ConnectionEpochs, Epoch};
 use super::lookup_limiter::LookupLimiter;
 use super::{Denied, Options};
-use crate::odoo::gateway::{AuthenticateAnswer, AuthenticateRequest, Fault, FaultCode};
+use crate::odoo::contract::{AuthenticateAnswer, AuthenticateRequest, Fault, FaultCode};
 use crate::odoo::{Client, Error};
 use crate::vocab::{AddressRules, Clock, Principal, Proof, RateLimits, User};
 

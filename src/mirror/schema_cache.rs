@@ -10,7 +10,7 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use super::Options;
-use crate::odoo::gateway::{FieldDocument, ModelDocument, SchemaRequest};
+use crate::odoo::contract::{FieldDocument, ModelDocument, SchemaRequest};
 use crate::odoo::{Client, Error};
 use crate::vocab::Principal;
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 use tokio::sync::watch;
 
 use super::Gate;
-use crate::odoo::gateway::{SettingsDocument, WakeUp};
+use crate::odoo::contract::{SettingsDocument, WakeUp};
 use crate::vocab::{Clock, RwLockExt};
 
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::odoo::gateway::WakeUp;
+use crate::odoo::contract::WakeUp;
 use crate::vocab::{Clock, MutexExt, Secret};
 
 /// How far the time of a message may be from ours.

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::{timeout, timeout_at};
 
 use super::client::{Client, Deadline};
-use super::gateway::{Answer, Call, FaultCode, Step};
+use super::contract::{Answer, Call, FaultCode, Step};
 use super::memory_budget::ANSWER_COPIES;
 use super::{Error, cost};
 use crate::vocab::{ConnectionId, MutexExt};

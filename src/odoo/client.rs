@@ -12,14 +12,14 @@ use tokio_util::task::TaskTracker;
 use super::admission::Admission;
 use super::batch::Batcher;
 use super::breaker::Breaker;
+use super::contract::{
+    Answer, AppendAuditAnswer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, BatchAnswer,
+    BatchItem, BatchRequest, Call, CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest,
+    CheckAuditAnswer, CheckAuditRequest, Fault, FieldsAnswer, HelloAnswer, HelloRequest, ModelsAnswer,
+    SchemaRequest, SyncSessionsAnswer, SyncSessionsRequest, WireCall,
+};
 use super::exchange::ExchangeResources;
 use super::failure::Failure;
-use super::gateway::{
-    Answer, AuthenticateAnswer, AuthenticateRequest, BatchAnswer, BatchItem, BatchRequest, Call,
-    CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest, Fault, FieldsAnswer, HelloAnswer,
-    HelloRequest, ModelsAnswer, SchemaRequest, WireCall,
-};
-use super::sessions::{SyncSessionsAnswer, SyncSessionsRequest};
 use super::transport::{AnswerText, Transport};
 use super::{Error, Options, encode};
 use crate::vocab::offload_text_scan;
@@ -155,6 +155,27 @@ impl Client {
     pub async fn sync_sessions(&self, request: &SyncSessionsRequest) -> Result<SyncSessionsAnswer, Error> {
         self.request(ExchangeResources::control(), "sync_sessions", request, self.options.control_timeout())
             .await
+    }
+
+    /// Appends entries to the audit log in Odoo, without a retry: the sender of `audit` retries, and its failures
+    /// must not open the breaker for calls of people.
+    pub async fn append_audit(&self, request: &AppendAuditRequest) -> Result<AppendAuditAnswer, Error> {
+        self.request_uncounted("append_audit", request).await
+    }
+
+    /// Compares the hash chain with the one in Odoo and reports incidents; the breaker as above.
+    pub async fn check_audit(&self, request: &CheckAuditRequest) -> Result<CheckAuditAnswer, Error> {
+        self.request_uncounted("check_audit", request).await
+    }
+
+    async fn request_uncounted<Q, A>(&self, method: &'static str, request: &Q) -> Result<A, Error>
+    where
+        Q: Serialize,
+        A: DeserializeOwned,
+    {
+        let deadline = Deadline::within(self.options.control_timeout());
+        let text = self.send_uncounted(method, || encode::json(request), deadline).await;
+        parse_answer(&text.map_err(Failure::into_read_error)?)
     }
 
     async fn request<Q, A>(

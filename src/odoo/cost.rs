@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde_json::Value;
 
 use super::admission::Demand;
-use super::gateway::{Call, Mode, Step};
+use super::contract::{Call, Mode, Step};
 use super::memory_budget::ANSWER_COPIES;
 
 /// Rows times fields of a call that is known to be long. A thousand rows of twenty fields take a tenth of a second.

@@ -1,6 +1,6 @@
 //! What can go wrong between the sidecar and Odoo, as far as a caller would treat it differently.
 
-use super::gateway::{Fault, FaultCode};
+use super::contract::{Fault, FaultCode};
 
 /// A failed call to the gateway. No variant carries a traceback, a proof or a row of data.
 #[derive(Debug, Clone, thiserror::Error)]

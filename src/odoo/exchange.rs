@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::admission::{Demand, Permit};
 use super::client::{Client, Deadline};
+use super::contract::Call;
 use super::cost;
 use super::failure::Failure;
-use super::gateway::Call;
+use super::http_pool::Connection;
 use super::memory_budget::{MemoryAccount, MemoryClaim, ReserveError};
 use super::transport::AnswerText;
 use crate::vocab::Backoff;
@@ -105,7 +106,7 @@ impl Client {
     ) -> Result<AnswerText, Failure> {
         let (mut resent, mut backoff) = (false, BUSY_BACKOFF);
         loop {
-            match self.send_once(route, method, &json, false, deadline).await {
+            match self.send_once(route, method, &json, Connection::Pooled, deadline).await {
                 Ok(text) => return Ok(text),
                 Err(Failure::NotConnected | Failure::ConnectionLost) if !resent => resent = true,
                 Err(Failure::Overloaded | Failure::Conflict)
@@ -126,12 +127,12 @@ impl Client {
         route: &ExchangeResources,
         method: &'static str,
         json: impl Fn() -> Result<String, serde_json::Error>,
-        fresh: bool,
+        connection: Connection,
         deadline: Deadline,
     ) -> Result<AnswerText, Failure> {
         let pass = self.breaker.try_acquire(Instant::now()).ok_or(Failure::BreakerOpen)?;
         let (held, claim) = self.acquire_resources(route, deadline).await?;
-        let outcome = self.exchange(held, claim, method, json, fresh, deadline).await;
+        let outcome = self.exchange(held, claim, method, json, connection, deadline).await;
         if let (Ok(text), Queue::Calls(demand)) = (&outcome, route.queue)
             && text.as_str().len() > HEAVY_ANSWER_BYTES
         {
@@ -156,7 +157,7 @@ impl Client {
             return Err(Failure::BreakerOpen);
         }
         let (held, claim) = self.acquire_resources(&ExchangeResources::control(), deadline).await?;
-        self.exchange(held, claim, method, json, false, deadline).await
+        self.exchange(held, claim, method, json, Connection::Pooled, deadline).await
     }
 
     /// Waits for a permit and for room. Who has a permit and no room gives it back before it waits.
@@ -194,14 +195,14 @@ impl Client {
         claim: MemoryClaim,
         method: &'static str,
         json: impl Fn() -> Result<String, serde_json::Error>,
-        fresh: bool,
+        connection: Connection,
         deadline: Deadline,
     ) -> Result<AnswerText, Failure> {
         // Made only now, since it says how much of its time the queue left.
         let json = json().map_err(|_| Failure::InvalidAnswer)?;
         let account = Arc::clone(claim.account());
         let transport = Arc::clone(&self.transport);
-        let exchange = async move { transport.call(method, json, fresh, claim, deadline.http).await };
+        let exchange = async move { transport.call(method, json, connection, claim, deadline.http).await };
         let outcome = match held {
             QueuePermit::Calls(permit) => {
                 // Odoo goes on with a call whose caller has left, so its permit stays as long.

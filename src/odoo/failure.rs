@@ -1,7 +1,7 @@
 //! How one exchange with Odoo failed, told by what Odoo may have done meanwhile.
 
 use super::Error;
-use super::gateway::Fault;
+use super::contract::Fault;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Failure {
@@ -22,7 +22,7 @@ pub(super) enum Failure {
     /// There was no room for an answer in time: nothing was sent.
     MemoryTimeout,
     /// Odoo has answered, but there was no room for it in time, or would not be `ever`.
-    AnswerDropped { ever: bool, answered: AnswerKind },
+    AnswerDropped { permanent: bool, answered: AnswerKind },
     /// The answer broke off, or was no answer of the gateway.
     InvalidAnswer,
     /// Odoo rolled back since another transaction was in the way, or its database was.
@@ -73,8 +73,8 @@ impl Failure {
         match self {
             Self::BreakerOpen | Self::NotConnected => Error::Unreachable,
             Self::QueueTimeout | Self::Overloaded | Self::Conflict => Error::Busy,
-            Self::MemoryTimeout | Self::AnswerDropped { ever: false, .. } => Error::MemoryFull,
-            Self::AnswerDropped { ever: true, .. } => Error::AnswerTooLong,
+            Self::MemoryTimeout | Self::AnswerDropped { permanent: false, .. } => Error::MemoryFull,
+            Self::AnswerDropped { permanent: true, .. } => Error::AnswerTooLong,
             Self::TimedOut => Error::TimedOut,
             Self::ConnectionLost | Self::InvalidAnswer => Error::InvalidAnswer,
             Self::NotOdoo(status) => Error::NotOdoo(status),

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::contract::{Fault, FaultCode};
 use super::failure::Failure;
-use super::gateway::{Fault, FaultCode};
 
 /// XML-RPC fault code of a `UserError`.
 const USER_ERROR: i64 = 2;

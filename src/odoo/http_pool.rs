@@ -21,6 +21,15 @@ const UNKNOWN_LENGTH_BYTES: usize = 16 * 1024;
 /// Where the first tags of an answer stand.
 const ANSWER_HEAD_BYTES: usize = 128;
 
+/// Which connection a request takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Connection {
+    /// One that may be idle since an earlier request.
+    Pooled,
+    /// A new one.
+    Fresh,
+}
+
 /// The connections to Odoo.
 #[derive(Debug)]
 pub(super) struct HttpPool {
@@ -65,11 +74,14 @@ impl HttpPool {
         &self,
         url: reqwest::Url,
         body: Vec<u8>,
-        fresh: bool,
+        connection: Connection,
         claim: &mut MemoryClaim,
         deadline: Instant,
     ) -> Result<String, Failure> {
-        let client = if fresh { &self.fresh } else { &self.pooled };
+        let client = match connection {
+            Connection::Pooled => &self.pooled,
+            Connection::Fresh => &self.fresh,
+        };
         let exchange = async {
             let response = client.post(url).body(body).send().await.map_err(|error| send_failure(&error))?;
             match response.status() {
@@ -134,7 +146,7 @@ fn dropped_answer(full: ReserveError, head: &[u8]) -> Failure {
         (false, true) => AnswerKind::Fault,
         _ => AnswerKind::Unclear,
     };
-    Failure::AnswerDropped { ever: full == ReserveError::TooLarge, answered }
+    Failure::AnswerDropped { permanent: full == ReserveError::TooLarge, answered }
 }
 
 /// What each request carries. Odoo reads headers as Latin-1: a name beyond ASCII would arrive as another one,

@@ -8,10 +8,10 @@
 //! goes by `cost`, then room in `memory_budget`) -> `transport` (login, `encode`, `decode`) -> `http_pool`.
 
 mod admission;
-pub mod audit;
 mod batch;
 mod breaker;
 mod client;
+pub mod contract;
 mod cost;
 mod decode;
 mod encode;
@@ -19,10 +19,8 @@ mod error;
 mod exchange;
 mod failure;
 mod fault_mapping;
-pub mod gateway;
 mod http_pool;
 pub mod memory_budget;
-pub mod sessions;
 mod transport;
 mod write;
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::decode::{self, Scalar, XmlRpcResponse};
 use super::failure::Failure;
-use super::http_pool::HttpPool;
+use super::http_pool::{Connection, HttpPool};
 use super::memory_budget::{MemoryAccount, MemoryClaim};
 use super::{Error, Options, encode, fault_mapping};
 use crate::vocab::{Secret, offload_text_scan};
@@ -77,22 +77,22 @@ impl Transport {
         })
     }
 
-    /// Calls a method of the gateway. `fresh` takes a connection of its own. The memory of the answer is claimed
+    /// Calls a method of the gateway. The memory of the answer is claimed
     /// before it is read, and stays with the account of the claim where there is an answer.
     pub(super) async fn call(
         &self,
         method: &str,
         json: String,
-        fresh: bool,
+        connection: Connection,
         mut claim: MemoryClaim,
         deadline: Instant,
     ) -> Result<AnswerText, Failure> {
         let uid = self.uid(deadline).await?;
-        let text = match self.execute(uid, method, &json, fresh, &mut claim, deadline).await {
+        let text = match self.execute(uid, method, &json, connection, &mut claim, deadline).await {
             // The key or the user's id changed: Odoo refused before it looked at the call.
             Err(Failure::LoginDenied) => {
                 let uid = self.log_in(uid, deadline).await.map_err(as_unsent)?;
-                self.execute(uid, method, &json, fresh, &mut claim, deadline).await?
+                self.execute(uid, method, &json, connection, &mut claim, deadline).await?
             }
             other => other?,
         };
@@ -105,12 +105,12 @@ impl Transport {
         uid: i64,
         method: &str,
         json: &str,
-        fresh: bool,
+        connection: Connection,
         claim: &mut MemoryClaim,
         deadline: Instant,
     ) -> Result<AnswerText, Failure> {
         let body = encode::execute(&self.database, uid, self.key.expose(), method, json.to_owned());
-        let body = self.http.post(self.object.clone(), body, fresh, claim, deadline).await?;
+        let body = self.http.post(self.object.clone(), body, connection, claim, deadline).await?;
         let part = match offload_text_scan(body.len(), || decode::response(&body)) {
             // The body is needed no longer.
             Ok(XmlRpcResponse::Value(Scalar::Text(Cow::Owned(text)))) => return Ok(AnswerText::from(text)),
@@ -161,7 +161,8 @@ impl Transport {
     async fn authenticate(&self, deadline: Instant) -> Result<i64, Failure> {
         let body = encode::authenticate(&self.database, &self.login, self.key.expose());
         let mut claim = Arc::<MemoryAccount>::default().claim(0).map_err(|_| Failure::MemoryTimeout)?;
-        let body = self.http.post(self.common.clone(), body, false, &mut claim, deadline).await?;
+        let body =
+            self.http.post(self.common.clone(), body, Connection::Pooled, &mut claim, deadline).await?;
         match decode::response(&body) {
             Ok(XmlRpcResponse::Value(Scalar::Int(uid))) if uid > 0 => Ok(uid),
             Ok(XmlRpcResponse::Value(_)) => Err(Failure::LoginDenied),

@@ -7,9 +7,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::client::{Client, Deadline, parse_answer, remaining_ms};
+use super::contract::{Answer, Call, CallState, CallStatusAnswer, CallStatusRequest, FaultCode, WireCall};
 use super::exchange::ExchangeResources;
 use super::failure::{AnswerKind, Failure};
-use super::gateway::{Answer, Call, CallState, CallStatusAnswer, CallStatusRequest, FaultCode, WireCall};
+use super::http_pool::Connection;
 use super::{Error, encode};
 use crate::vocab::Backoff;
 
@@ -36,18 +37,13 @@ impl Client {
         self.writes.len()
     }
 
-    /// How many writes are under way.
-    pub fn open_writes(&self) -> usize {
-        self.writes.len()
-    }
-
     async fn send_write(&self, call: &Call) -> Result<Answer, Error> {
         let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
         let json = || encode::json(&WireCall::new(call, remaining_ms(deadline)));
         let route = ExchangeResources::for_call(call);
         let mut retried = false;
         loop {
-            match self.send_once(&route, "execute", json, true, deadline).await {
+            match self.send_once(&route, "execute", json, Connection::Fresh, deadline).await {
                 Ok(text) => match parse_answer::<Answer>(&text) {
                     // A replayed answer carries the id of the call that it was made for.
                     Ok(answer) if answer.replayed || answer.call_id == call.call_id => return Ok(answer),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::plan::Plan;
-use crate::odoo::gateway::Step;
+use crate::odoo::contract::Step;
 
 /// The model of a plan; of several steps, that of the first.
 pub(super) fn model(plan: &Plan) -> Option<String> {

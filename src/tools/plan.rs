@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::arguments::schema::Arg;
 use super::{Annotations, Category, Reply, Risk};
 use crate::odoo::Error;
-use crate::odoo::gateway::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
+use crate::odoo::contract::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
 use crate::vocab::quoted_json;
 
 /// How long a reading call may take; below the 60 s at which proxies cut idle answers.

@@ -11,7 +11,7 @@ mod lint;
 use super::plan::{Found, Plan, ShapeContext};
 use super::toolbox::{ToolEntry, dry_run_results, entries, wrap_dry_run};
 use super::*;
-use crate::odoo::gateway::Fault;
+use crate::odoo::contract::Fault;
 use crate::vocab::{
     AddressRules, ConnectionId, ConnectionKind, MethodLevel, Principal, Proof, RateLimits, Scope, User,
     UserId,

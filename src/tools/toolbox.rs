@@ -21,7 +21,7 @@ use super::wording::error_text::{CallContext, KnownSchema, NeededSchema, explain
 use super::{Annotations, CallRejected, Reply, ToolSpec, audit_targets, registry};
 use crate::audit::{self, CallInfo, CallOutcome, RequestOutcome};
 use crate::mirror::Mirror;
-use crate::odoo::gateway::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
+use crate::odoo::contract::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::memory_budget::MemoryAccount;
 use crate::odoo::{Client, Error};
 use crate::vocab::{CallId, MethodLevel, OFFLOAD_FROM_BYTES, Principal, offload, offload_text_scan};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::http_fault::HttpFault;
 use super::message::{Message, MessageKind};
 use super::server_state::ServerState;
-use crate::guard::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit, Counted};
+use crate::guard::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit, Counted, RateSettings};
 use crate::vocab::{ConnectionId, Principal};
 
 /// When the permit of a request may be free again.
@@ -52,7 +52,9 @@ async fn count_request(
         return Ok(Counted::not());
     }
     let settings = state.deps.mirror.settings().ok_or(HttpFault::SettingsUnknown)?;
-    state.deps.rate_limiter.acquire(principal, &settings).await.map_err(HttpFault::RateLimited)
+    let defaults =
+        RateSettings { minute: settings.rate_limit_minute, day: settings.rate_limit_day, tz: &settings.tz };
+    state.deps.rate_limiter.acquire(principal, &defaults).await.map_err(HttpFault::RateLimited)
 }
 
 /// A permit among the requests in flight, or among the open streams.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use odoo_mcp_sidecar::odoo::gateway::{Answer, Call, HelloRequest, Mode, Step};
+use odoo_mcp_sidecar::odoo::contract::{Answer, Call, HelloRequest, Mode, Step};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use odoo_mcp_sidecar::vocab::ConnectionId;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odoo_mcp_sidecar::config::odoo::OdooConfig;
-use odoo_mcp_sidecar::odoo::gateway::{Answer, FaultCode};
+use odoo_mcp_sidecar::odoo::contract::{Answer, FaultCode};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;

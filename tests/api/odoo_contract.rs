@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use odoo_mcp_sidecar::audit::EntryDocument;
-use odoo_mcp_sidecar::odoo::audit::{AlarmDocument, AppendAuditRequest, CheckAuditRequest};
-use odoo_mcp_sidecar::odoo::gateway::{
-    Answer, AuthenticateAnswer, AuthenticateRequest, Call, CallState, CallStatusRequest, ChangesRequest,
-    FaultCode, HelloRequest, SchemaRequest, Step,
+use odoo_mcp_sidecar::odoo::contract::{
+    AlarmDocument, Answer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, Call, CallState,
+    CallStatusRequest, ChangesRequest, CheckAuditRequest, FaultCode, HelloRequest, SchemaRequest,
+    SessionDocument, Step, SyncSessionsRequest,
 };
-use odoo_mcp_sidecar::odoo::sessions::{SessionDocument, SyncSessionsRequest};
 use odoo_mcp_sidecar::odoo::{Client, Deadline, Error};
 use odoo_mcp_sidecar::vocab::{CallId, ConnectionId, Proof};
 use serde_json::value::to_raw_value;

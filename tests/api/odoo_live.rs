@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use odoo_mcp_sidecar::config::odoo::OdooConfig;
 use odoo_mcp_sidecar::mirror::{Denied, Gate, Mirror, ReplicaIdentity};
-use odoo_mcp_sidecar::odoo::gateway::{Call, CallState, CallStatusRequest, FaultCode, Mode, Step};
+use odoo_mcp_sidecar::odoo::contract::{Call, CallState, CallStatusRequest, FaultCode, Mode, Step};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use odoo_mcp_sidecar::vocab::{Credential, Principal, Secret};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use odoo_mcp_sidecar::config::odoo::OdooConfig;
-use odoo_mcp_sidecar::odoo::gateway::Call;
+use odoo_mcp_sidecar::odoo::contract::Call;
 use odoo_mcp_sidecar::odoo::memory_budget::{ANSWER_COPIES, MemoryBudget};
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use odoo_mcp_sidecar::vocab::ConnectionId;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use odoo_mcp_sidecar::odoo::gateway::FaultCode;
+use odoo_mcp_sidecar::odoo::contract::FaultCode;
 use odoo_mcp_sidecar::odoo::{Client, Error};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -140,7 +140,7 @@ async fn a_write_survives_its_caller_and_shutdown_waits_for_it() {
     assert_eq!(client.drain(Duration::from_millis(1)).await, 1);
     go.notify_one();
     assert_eq!(client.drain(Duration::from_secs(10)).await, 0);
-    assert_eq!((finished.load(Ordering::SeqCst), client.open_writes()), (1, 0));
+    assert_eq!((finished.load(Ordering::SeqCst), client.drain(Duration::ZERO).await), (1, 0));
 }
 
 #[tokio::test]

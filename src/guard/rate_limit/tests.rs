@@ -1,7 +1,5 @@
 //! Limits on a clock that stands still until it is moved.
 
-use serde_json::json;
-
 use super::*;
 use crate::state::EmbeddedStore;
 use crate::vocab::{
@@ -28,14 +26,8 @@ fn principal(connection: i64, minute: Option<u32>, day: Option<u32>) -> Principa
     }
 }
 
-fn settings(minute: u32, day: u32, tz: &str) -> SettingsDocument {
-    let document = json!({
-        "enabled": true, "version": 1, "rate_limit_minute": minute, "rate_limit_day": day, "tz": tz,
-        "access_token_timeout": 1, "refresh_token_timeout": 1, "refresh_token_grace": 1,
-        "allow_dynamic_registration": true, "enable_event_streaming": true, "enable_report_generation": true,
-        "audit_retention_days": 1, "log_payloads": false, "settings_max_age": 300,
-    });
-    serde_json::from_value(document).unwrap()
+fn settings(minute: u32, day: u32, tz: &str) -> RateSettings<'_> {
+    RateSettings { minute, day, tz }
 }
 
 struct LimiterFixture {
@@ -61,7 +53,7 @@ impl LimiterFixture {
         Self { directory, clock, rate }
     }
 
-    async fn count_accepted(&self, who: &Principal, settings: &SettingsDocument, times: usize) -> usize {
+    async fn count_accepted(&self, who: &Principal, settings: &RateSettings<'_>, times: usize) -> usize {
         let mut passed = 0;
         for _ in 0..times {
             passed += usize::from(self.rate.acquire(who, settings).await.is_ok());
@@ -69,7 +61,7 @@ impl LimiterFixture {
         passed
     }
 
-    async fn refused(&self, who: &Principal, settings: &SettingsDocument) -> RateLimitExceeded {
+    async fn refused(&self, who: &Principal, settings: &RateSettings<'_>) -> RateLimitExceeded {
         self.rate.acquire(who, settings).await.unwrap_err()
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::schema::{Arg, ArgKind};
-use crate::odoo::gateway::MAX_LIMIT;
+use crate::odoo::contract::MAX_LIMIT;
 use crate::vocab::quoted;
 
 /// No name in Odoo is longer: of a model, field, operator, method or key.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::write::{changed_reply, deleted_reply};
 use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::odoo::contract::{Mode, Step};
 use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL};
 use crate::tools::plan::{
     ADDITIVE, ArgumentError, DESTRUCTIVE, Found, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,

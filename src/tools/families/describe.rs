@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::models::LANG;
 use crate::odoo::Error;
-use crate::odoo::gateway::FieldDocument;
+use crate::odoo::contract::FieldDocument;
 use crate::tools::arguments::bounds::MAX_NAME_CHARS;
 use crate::tools::arguments::schema::{Arg, ArgKind, MODEL, OFFSET};
 use crate::tools::plan::{

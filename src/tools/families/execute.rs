@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::odoo::contract::{Mode, Step};
 use crate::tools::arguments::schema::{Arg, ArgKind, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT};
 use crate::tools::plan::{
     ArgumentError, Found, OPEN_WORLD, Plan, ShapeContext, Tool, ToolArguments, ToolDefinition,

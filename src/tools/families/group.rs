@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::odoo::Error;
-use crate::odoo::gateway::Step;
+use crate::odoo::contract::Step;
 use crate::tools::arguments::aggregate::{self, AGGREGATE_FUNCTIONS, GRANULARITIES};
 use crate::tools::arguments::bounds::MAX_NAME_CHARS;
 use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, DOMAIN, MODEL, OFFSET, ORDER};

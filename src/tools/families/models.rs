@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::odoo::Error;
-use crate::odoo::gateway::ModelDocument;
+use crate::odoo::contract::ModelDocument;
 use crate::tools::arguments::schema::{Arg, ArgKind, OFFSET};
 use crate::tools::plan::{
     ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,

@@ -1,7 +1,7 @@
 //! Tools that read records whose conditions or ids are known.
 
 use crate::odoo::Error;
-use crate::odoo::gateway::Step;
+use crate::odoo::contract::Step;
 use crate::tools::arguments::domain;
 use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, DOMAIN, FIELDS, LIMIT, MODEL, OFFSET, ORDER};
 use crate::tools::plan::{

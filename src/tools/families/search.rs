@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::read::{DEFAULT_LIMIT, page_reply};
 use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::odoo::contract::{Mode, Step};
 use crate::tools::arguments::domain;
 use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, DOMAIN, LIMIT, MODEL, OFFSET, ORDER};
 use crate::tools::plan::{

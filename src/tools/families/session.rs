@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::odoo::Error;
-use crate::odoo::gateway::Step;
+use crate::odoo::contract::Step;
 use crate::tools::plan::{
     ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,
 };

@@ -2,7 +2,7 @@
 
 use super::read::put_record_url;
 use crate::odoo::Error;
-use crate::odoo::gateway::Step;
+use crate::odoo::contract::Step;
 use crate::tools::arguments::schema::{Arg, ArgKind, CONTEXT, FIELDS, MODEL, OFFSET};
 use crate::tools::plan::{
     ArgumentError, Found, Plan, READ_ONLY, ShapeContext, Tool, ToolArguments, ToolDefinition,

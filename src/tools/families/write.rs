@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::odoo::Error;
-use crate::odoo::gateway::{Mode, Step};
+use crate::odoo::contract::{Mode, Step};
 use crate::tools::arguments::schema::{
     Arg, ArgKind, CONTEXT, DRY_RUN, IDEMPOTENCY_KEY, MODEL, WIZARD_CONTEXT,
 };

@@ -9,7 +9,7 @@ use super::suggest::{sentence, suggest};
 use super::{hints, paths, selection};
 use crate::audit;
 use crate::odoo::Error;
-use crate::odoo::gateway::{Fault, FaultCode, FieldDocument, ModelDocument, Step};
+use crate::odoo::contract::{Fault, FaultCode, FieldDocument, ModelDocument, Step};
 use crate::tools::arguments::bounds::MAX_NAME_CHARS;
 use crate::tools::arguments::domain::OPERATORS;
 use crate::tools::arguments::schema::CONTEXT_KEYS;

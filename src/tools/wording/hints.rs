@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{CountResult, Rows, parse_result};
 use super::selection;
-use crate::odoo::gateway::FieldDocument;
+use crate::odoo::contract::FieldDocument;
 use crate::tools::plan::{Found, ToolArguments};
 
 /// An answer without rows is short; a longer one need not be read to know that it holds some.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::odoo::gateway::{FieldDocument, Step};
+use crate::odoo::contract::{FieldDocument, Step};
 
 /// More ids than these are not repeated.
 const MOST_IDS: usize = 20;

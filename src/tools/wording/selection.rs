@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::suggest::{question, suggest};
-use crate::odoo::gateway::FieldDocument;
+use crate::odoo::contract::FieldDocument;
 use crate::vocab::{quoted, quoted_json};
 
 /// More values than this are not told: time zones have hundreds.

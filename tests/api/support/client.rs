@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use odoo_mcp_sidecar::config::odoo::OdooConfig;
 use odoo_mcp_sidecar::odoo::Client;
-use odoo_mcp_sidecar::odoo::gateway::{Call, Mode, Step};
+use odoo_mcp_sidecar::odoo::contract::{Call, Mode, Step};
 use odoo_mcp_sidecar::vocab::{CallId, ConnectionId, Proof, Secret};
 use serde_json::{Map, json};
 

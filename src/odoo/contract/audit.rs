@@ -1,11 +1,8 @@
-//! Entries of the audit log on their way to the addon.
+//! `append_audit` and `check_audit`: entries of the audit log and the state of their hash chain.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
-
-use super::client::{Client, Deadline, parse_answer};
-use super::{Error, encode};
 
 /// Entries as JSON text, as they were kept, oldest first.
 #[derive(Debug, Clone, Serialize)]
@@ -42,8 +39,6 @@ pub struct ChainDocument {
     pub newest: LinkDocument,
     pub seen: Option<String>,
 }
-
-// === check_audit ===
 
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckAuditRequest {
@@ -87,29 +82,4 @@ pub struct AcknowledgedDocument {
     pub id: String,
     pub by: String,
     pub note: String,
-}
-
-impl Client {
-    /// Hands entries on, once. Whoever calls tries again by himself, and calls of people must not fail because
-    /// this did: so the breaker is heeded, but hears nothing of it.
-    pub async fn append_audit(&self, request: &AppendAuditRequest) -> Result<AppendAuditAnswer, Error> {
-        let deadline = Deadline::within(self.options.control_timeout());
-        let json = || encode::json(request);
-        let text = self
-            .send_uncounted("append_audit", json, deadline)
-            .await
-            .map_err(|failure| failure.into_read_error())?;
-        parse_answer(&text)
-    }
-
-    /// Asks where the chain stands, and reports what is wrong with it; the breaker as above.
-    pub async fn check_audit(&self, request: &CheckAuditRequest) -> Result<CheckAuditAnswer, Error> {
-        let deadline = Deadline::within(self.options.control_timeout());
-        let json = || encode::json(request);
-        let text = self
-            .send_uncounted("check_audit", json, deadline)
-            .await
-            .map_err(|failure| failure.into_read_error())?;
-        parse_answer(&text)
-    }
 }

@@ -1,11 +1,8 @@
-//! `sync_sessions`: who works through this sidecar, told to Odoo. The same contract as in `gateway`.
+//! `sync_sessions`: the live sessions of a replica, and those that an administrator has ended.
 
 use serde::{Deserialize, Serialize};
 
 use crate::vocab::{ConnectionId, UserId};
-
-/// The most sessions that one request may tell of.
-pub const MAX_SESSIONS: usize = 1000;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct SyncSessionsRequest {
