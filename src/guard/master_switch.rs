@@ -1,4 +1,4 @@
-//! The administrator's master switch, as every request and every open stream meets it.
+//! The administrator's master switch, checked by every request and watched for every open stream.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,11 +8,10 @@ use tokio_util::sync::CancellationToken;
 use crate::mirror::{Gate, Mirror};
 use crate::vocab::MutexExt;
 
-/// How often the switch is looked at besides being told of a change: settings that grow too old close the
-/// gate without anybody announcing it.
+/// How often the gate is polled besides notifications: settings that become stale close it without one.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The switch. Streams hold its token, which ends with the opening in which they began.
+/// The switch. Streams hold its token, which is cancelled when the switch goes off.
 #[derive(Debug)]
 pub struct MasterSwitch {
     mirror: Arc<Mirror>,
@@ -29,12 +28,12 @@ impl MasterSwitch {
         self.mirror.gate()
     }
 
-    /// Cancelled as soon as the switch goes off. Take it before `gate`, so that no change falls between.
+    /// Cancelled as soon as the switch goes off. Take it before `gate`, so that no change is missed in between.
     pub fn enabled_token(&self) -> CancellationToken {
         self.enabled.locked().clone()
     }
 
-    /// Watches the switch and ends the streams of an opening that is over; runs until `cancel`.
+    /// Watches the gate and ends streams when it closes; runs until `cancel`.
     pub async fn watch_gate(self: Arc<Self>, cancel: CancellationToken) {
         let mut changes = self.mirror.watch_gate();
         loop {
@@ -50,8 +49,8 @@ impl MasterSwitch {
     }
 
     fn cancel_streams(&self) {
-        let mut opening = self.enabled.locked();
-        opening.cancel();
-        *opening = CancellationToken::new();
+        let mut enabled = self.enabled.locked();
+        enabled.cancel();
+        *enabled = CancellationToken::new();
     }
 }

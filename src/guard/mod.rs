@@ -1,7 +1,6 @@
-//! What keeps the server from being overrun: the master switch, the gate for addresses, permits, the rules
-//! and limits that Odoo sets for each connection.
+//! Guards: master switch, rate limits, concurrency permits, and the address rules that Odoo sets for each connection.
 //!
-//! `web` asks here before a request costs anything more. Knows no HTTP and no MCP.
+//! `web` checks them before a request costs anything more. Knows no HTTP and no MCP.
 
 mod address_rules;
 mod concurrency;
