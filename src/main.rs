@@ -1,4 +1,4 @@
-//! Arguments, configuration, telemetry, app, exit code.
+//! Entry point: arguments, configuration, telemetry, app, exit code.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The text, then the code; a closed pipe is no reason to panic.
+/// Prints the text and gives the code; a closed pipe is no reason to panic.
 fn print_and_exit(to: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
     code
