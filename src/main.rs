@@ -11,7 +11,7 @@ use odoo_mcp_sidecar::telemetry;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// The command was used wrongly (`EX_USAGE`); the configuration counts as part of the command.
+/// The exit code of a usage error (`EX_USAGE`); the configuration counts as part of the command.
 const EX_USAGE: u8 = 64;
 
 #[tokio::main]

@@ -1,11 +1,11 @@
-//! A rate limit of failed authentications for each address.
+//! Rate limit of failed authentications by address.
 //!
 //! Failures are counted for an IPv4 address or an IPv6 /64, the smallest unit that a customer of a network gets.
 //! Many clients can share such an address behind a NAT or a proxy that is not trusted, so a closed gate refuses only
-//! what is known not to work: malformed credentials, and those that Odoo has refused. What works passes, and so does
-//! what was never seen, within the budget for look-ups of the mirror: a flood of made-up keys costs Odoo no more
-//! than that budget, and nobody's key is refused for it. Requests without any credential are not counted: this is
-//! how clients ask whether they need one.
+//! credentials that are known to fail: malformed ones, and those that Odoo has refused. Valid ones pass, and unknown
+//! ones within the rate limit of look-ups of the mirror: a flood of made-up keys costs Odoo no more than that, and no
+//! valid key is refused for it. Requests without any credential are not counted: this is how clients discover
+//! whether they need one.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -17,21 +17,21 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio_util::sync::CancellationToken;
 
-/// How often what no longer matters is forgotten.
+/// How often expired entries are removed.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What failures are counted for.
+/// The unit that failures are counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressPrefix(IpAddr);
 
-/// Failed attempts by address.
+/// A rate limiter of failures by address.
 #[derive(Debug)]
 pub struct FailedAuthLimiter {
     failures: DefaultKeyedRateLimiter<AddressPrefix>,
     blocked_until: DashMap<AddressPrefix, Instant>,
 }
 
-// === impl Prefix ===
+// === impl AddressPrefix ===
 
 impl From<IpAddr> for AddressPrefix {
     fn from(address: IpAddr) -> Self {
@@ -45,12 +45,12 @@ impl From<IpAddr> for AddressPrefix {
     }
 }
 
-// === impl Addresses ===
+// === impl FailedAuthLimiter ===
 
 impl FailedAuthLimiter {
-    /// Lets `a_minute` failures pass at once, and from then on as many a minute.
-    pub fn new(a_minute: NonZeroU32) -> Self {
-        Self { failures: RateLimiter::dashmap(Quota::per_minute(a_minute)), blocked_until: DashMap::new() }
+    /// A limiter with a burst of `per_minute` failures, refilled at that rate.
+    pub fn new(per_minute: NonZeroU32) -> Self {
+        Self { failures: RateLimiter::dashmap(Quota::per_minute(per_minute)), blocked_until: DashMap::new() }
     }
 
     /// Whether the gate is open for this address; else how long it stays closed.
@@ -60,7 +60,7 @@ impl FailedAuthLimiter {
         wait.filter(|wait| !wait.is_zero()).map_or(Ok(()), Err)
     }
 
-    /// Notes a credential that was none, or none any more.
+    /// Records a malformed or refused credential.
     pub fn record_failure(&self, address: IpAddr) {
         let prefix = AddressPrefix::from(address);
         if let Err(early) = self.failures.check_key(&prefix) {
@@ -69,7 +69,7 @@ impl FailedAuthLimiter {
         }
     }
 
-    /// Forgets what no longer matters, now and then, until `cancel`.
+    /// Removes expired entries periodically, until `cancel`.
     pub async fn run_cleanup(self: Arc<Self>, cancel: CancellationToken) {
         let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
         while cancel.run_until_cancelled(tick.tick()).await.is_some() {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fourth_failure_in_a_minute_closes_the_gate() {
+    fn the_fourth_failure_in_per_minute_closes_the_gate() {
         let (gate, address) = (limiter(), "203.0.113.9".parse().unwrap());
         fail(&gate, "203.0.113.9", 3);
         assert!(gate.check(address).is_ok());

@@ -1,4 +1,4 @@
-//! The administrator's master switch, as every request and every open stream meets it.
+//! The administrator's master switch, checked by every request and watched for every open stream.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,18 +8,10 @@ use tokio_util::sync::CancellationToken;
 use crate::mirror::{Gate, Mirror};
 use crate::vocab::MutexExt;
 
-/// How often the switch is looked at besides being told of a change: settings that grow too old close the
-/// gate without anybody announcing it.
+/// How often the gate is polled besides notifications: settings that become stale close it without one.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Why nothing is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwitchClosed {
-    Disabled,
-    Unknown,
-}
-
-/// The switch. Streams hold its token, which ends with the opening in which they began.
+/// The switch. Streams hold its token, which is cancelled when the switch goes off.
 #[derive(Debug)]
 pub struct MasterSwitch {
     mirror: Arc<Mirror>,
@@ -32,20 +24,16 @@ impl MasterSwitch {
     }
 
     /// Whether requests are served, at this moment.
-    pub fn check(&self) -> Result<(), SwitchClosed> {
-        match self.mirror.gate() {
-            Gate::Open => Ok(()),
-            Gate::Disabled => Err(SwitchClosed::Disabled),
-            Gate::Unknown => Err(SwitchClosed::Unknown),
-        }
+    pub fn gate(&self) -> Gate {
+        self.mirror.gate()
     }
 
-    /// Cancelled as soon as the switch goes off. Take it before `check`, so that no change falls between.
+    /// Cancelled as soon as the switch goes off. Take it before `gate`, so that no change is missed in between.
     pub fn enabled_token(&self) -> CancellationToken {
         self.enabled.locked().clone()
     }
 
-    /// Watches the switch and ends the streams of an opening that is over; runs until `cancel`.
+    /// Watches the gate and ends streams when it closes; runs until `cancel`.
     pub async fn watch_gate(self: Arc<Self>, cancel: CancellationToken) {
         let mut changes = self.mirror.watch_gate();
         loop {
@@ -54,15 +42,15 @@ impl MasterSwitch {
                 Ok(()) = changes.changed() => {}
                 () = tokio::time::sleep(RECHECK_INTERVAL) => {}
             }
-            if self.check().is_err() {
+            if self.gate() != Gate::Open {
                 self.cancel_streams();
             }
         }
     }
 
     fn cancel_streams(&self) {
-        let mut opening = self.enabled.locked();
-        opening.cancel();
-        *opening = CancellationToken::new();
+        let mut enabled = self.enabled.locked();
+        enabled.cancel();
+        *enabled = CancellationToken::new();
     }
 }

@@ -1,7 +1,6 @@
-//! What keeps the server from being overrun: the master switch, the gate for addresses, permits, the rules
-//! and limits that Odoo sets for each connection.
+//! Guards: master switch, rate limits, concurrency permits, and the address rules that Odoo sets for each connection.
 //!
-//! `web` asks here before a request costs anything more. Knows no HTTP and no MCP.
+//! `web` checks them before a request costs anything more. Knows no HTTP and no MCP.
 
 mod address_rules;
 mod concurrency;
@@ -12,5 +11,5 @@ mod rate_limit;
 pub use address_rules::allows_address;
 pub use concurrency::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit};
 pub use failed_auth::{AddressPrefix, FailedAuthLimiter};
-pub use master_switch::{MasterSwitch, SwitchClosed};
+pub use master_switch::MasterSwitch;
 pub use rate_limit::{Counted, RateLimitExceeded, RateSettings, RequestRateLimiter, Scarce};

@@ -1,8 +1,8 @@
-//! How many requests a connection may make in a minute and in a day of the calendar.
+//! Rate limit of requests for each connection: fixed windows of a minute and of a calendar day.
 //!
-//! The limits come with each request, from the connection and from the settings as the mirror knows them
-//! now, so that a change counts at once and against what was used already. A minute is one of the clock; a
-//! day ends at midnight in the time zone of the company.
+//! The limits are passed with each request, from the connection and from the current settings, so that a change
+//! takes effect at once and counts requests already made. A minute is one of the clock; a day ends at midnight in the
+//! time zone of the company.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::vocab::{Clock, MutexExt, Principal};
 
 const MINUTE_SECONDS: i64 = 60;
 
-/// The limits of all connections.
+/// The rate limiter of all connections.
 #[derive(Debug)]
 pub struct RequestRateLimiter {
     counters: Arc<dyn CounterStore>,
@@ -32,7 +32,7 @@ pub struct RateSettings<'a> {
     pub tz: &'a str,
 }
 
-/// A day and the zone that it is one in.
+/// The bounds of a day in its time zone.
 #[derive(Debug, Clone)]
 struct CalendarDay {
     tz: String,
@@ -40,7 +40,7 @@ struct CalendarDay {
     end: i64,
 }
 
-/// A limit that is used up.
+/// A rate limit that is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimitExceeded {
     pub span: LimitPeriod,
@@ -53,11 +53,11 @@ pub struct RateLimitExceeded {
 #[derive(Debug)]
 pub struct Counted {
     pub receipt: CommitTicket,
-    /// There where little of the day's limit is left.
+    /// Set where little of the day's limit is left.
     pub scarce: Option<Scarce>,
 }
 
-/// What is left of a day's limit, below a tenth of it.
+/// The rest of a day's limit, below a tenth of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scarce {
     pub left: u32,
@@ -69,7 +69,7 @@ pub struct Scarce {
 // === impl Counted ===
 
 impl Counted {
-    /// What no limit is about.
+    /// For a request without a limit.
     pub fn not() -> Self {
         Self { receipt: CommitTicket::not_required(), scarce: None }
     }
@@ -103,7 +103,7 @@ impl std::fmt::Display for Scarce {
     }
 }
 
-// === impl Rate ===
+// === impl RequestRateLimiter ===
 
 impl RequestRateLimiter {
     pub fn new(counters: Arc<dyn CounterStore>, clock: Clock) -> Self {
@@ -140,7 +140,7 @@ impl RequestRateLimiter {
         }
     }
 
-    /// Where the day of `now` begins and ends.
+    /// The bounds of the day of `now`, cached.
     fn day_bounds(&self, now: i64, tz: &str) -> (i64, i64) {
         let mut today = self.today.locked();
         match &*today {
@@ -163,7 +163,7 @@ fn instant(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
 }
 
-/// The day of `now` in this time zone; in UTC where nobody knows the zone.
+/// The bounds of the day of `now` in this time zone; in UTC where the zone is unknown.
 fn day_bounds_in(now: i64, tz: &str) -> (i64, i64) {
     let zone = match tz {
         "" => TimeZone::UTC,
@@ -178,8 +178,8 @@ fn day_bounds_in(now: i64, tz: &str) -> (i64, i64) {
         Some((start.timestamp().as_second(), end.timestamp().as_second()))
     };
     let zoned = Timestamp::from_second(now).ok().map(|now| now.to_zoned(zone));
-    let whole = now - now.rem_euclid(86_400);
-    zoned.as_ref().and_then(bounds).unwrap_or((whole, whole + 86_400))
+    let utc_day = now - now.rem_euclid(86_400);
+    zoned.as_ref().and_then(bounds).unwrap_or((utc_day, utc_day + 86_400))
 }
 
 #[cfg(test)]

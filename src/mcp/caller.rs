@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::audit::RequestEntry;
 use crate::guard::ConcurrencyPermit;
 use crate::odoo::memory_budget::MemoryAccount;
-use crate::sessions::{SessionOwner, TrackedSession};
+use crate::sessions::TrackedSession;
 use crate::vocab::Principal;
 
 tokio::task_local! {
@@ -48,16 +48,6 @@ impl Caller {
             .get::<Parts>()
             .and_then(|parts| parts.extensions.get::<Self>())
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
-    }
-
-    /// What a session of this caller belongs to.
-    pub fn owner(&self) -> SessionOwner<'_> {
-        SessionOwner {
-            connection: self.principal.connection,
-            user: self.principal.user.id,
-            peer: self.peer,
-            lifetime: &self.lifetime,
-        }
     }
 
     /// The caller of the request that this task is about to hand to rmcp, for rmcp's synchronous questions.

@@ -1,8 +1,10 @@
 //! The product's `ServerHandler`: tools, and an honest "no" to everything else.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
     CompleteRequestParams, CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult,
@@ -15,13 +17,19 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 
 use super::{Caller, info};
-use crate::audit;
-use crate::audit::RequestOutcome;
+use crate::audit::{self, RequestOutcome, Status};
 use crate::tools::{CallRejected, Category, NoTool, Reply, ToolHandle, Toolbox};
 use crate::vocab::quoted;
 
 /// The code of the answer where a call cannot be accounted for; `web` gives it its status.
 pub const AUDIT_UNAVAILABLE: ErrorCode = ErrorCode(1007);
+
+/// The answer to a call that panicked.
+const READ_PANIC: &str = "Internal error of the sidecar; nothing is known of the answer to this call. Nothing was \
+                          changed. If it fails again, the administrator finds the place in the sidecar's log.";
+const CHANGE_PANIC: &str = "Internal error of the sidecar; nothing is known of the outcome of this change. Read the \
+                            records to check whether it was made before you repeat it. The administrator finds the \
+                            place in the sidecar's log.";
 
 /// Methods whose parameters rmcp reads into a type of their own. One that arrives as a custom request all
 /// the same had parameters of a wrong form.
@@ -54,8 +62,16 @@ impl Handler {
             return Ok(Reply::error(sentence));
         }
         let account = &caller.account;
+        let is_read = tool.spec().category == Category::Read;
         let call = tool.call(caller.peer, arguments, audit, account);
-        let reply = if tool.spec().category == Category::Read {
+        let call = catch_panic(call, is_read, |sentence| {
+            audit.end(RequestOutcome {
+                status: Status::Error,
+                reason: Some("internal_error"),
+                error: Some(sentence),
+            });
+        });
+        let reply = if is_read {
             tokio::select! {
                 reply = call => reply,
                 () = context.ct.cancelled() => {
@@ -70,6 +86,21 @@ impl Handler {
         audit.committed().await;
         reply.map_err(|error| call_error(&error))
     }
+}
+
+/// Catches a panic of a tool call, so that the client gets an answer all the same. `close` is called with its sentence,
+/// for the audit entry; the panic hook has logged the place in the source.
+async fn catch_panic(
+    call: impl Future<Output = Result<Reply, CallRejected>>,
+    is_read: bool,
+    close: impl FnOnce(&str),
+) -> Result<Reply, CallRejected> {
+    // What the call shared with others is behind locks that ignore poisoning.
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
+        let sentence = if is_read { READ_PANIC } else { CHANGE_PANIC };
+        close(sentence);
+        Ok(Reply::error(sentence.to_owned()))
+    })
 }
 
 /// Why there is no reply. What a connection may not call is refused like what is not there, but says why.
@@ -220,4 +251,40 @@ fn method_not_found(method: &str) -> ErrorData {
         format!("the method {} is not served here", quoted(method)),
         None,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn panicking() -> Result<Reply, CallRejected> {
+        tokio::task::yield_now().await;
+        assert!(std::hint::black_box(false), "a secret");
+        Ok(Reply::error("not reached".to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_tool_is_answered_and_audited() {
+        for (is_read, expected) in [(true, "Nothing was changed"), (false, "check whether it was made")] {
+            let mut audited = None;
+            let reply =
+                catch_panic(panicking(), is_read, |sentence| audited = Some(sentence.to_owned())).await;
+            let reply = reply.unwrap();
+            assert!(reply.is_error);
+            assert!(reply.text.starts_with("Internal error of the sidecar"), "{}", reply.text);
+            assert!(reply.text.contains(expected), "{}", reply.text);
+            assert!(!reply.text.contains("a secret"));
+            assert_eq!(audited, Some(reply.text));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_without_a_panic_is_left_alone() {
+        let call = async { Ok(Reply { text: "done".to_owned(), is_error: false }) };
+        let reply = catch_panic(call, false, |_| unreachable!()).await.unwrap();
+        assert_eq!((reply.text.as_str(), reply.is_error), ("done", false));
+        let rejected = async { Err(CallRejected::AuditUnavailable) };
+        let rejected = catch_panic(rejected, true, |_| unreachable!()).await;
+        assert!(matches!(rejected, Err(CallRejected::AuditUnavailable)));
+    }
 }

@@ -1,8 +1,8 @@
-//! The lives of connections: when one last changed, and the token that ends what hangs on it.
+//! Cache invalidation by epochs: when each connection last changed, and the token that ends its streams and sessions.
 //!
-//! Changes are numbered. What was asked of Odoo remembers the number at which it was asked; an answer about
-//! a connection that changed since is outdated, however late it comes. So an `authenticate` that was under
-//! way while its connection was revoked can never be served.
+//! Changes are numbered. Each request carries the epoch at which it was sent; its answer is stale if the connection
+//! changed since, however late it arrives. So an `authenticate` that was under way while its connection was revoked
+//! is never served.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::vocab::{Clock, ConnectionId};
 
-/// How long a change is remembered: longer than any answer can be under way or cached.
+/// Retention of a change: longer than any answer can be under way or cached.
 const CHANGE_RETENTION_MS: u64 = 600_000;
-/// More connections than this at once end all streams, which then come back: a bound, not a case.
+/// A bound on memory: more tokens than this end all streams, which then reconnect.
 const MAX_TOKENS: usize = 100_000;
 
-/// The number of a change, or of the last one before a question was asked.
+/// The number of a change, or of the last one before a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Epoch(u64);
 
@@ -25,11 +25,10 @@ pub(super) struct ConnectionEpochs {
     clock: Clock,
     retention_ms: u64,
     epoch: AtomicU64,
-    /// Whatever was asked before this is outdated.
+    /// Answers from before this epoch are stale.
     floor: AtomicU64,
     changes: DashMap<ConnectionId, Change>,
-    /// A token stays, cancelled, until the connection is vouched for again: a caller who comes between
-    /// finds the cancelled one.
+    /// A cancelled token stays until the connection is revalidated: a request in between finds the cancelled one.
     tokens: DashMap<ConnectionId, CancellationToken>,
 }
 
@@ -52,18 +51,18 @@ impl ConnectionEpochs {
         }
     }
 
-    /// To be taken before Odoo is asked.
+    /// The current epoch; taken before a request is sent.
     pub(super) fn epoch(&self) -> Epoch {
         Epoch(self.epoch.load(Ordering::SeqCst))
     }
 
-    /// Whether an answer about `connection` that was asked for at `asked` still counts.
-    pub(super) fn is_current(&self, connection: ConnectionId, asked: Epoch) -> bool {
-        asked.0 >= self.floor.load(Ordering::SeqCst)
-            && self.changes.get(&connection).is_none_or(|change| change.epoch <= asked.0)
+    /// Whether an answer about `connection`, requested at `epoch`, is not stale.
+    pub(super) fn is_current(&self, connection: ConnectionId, epoch: Epoch) -> bool {
+        epoch.0 >= self.floor.load(Ordering::SeqCst)
+            && self.changes.get(&connection).is_none_or(|change| change.epoch <= epoch.0)
     }
 
-    /// The connection was changed or revoked; answers the number of that change.
+    /// Records a change or revocation of the connection; answers its epoch.
     pub(super) fn invalidate(&self, connection: ConnectionId) -> Epoch {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.changes.insert(connection, Change { epoch, at_ms: self.clock.age_ms() });
@@ -73,7 +72,7 @@ impl ConnectionEpochs {
         Epoch(epoch)
     }
 
-    /// Anything may have changed.
+    /// Records that anything may have changed.
     pub(super) fn invalidate_all(&self) {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
         self.floor.store(epoch, Ordering::SeqCst);
@@ -83,10 +82,10 @@ impl ConnectionEpochs {
         }
     }
 
-    /// Odoo vouched for the connection, asked at `asked`: it may live again.
-    pub(super) fn revalidate(&self, connection: ConnectionId, asked: Epoch) {
+    /// Renews the token of a connection that Odoo authenticated, requested at `epoch`.
+    pub(super) fn revalidate(&self, connection: ConnectionId, epoch: Epoch) {
         let mut token = self.tokens.entry(connection).or_default();
-        if token.is_cancelled() && self.is_current(connection, asked) {
+        if token.is_cancelled() && self.is_current(connection, epoch) {
             *token = CancellationToken::new();
         }
     }
@@ -95,7 +94,7 @@ impl ConnectionEpochs {
         self.tokens.entry(connection).or_default().clone()
     }
 
-    /// Forgets changes that no answer can be older than, and the cancelled tokens with them.
+    /// Removes changes older than any answer, and the cancelled tokens with them.
     pub(super) fn remove_expired(&self) {
         let now = self.clock.age_ms();
         self.changes.retain(|_, change| now.saturating_sub(change.at_ms) < self.retention_ms);
@@ -125,15 +124,15 @@ mod tests {
     const TWO: ConnectionId = ConnectionId(2);
 
     #[test]
-    fn an_answer_older_than_a_change_is_outdated() {
+    fn an_answer_older_than_a_change_is_stale() {
         let epochs = ConnectionEpochs::new(Clock::system(), 60_000);
-        let asked = epochs.epoch();
-        assert!(epochs.is_current(ONE, asked));
+        let before = epochs.epoch();
+        assert!(epochs.is_current(ONE, before));
         epochs.invalidate(ONE);
-        assert!(!epochs.is_current(ONE, asked) && epochs.is_current(TWO, asked));
+        assert!(!epochs.is_current(ONE, before) && epochs.is_current(TWO, before));
         assert!(epochs.is_current(ONE, epochs.epoch()));
         epochs.invalidate_all();
-        assert!(!epochs.is_current(TWO, asked) && epochs.is_current(TWO, epochs.epoch()));
+        assert!(!epochs.is_current(TWO, before) && epochs.is_current(TWO, epochs.epoch()));
     }
 
     #[test]
@@ -143,7 +142,7 @@ mod tests {
         let late = epochs.epoch();
         epochs.invalidate(ONE);
         assert!(before.is_cancelled() && !other.is_cancelled());
-        // Whoever got the connection just before finds its life ended, not a new one.
+        // A request that resolved the connection just before gets the cancelled token, not a new one.
         assert!(epochs.token(ONE).is_cancelled());
         epochs.revalidate(ONE, late);
         assert!(epochs.token(ONE).is_cancelled());

@@ -1,7 +1,7 @@
-//! How many never seen credentials Odoo is asked about: a flood of well-formed random keys stops here.
+//! Rate limit of look-ups of unknown credentials: a flood of well-formed random keys stops here.
 //!
-//! An address spends from its own small budget first, so that a flood from one place leaves the shared one
-//! to everybody else.
+//! An address spends from its own small budget first, so that a flood from one address leaves the shared one
+//! to all others.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -12,7 +12,7 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLim
 
 use super::Options;
 
-/// More addresses than this at once share the common budget alone.
+/// The most addresses with a budget of their own; further ones spend from the shared one alone.
 const MAX_ADDRESSES: usize = 20_000;
 
 pub(super) struct LookupLimiter {
@@ -32,18 +32,18 @@ impl LookupLimiter {
         }
     }
 
-    /// Pays for one look-up, or says how long to wait.
+    /// Takes one look-up from the budgets, or answers how long to wait.
     pub(super) fn acquire(&self, peer: IpAddr) -> Result<(), Duration> {
-        let place = address_block(peer);
+        let block = address_block(peer);
         if self.by_address.len() < MAX_ADDRESSES
-            && let Err(refusal) = self.by_address.check_key(&place)
+            && let Err(refusal) = self.by_address.check_key(&block)
         {
             return Err(refusal.wait_time_from(self.clock.now()));
         }
         self.shared.check().map_err(|refusal| refusal.wait_time_from(self.clock.now()))
     }
 
-    /// Forgets addresses whose budget is whole again.
+    /// Removes addresses whose budget is full again.
     pub(super) fn remove_idle(&self) {
         self.by_address.retain_recent();
     }
@@ -60,7 +60,7 @@ fn quota(per_second: u32, burst: u32) -> Quota {
     Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst))
 }
 
-/// The address that a budget belongs to: of IPv6 the /56, which is what one customer gets.
+/// The address block of a budget: of IPv6 the /56, which one customer gets.
 fn address_block(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 72 << 72).into()),
@@ -96,9 +96,9 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ipv6_block_share_a_limit() {
-        let place_of = |text: &str| address_block(text.parse().unwrap());
-        assert_eq!(place_of("2001:db8:0:1::1"), place_of("2001:db8:0:ff:2::"));
-        assert_ne!(place_of("2001:db8:0:1::1"), place_of("2001:db8:0:100::1"));
-        assert_eq!(place_of("::ffff:192.0.2.1"), place_of("192.0.2.1"));
+        let block_of = |text: &str| address_block(text.parse().unwrap());
+        assert_eq!(block_of("2001:db8:0:1::1"), block_of("2001:db8:0:ff:2::"));
+        assert_ne!(block_of("2001:db8:0:1::1"), block_of("2001:db8:0:100::1"));
+        assert_eq!(block_of("::ffff:192.0.2.1"), block_of("192.0.2.1"));
     }
 }

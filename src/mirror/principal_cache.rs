@@ -1,7 +1,7 @@
-//! Who stands behind a credential, cached: live ones, refused ones, and how often Odoo may be asked.
+//! Cache of authenticated and refused credentials, with single flight, a rate limit and stale-while-error.
 //!
-//! All keys are proofs; no credential comes in here. An entry is served while it is young, its credential
-//! has not expired and nothing about its connection changed since Odoo was asked.
+//! All keys are proofs; no credential is passed in here. An entry is served while it is fresh: within its TTL, its
+//! credential not expired, and its connection unchanged since the request to Odoo.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::odoo::contract::{AuthenticateAnswer, AuthenticateRequest, Fault, Faul
 use crate::odoo::{Client, Error};
 use crate::vocab::{AddressRules, Clock, Principal, Proof, RateLimits, User};
 
-/// How long a credential that was once good is asked about outside the budget for unknown ones.
+/// How long a credential that was once good is looked up outside the rate limit of unknown ones.
 const KNOWN_GOOD_IDLE_TTL: Duration = Duration::from_secs(24 * 3600);
-/// How long an entry that could not be renewed is served before Odoo is asked again.
+/// How long a stale entry is served during an outage before Odoo is retried.
 const STALE_RETRY_MS: u64 = 5000;
-/// How often an answer may be overtaken by a change before the caller is told to come back.
+/// How often an answer may be overtaken by a change before the request is refused as busy.
 const MAX_LOOKUP_ATTEMPTS: u32 = 3;
 
 #[derive(Debug)]
@@ -29,9 +29,9 @@ pub(super) struct PrincipalCache {
     clock: Clock,
     epochs: Arc<ConnectionEpochs>,
     live: Cache<Proof, Arc<CachedPrincipal>>,
-    /// With an address where only that is refused.
+    /// The key has an address where only that is refused.
     refused: Cache<(Proof, Option<IpAddr>), Arc<CachedRefusal>>,
-    /// What Odoo said last of a proof that was good.
+    /// The last good answer for a proof.
     known_good: Cache<Proof, Arc<CachedPrincipal>>,
     lookup_limiter: LookupLimiter,
     ttl_ms: u64,
@@ -53,7 +53,7 @@ struct CachedRefusal {
     at_ms: u64,
 }
 
-/// What a cached entry is worth now.
+/// The freshness of a cached entry.
 enum Freshness {
     Fresh,
     Expired,
@@ -67,12 +67,12 @@ impl PrincipalCache {
         clock: Clock,
         epochs: Arc<ConnectionEpochs>,
     ) -> Self {
-        // The caches' own lifetimes only free memory; what counts is judged by the mirror's clock.
+        // The TTLs of the caches only free memory; freshness is judged by the mirror's clock.
         let cache = |ttl_ms: u64| Duration::from_millis(ttl_ms.clamp(1, 24 * 3_600_000));
         Self {
             client,
             clock,
-            epochs: epochs,
+            epochs,
             live: Cache::builder()
                 .max_capacity(options.max_connections)
                 .time_to_live(cache(options.connection_ttl_ms))
@@ -91,7 +91,7 @@ impl PrincipalCache {
         }
     }
 
-    /// The live principal of a proof, from the cache or by asking Odoo once for all who wait.
+    /// The live principal of a proof, from the cache or by one request for all that wait (single flight).
     pub(super) async fn get(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<Principal>, Denied> {
         for _ in 0..MAX_LOOKUP_ATTEMPTS {
             let live = match self.live.get(proof).await {
@@ -108,7 +108,7 @@ impl PrincipalCache {
         Err(Denied::Busy { retry_after: Duration::from_secs(1) })
     }
 
-    /// Whether a refusal is cached that still counts.
+    /// Whether a fresh refusal is cached.
     pub(super) async fn has_refused(&self, proof: &Proof) -> bool {
         let refused = self.refused.get(&(proof.clone(), None)).await;
         refused.is_some_and(|refused| self.is_refusal_current(&refused))
@@ -126,7 +126,7 @@ impl PrincipalCache {
         for _ in 0..MAX_LOOKUP_ATTEMPTS {
             let live = self.live.try_get_with_by_ref(proof, self.load(proof, peer)).await;
             match live.map_err(|denied| Denied::clone(&denied)) {
-                // Those who wait share one answer, and this one was for another address.
+                // The waiting requests share one answer, and this one was for another address.
                 Err(Denied::Address { address }) if address != peer => {}
                 live => return live,
             }
@@ -134,7 +134,7 @@ impl PrincipalCache {
         Err(Denied::Busy { retry_after: Duration::from_secs(1) })
     }
 
-    /// Frees what is not used any more.
+    /// Removes idle budgets.
     pub(super) fn remove_idle(&self) {
         self.lookup_limiter.remove_idle();
     }
@@ -151,15 +151,15 @@ impl PrincipalCache {
         }
     }
 
-    /// A refusal ends with any change of any connection: it is not known whose the credential was.
+    /// Whether a refusal is fresh: any change of any connection ends it, since its connection is unknown.
     fn is_refusal_current(&self, refused: &CachedRefusal) -> bool {
         refused.epoch == self.epochs.epoch()
             && self.clock.age_ms().saturating_sub(refused.at_ms) < self.refusal_ttl_ms
     }
 
-    /// Drops the entry, unless another has taken its place.
+    /// Drops the entry, unless another has replaced it.
     async fn drop_entry(&self, proof: &Proof, entry: &Arc<CachedPrincipal>) {
-        if self.live.get(proof).await.is_some_and(|held| Arc::ptr_eq(&held, entry)) {
+        if self.live.get(proof).await.is_some_and(|cached| Arc::ptr_eq(&cached, entry)) {
             self.live.invalidate(proof).await;
         }
     }
@@ -168,22 +168,22 @@ impl PrincipalCache {
         if !self.known_good.contains_key(proof) {
             self.lookup_limiter.acquire(peer).map_err(|retry_after| Denied::Busy { retry_after })?;
         }
-        let (asked, at_ms) = (self.epochs.epoch(), self.clock.age_ms());
+        let (epoch, at_ms) = (self.epochs.epoch(), self.clock.age_ms());
         let request = AuthenticateRequest { proof: proof.clone(), ip: peer.to_canonical().to_string() };
         match self.client.authenticate(&request).await {
             Ok(answer) => {
-                let live = cached_principal(answer, proof, asked, at_ms).ok_or(Denied::Unreachable)?;
+                let live = cached_principal(answer, proof, epoch, at_ms).ok_or(Denied::Unreachable)?;
                 let live = Arc::new(live);
                 self.known_good.insert(proof.clone(), Arc::clone(&live)).await;
-                self.epochs.revalidate(live.principal.connection, asked);
+                self.epochs.revalidate(live.principal.connection, epoch);
                 Ok(live)
             }
             Err(Error::Fault(fault)) if fault.code == FaultCode::Unauthenticated => {
-                Err(self.cache_refusal(proof, &fault, asked, at_ms).await)
+                Err(self.cache_refusal(proof, &fault, epoch, at_ms).await)
             }
             Err(Error::Fault(fault)) if fault.code == FaultCode::AddressDenied => {
                 let denied = Denied::Address { address: peer };
-                let refused = CachedRefusal { denied: denied.clone(), epoch: asked, at_ms };
+                let refused = CachedRefusal { denied: denied.clone(), epoch, at_ms };
                 self.refused.insert((proof.clone(), Some(peer)), Arc::new(refused)).await;
                 Err(denied)
             }
@@ -195,8 +195,8 @@ impl PrincipalCache {
         }
     }
 
-    /// What Odoo said last, a little longer, where it cannot be asked. How long that can go on is bounded by
-    /// the age of the settings, after which the gate closes; and no call is made without Odoo's own look.
+    /// Stale-while-error: serves the last good answer a little longer while Odoo is unreachable. Bounded by the age of
+    /// the settings, after which the gate closes; and Odoo authenticates each call itself.
     async fn stale_while_error(&self, proof: &Proof) -> Option<Arc<CachedPrincipal>> {
         let last = self.known_good.get(proof).await?;
         let at_ms = self.clock.age_ms().saturating_sub(self.ttl_ms.saturating_sub(STALE_RETRY_MS));
@@ -204,28 +204,28 @@ impl PrincipalCache {
         matches!(self.freshness(&live), Freshness::Fresh).then(|| Arc::new(live))
     }
 
-    async fn cache_refusal(&self, proof: &Proof, fault: &Fault, asked: Epoch, at_ms: u64) -> Denied {
+    async fn cache_refusal(&self, proof: &Proof, fault: &Fault, epoch: Epoch, at_ms: u64) -> Denied {
         let reason = fault.data.get("reason").and_then(serde_json::Value::as_str).unwrap_or("unknown");
-        let was = self.known_good.remove(proof).await;
-        // An expired token says nothing of its connection, which lives on with the next one.
-        let asked = match was {
+        let last_good = self.known_good.remove(proof).await;
+        // An expired token does not end its connection, which goes on with the next one.
+        let epoch = match last_good {
             Some(last) if matches!(reason, "revoked" | "user") => {
                 self.epochs.invalidate(last.principal.connection)
             }
-            _ => asked,
+            _ => epoch,
         };
         let denied = Denied::Invalid { reason: reason.to_owned() };
-        let refused = CachedRefusal { denied: denied.clone(), epoch: asked, at_ms };
+        let refused = CachedRefusal { denied: denied.clone(), epoch, at_ms };
         self.refused.insert((proof.clone(), None), Arc::new(refused)).await;
         denied
     }
 }
 
-/// A cache entry; none where the end of the credential cannot be read, which must not mean "no end".
+/// A cache entry; none where the expiry of the credential cannot be parsed, which must not mean "never".
 fn cached_principal(
     answer: AuthenticateAnswer,
     proof: &Proof,
-    asked: Epoch,
+    epoch: Epoch,
     at_ms: u64,
 ) -> Option<CachedPrincipal> {
     let expires_unix_ms = match &answer.expires_at {
@@ -251,5 +251,5 @@ fn cached_principal(
         schema_key,
         proof: proof.clone(),
     };
-    Some(CachedPrincipal { principal: Arc::new(principal), epoch: asked, at_ms, expires_unix_ms })
+    Some(CachedPrincipal { principal: Arc::new(principal), epoch, at_ms, expires_unix_ms })
 }

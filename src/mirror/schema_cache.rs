@@ -1,7 +1,7 @@
-//! Models and fields as Odoo describes them, cached for all users who see the same.
+//! Cache of models and fields, shared by all users with the same schema key.
 //!
-//! The number of the schema's generation is part of each key: what was asked for before a change lands
-//! beside what is read after it.
+//! The generation of the schema is part of each key: an answer requested before a change is stored under the old
+//! generation, and never served after it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::odoo::contract::{FieldDocument, ModelDocument, SchemaRequest};
 use crate::odoo::{Client, Error};
 use crate::vocab::Principal;
 
-/// The most lists of models: one for each kind of user and language.
+/// The most lists of models: one for each schema key and language.
 const MAX_MODEL_LISTS: u64 = 200;
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl SchemaCache {
         }
     }
 
-    /// All schemas may have changed.
+    /// Invalidates all schemas.
     pub(super) fn invalidate(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.models.invalidate_all();
@@ -84,7 +84,7 @@ impl SchemaCache {
         self.fields.try_get_with(key, load).await.map_err(|error| Error::clone(&error))
     }
 
-    /// Without a language the user's own labels come, so that is what they are kept under.
+    /// The key of a request; without a language Odoo answers labels in the user's own.
     fn key(&self, principal: &Principal, lang: Option<&str>) -> SchemaKey {
         SchemaKey {
             generation: self.generation.load(Ordering::Acquire),

@@ -1,8 +1,8 @@
-//! The settings and the gate made of them: open, off, or unknown because nobody confirmed them for too long.
+//! The cached settings and the gate made of them: open, off, or unknown where the settings are stale.
 //!
-//! Two sources write here: answers of `hello` and `changes`, which are whole and may be late, and wake-ups,
-//! which are at once and carry the switch alone. A document that was asked for before a wake-up came must
-//! not undo it, unless it is newer.
+//! Two sources write here: answers of `hello` and `changes`, which are complete and may be late, and wake-ups,
+//! which are immediate and carry the switch alone. A document requested before a wake-up arrived must not undo
+//! it, unless it is newer.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -16,17 +16,17 @@ use crate::vocab::{Clock, RwLockExt};
 #[derive(Debug)]
 pub(super) struct SettingsGate {
     clock: Clock,
-    /// The three that `gate` reads, apart from the lock so that it costs nothing.
+    /// Read by `gate` without the lock.
     enabled: AtomicBool,
     confirmed_ms: AtomicU64,
     max_age_ms: AtomicU64,
-    /// Wake-ups so far; tells whether an answer was overtaken by one.
+    /// A counter of wake-ups, by which an answer is known to be overtaken.
     wakeups: AtomicU64,
     settings: RwLock<Option<Arc<SettingsDocument>>>,
     gate: watch::Sender<Gate>,
 }
 
-/// When a question was asked, as far as its answer's weight depends on it.
+/// The time and the wake-up counter at which a request was sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestStamp {
     at_ms: u64,
@@ -55,13 +55,13 @@ impl SettingsGate {
         }
     }
 
-    /// How old the latest confirmation is; none: there is none.
+    /// The age of the latest confirmation; none before the first.
     pub(super) fn age_ms(&self) -> Option<u64> {
         let at = self.confirmed_ms.load(Ordering::Acquire);
         (at > 0).then(|| self.clock.age_ms().saturating_sub(at))
     }
 
-    /// Whether it is young enough.
+    /// Whether the settings are not stale.
     pub(super) fn is_fresh(&self) -> bool {
         self.age_ms().is_some_and(|age| age <= self.max_age_ms.load(Ordering::Acquire))
     }
@@ -74,16 +74,16 @@ impl SettingsGate {
         self.settings.read_locked().clone()
     }
 
-    /// To be taken before `hello` or `changes` is sent.
+    /// The stamp of a request; taken before `hello` or `changes` is sent.
     pub(super) fn stamp(&self) -> RequestStamp {
         RequestStamp { at_ms: self.clock.age_ms(), wakeups: self.wakeups.load(Ordering::Acquire) }
     }
 
-    /// Odoo answered: what is known still holds, or is what `settings` say.
-    pub(super) fn confirm(&self, asked: RequestStamp, settings: Option<SettingsDocument>) {
+    /// Confirms the cached settings, or replaces them by `settings`.
+    pub(super) fn confirm(&self, stamp: RequestStamp, settings: Option<SettingsDocument>) {
         let mut known = self.settings.write_locked();
         if let Some(settings) = settings {
-            let overtaken = self.wakeups.load(Ordering::Acquire) != asked.wakeups
+            let overtaken = self.wakeups.load(Ordering::Acquire) != stamp.wakeups
                 && known.as_ref().is_some_and(|known| settings.version < known.version);
             if !overtaken {
                 self.enabled.store(settings.enabled, Ordering::Release);
@@ -95,13 +95,13 @@ impl SettingsGate {
             }
         }
         if known.is_some() {
-            self.confirmed_ms.store(asked.at_ms, Ordering::Release);
+            self.confirmed_ms.store(stamp.at_ms, Ordering::Release);
         }
         drop(known);
         self.publish();
     }
 
-    /// Off counts at once; on only where it is not older than what is known.
+    /// Applies the switch: off at once, on only where it is not older than the cached settings.
     pub(super) fn apply_wakeup(&self, wake: &WakeUp) {
         let mut known = self.settings.write_locked();
         self.wakeups.fetch_add(1, Ordering::AcqRel);
@@ -118,13 +118,13 @@ impl SettingsGate {
         self.publish();
     }
 
-    /// The other side speaks another contract: nothing it said counts any more.
+    /// Closes the gate until the next confirmation: the addon speaks another contract.
     pub(super) fn invalidate(&self) {
         self.confirmed_ms.store(0, Ordering::Release);
         self.publish();
     }
 
-    /// Tells those who watch, where the gate is another than they know.
+    /// Notifies subscribers of a changed gate.
     pub(super) fn publish(&self) {
         self.gate.send_if_modified(|known| {
             let now = self.gate();

@@ -1,7 +1,7 @@
-//! Wake-ups: small signed messages by which Odoo makes "off" and "revoked" act at once.
+//! Verification of wake-ups: small signed messages (HMAC) by which Odoo makes "off" and "revoked" act at once.
 //!
-//! Signed with a secret that this process made and told Odoo in `hello`. A message counts for 30 seconds,
-//! and once.
+//! The secret is made by this process and sent in `hello`. A message is accepted for 30 seconds, and once (replay
+//! protection).
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -12,12 +12,12 @@ use sha2::Sha256;
 use crate::odoo::contract::WakeUp;
 use crate::vocab::{Clock, MutexExt, Secret};
 
-/// How far the time of a message may be from ours.
+/// The most by which the time of a message may differ from this clock.
 const MAX_CLOCK_SKEW_MS: f64 = 30_000.0;
-/// How many messages are remembered. More within a window are more than Odoo ever sends.
+/// The most signatures that are remembered: more than Odoo sends within the window.
 const MAX_SEEN_SIGNATURES: usize = 4096;
 
-/// Why a wake-up is not believed.
+/// Why a wake-up is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WakeupError {
     #[error("no wake-ups are expected")]
@@ -34,7 +34,7 @@ pub enum WakeupError {
 pub(super) struct WakeupVerifier {
     clock: Clock,
     secret: Mutex<Option<Secret>>,
-    /// Signatures of believed messages with the age at which they stop to matter.
+    /// Signatures of accepted messages with the age at which they expire.
     seen: Mutex<VecDeque<(u64, [u8; 32])>>,
 }
 
@@ -47,7 +47,7 @@ impl WakeupVerifier {
         *self.secret.locked() = secret;
     }
 
-    /// Checks a message; none where it was already believed once.
+    /// Verifies a message; none where it is a repetition.
     pub(super) fn verify(&self, body: &[u8], signature: &str) -> Result<Option<WakeUp>, WakeupError> {
         let secret = self.secret.locked().clone();
         let secret = secret.ok_or(WakeupError::Unexpected)?;
@@ -61,7 +61,7 @@ impl WakeupVerifier {
         mac.verify_slice(&sent).map_err(|_| WakeupError::Signature)?;
         let wake: WakeUp = serde_json::from_slice(body).map_err(|_| WakeupError::Malformed)?;
         let distance = wake.time.mul_add(1000.0, -(self.clock.unix_ms() as f64)).abs();
-        // Written so that a time that is no number is refused.
+        // Written so that NaN is refused.
         if !matches!(
             distance.partial_cmp(&MAX_CLOCK_SKEW_MS),
             Some(std::cmp::Ordering::Less | std::cmp::Ordering::Equal)

@@ -1,9 +1,9 @@
 //! The scheduler before Odoo: a weighted semaphore with round robin over connections and a cap on long calls.
 //!
 //! Odoo has a handful of workers, which its own users need as well. There are as many permits as workers. A short
-//! call may take any of them; calls that are expected to be long, or have been running for longer than `LONG_CALL_AFTER`,
-//! hold all but one together, and those of one connection at most half of these. Who waits is queued by
-//! connection, and the connections take turns.
+//! call may take any of them; calls that are expected to be long, or have run for longer than `LONG_CALL_AFTER`,
+//! hold all but one together, and those of one connection at most half of these. Each connection has a queue, and
+//! the queues are served round robin.
 //!
 //! Knows no HTTP, no contract, no memory: a `Demand` in, a `Permit` out, which gives itself back when it is
 //! dropped. Whether a call has become long is seen when the next permit is due, so there is no timer: a call that
@@ -18,20 +18,20 @@ use tokio::time::Instant;
 
 use crate::vocab::{ConnectionId, MutexExt};
 
-/// A call that runs for longer is no short one, even if it looked like one.
+/// A call that runs for longer counts as long, even if its estimate was short.
 const LONG_CALL_AFTER: Duration = Duration::from_millis(250);
 
-/// How many kinds of calls are known to be long. They are forgotten together; the next of each shows itself again.
+/// How many kinds of long calls are remembered. They are cleared together, and learned again.
 const MAX_LONG_KINDS: usize = 4096;
 
-/// What a call is going to need.
+/// The demand of a call on the scheduler.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Demand {
     /// None: it is of several connections, or of the sidecar itself.
     pub owner: Option<ConnectionId>,
-    /// Known to be long before it runs.
+    /// Estimated to be long before it runs.
     pub heavy: bool,
-    /// Calls of the same kind are expected to take about as long; none: nothing is learned from it.
+    /// Calls of the same kind are expected to take about as long; none: the scheduler learns nothing from it.
     pub kind: Option<u64>,
 }
 
@@ -47,9 +47,9 @@ struct SchedulerState {
     permits: usize,
     running: Vec<RunningCall>,
     queues: HashMap<Option<ConnectionId>, VecDeque<Waiter>>,
-    /// Whose turn it is: every connection that has a queue, once.
+    /// The order of the turns: every connection that has a queue, once.
     round_robin: VecDeque<Option<ConnectionId>>,
-    /// Kinds of calls of which the last was long.
+    /// Kinds whose last call was long.
     long_kinds: HashSet<u64>,
     last_id: u64,
 }
@@ -68,14 +68,14 @@ struct Waiter {
     reply: oneshot::Sender<Permit>,
 }
 
-/// The right to have one call in Odoo. Dropped, it passes to the next.
+/// A permit for one call in Odoo. Dropped, it passes to the next waiter.
 #[derive(Debug)]
 pub(super) struct Permit {
     admission: Arc<Admission>,
     id: u64,
 }
 
-/// A place in a queue. Dropped, it is left.
+/// The position of a waiter in its queue. Dropped, the waiter is removed.
 struct QueuePosition {
     admission: Arc<Admission>,
     owner: Option<ConnectionId>,
@@ -85,40 +85,40 @@ struct QueuePosition {
 // === impl Admission ===
 
 impl Admission {
-    pub(super) fn new(most: usize, permits: usize) -> Arc<Self> {
-        let most = most.max(1);
+    pub(super) fn new(max_permits: usize, permits: usize) -> Arc<Self> {
+        let max_permits = max_permits.max(1);
         let state = SchedulerState {
-            permits: permits.clamp(1, most),
+            permits: permits.clamp(1, max_permits),
             running: Vec::new(),
             queues: HashMap::new(),
             round_robin: VecDeque::new(),
             long_kinds: HashSet::new(),
             last_id: 0,
         };
-        Arc::new(Self { max_permits: most, state: Mutex::new(state) })
+        Arc::new(Self { max_permits, state: Mutex::new(state) })
     }
 
-    /// Odoo works on so many calls at once.
+    /// Sets the number of permits: the calls that Odoo executes at once.
     pub(super) fn set_permits(self: &Arc<Self>, permits: usize) {
         self.state().permits = permits.clamp(1, self.max_permits);
         self.dispatch();
     }
 
-    /// Whether a call is to be treated as a long one: it says so itself, or the last of its kind was.
+    /// Whether a call counts as long: by its estimate, or since the last of its kind was.
     pub(super) fn is_heavy(&self, demand: Demand) -> bool {
         is_heavy(&self.state().long_kinds, demand)
     }
 
-    /// Has the next of its kind treated as a long one: it took no time, but was much.
+    /// Makes the next call of its kind count as long: this one was fast, but its answer large.
     pub(super) fn mark_heavy(&self, demand: Demand) {
         if let Some(kind) = demand.kind {
             self.state().expect_long(kind);
         }
     }
 
-    /// Waits for a permit, as long as the caller does. None is no answer of a scheduler that works.
+    /// Waits for a permit without a timeout of its own. None only where the scheduler is gone.
     pub(super) async fn acquire(self: &Arc<Self>, demand: Demand) -> Option<Permit> {
-        let (_place, granted) = self.enqueue(demand);
+        let (_position, granted) = self.enqueue(demand);
         self.dispatch();
         granted.await.ok()
     }
@@ -134,12 +134,12 @@ impl Admission {
         (QueuePosition { admission: Arc::clone(self), owner: demand.owner, id }, granted)
     }
 
-    /// Hands out what there is.
+    /// Grants all permits that are free.
     fn dispatch(self: &Arc<Self>) {
         loop {
             let Some((waiter, id)) = self.state().grant() else { return };
             let permit = Permit { admission: Arc::clone(self), id };
-            // The lock is open again: the permit of a waiter that has just left comes back at once.
+            // Outside the lock: the permit of a waiter that has just left is dropped here and takes it again.
             drop(waiter.reply.send(permit));
         }
     }
@@ -175,11 +175,12 @@ impl SchedulerState {
             return None;
         }
         let now = Instant::now();
-        let room = self.count_heavy(now, |_| true) < self.heavy_cap();
+        let below_cap = self.count_heavy(now, |_| true) < self.heavy_cap();
         for turn in 0..self.round_robin.len() {
             let Some(owner) = self.round_robin.get(turn).copied() else { break };
             let of_owner = |running: &RunningCall| running.demand.owner == owner;
-            let heavy = room && (owner.is_none() || self.count_heavy(now, of_owner) < self.heavy_share());
+            let heavy =
+                below_cap && (owner.is_none() || self.count_heavy(now, of_owner) < self.heavy_share());
             let Some(waiter) = self.next_waiter(owner, heavy) else { continue };
             self.round_robin.remove(turn);
             self.round_robin.push_back(owner);
@@ -191,18 +192,18 @@ impl SchedulerState {
         None
     }
 
-    /// The one of a connection that has waited longest, of those that may go. What is a long call is looked at
-    /// only now: a kind may have shown itself meanwhile.
+    /// The longest waiter of a connection that may run. Whether it counts as long is decided only now: its kind may
+    /// have been learned meanwhile.
     fn next_waiter(&mut self, owner: Option<ConnectionId>, heavy: bool) -> Option<Waiter> {
         let queue = self.queues.get_mut(&owner)?;
-        let may_go = |waiter: &Waiter| heavy || !is_heavy(&self.long_kinds, waiter.demand);
-        let at = queue.iter().position(may_go)?;
+        let may_run = |waiter: &Waiter| heavy || !is_heavy(&self.long_kinds, waiter.demand);
+        let at = queue.iter().position(may_run)?;
         let mut waiter = queue.remove(at)?;
         waiter.demand.heavy = is_heavy(&self.long_kinds, waiter.demand);
         Some(waiter)
     }
 
-    /// Forgets a connection that has no one waiting.
+    /// Removes the queue of a connection without waiters.
     fn remove_empty_queue(&mut self, owner: Option<ConnectionId>) {
         if self.queues.get(&owner).is_some_and(VecDeque::is_empty) {
             self.queues.remove(&owner);
@@ -210,7 +211,7 @@ impl SchedulerState {
         }
     }
 
-    /// How long a call took is what the next of its kind is judged by.
+    /// Records the duration of a call, by which the next of its kind is classified.
     fn learn(&mut self, done: &RunningCall) {
         let Some(kind) = done.demand.kind else { return };
         if done.since.elapsed() <= LONG_CALL_AFTER {

@@ -1,11 +1,11 @@
-//! Small reads that come while Odoo is busy share one request.
+//! Batching: small reads that arrive while Odoo is busy share one request (`execute_batch`).
 //!
-//! Odoo has a handful of workers, and what a small read costs there is mostly the request round it. A read
-//! that finds a lane free leaves at once and alone; further ones wait until a lane comes free and then leave
-//! together. There is no timer: a single client never waits, and the busier Odoo is, the more share a request.
+//! Odoo has a handful of workers, and the cost of a small read there is mostly that of its request. A read that
+//! finds a slot free is sent at once and alone; further ones queue until a slot is free and are then sent as a
+//! batch. There is no timer: a single client never waits, and the busier Odoo is, the larger the batches.
 //!
-//! Nobody pays for his neighbour: each call is answered for itself, a batch is given little time in Odoo, and
-//! what it could not do in that time, or because the batch failed as a whole, is asked again alone.
+//! No call pays for its neighbour: each is answered for itself, a batch gets a short deadline in Odoo, and calls
+//! that missed it, or whose batch failed as a whole, are retried alone.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
@@ -16,23 +16,25 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{timeout, timeout_at};
 
-use super::client::{Client, Deadline};
+use super::client::Client;
 use super::contract::{Answer, Call, FaultCode, Step};
+use super::deadline::Deadline;
 use super::memory_budget::ANSWER_COPIES;
 use super::{Error, cost};
 use crate::vocab::{ConnectionId, MutexExt};
 
 /// The time in Odoo that a whole batch gets.
 const BATCH_DEADLINE_MS: u64 = 1_000;
-/// How long a request has a lane for itself.
+/// How long a request holds its slot at most.
 const MAX_SLOT_HOLD: Duration = Duration::from_millis(BATCH_DEADLINE_MS);
-/// The most rows or records that a small read asks for.
+/// The most rows or records of a small read.
 const MAX_SMALL_ROWS: usize = 100;
-/// The most steps of one.
+/// The most steps of a small read.
 const MAX_SMALL_STEPS: usize = 3;
-/// So many leave together without waiting for another lane.
+/// A batch of so many calls is not divided over further slots.
 const MIN_BATCH_CALLS: usize = 4;
-/// Who waits, and how many requests are on their way.
+
+/// The queue of waiting calls and the slots of requests under way.
 #[derive(Debug)]
 pub(super) struct Batcher {
     max_calls: usize,
@@ -53,15 +55,15 @@ struct WaitingCall {
     reply: oneshot::Sender<Result<Answer, Error>>,
 }
 
-/// Where a call that has to wait gets its answer.
+/// Receives the answer of a call that was queued.
 type PendingAnswer = oneshot::Receiver<Result<Answer, Error>>;
 
-/// A request on its way. Dropped, it lets those go who wait.
+/// The slot of one request. Dropped, it sends the next batch.
 struct BatchSlot(Arc<Client>);
 
 impl BatchSlot {
-    /// Holds the lane while the request is under way, but no longer than a batch may take: what is slow keeps
-    /// one worker of Odoo busy, and those who wait may find another one idle.
+    /// Holds the slot while the request is under way, but no longer than a batch may take: a slow request keeps
+    /// one worker of Odoo busy, and queued calls may find another one idle.
     async fn run<T>(self, request: impl Future<Output = T>) -> T {
         let mut request = pin!(request);
         if let Ok(done) = timeout(MAX_SLOT_HOLD, &mut request).await {
@@ -81,20 +83,20 @@ impl Drop for BatchSlot {
 // === impl Batcher ===
 
 impl Batcher {
-    pub(super) fn new(most: usize, lanes: usize) -> Self {
-        let line = BatchQueue { slots: lanes, busy: 0, waiting: VecDeque::new() };
-        Self { max_calls: most, queue: Mutex::new(line) }
+    pub(super) fn new(max_calls: usize, slots: usize) -> Self {
+        let queue = BatchQueue { slots, busy: 0, waiting: VecDeque::new() };
+        Self { max_calls, queue: Mutex::new(queue) }
     }
 
-    /// The call itself where it may leave now: it has a lane then.
+    /// The call itself where it may be sent now: it holds a slot then.
     fn start_or_queue(&self, call: Call, deadline: Deadline) -> Result<Call, PendingAnswer> {
-        let mut line = self.lock_queue();
-        if line.busy < line.slots {
-            line.busy += 1;
+        let mut queue = self.lock_queue();
+        if queue.busy < queue.slots {
+            queue.busy += 1;
             return Ok(call);
         }
         let (reply, answer) = oneshot::channel();
-        line.waiting.push_back(WaitingCall { call, deadline, reply });
+        queue.waiting.push_back(WaitingCall { call, deadline, reply });
         Err(answer)
     }
 
@@ -104,16 +106,16 @@ impl Batcher {
 }
 
 impl BatchQueue {
-    /// The next to leave together: a few at once, as one request more would cost them more than their company;
-    /// of many each lane takes its share. Connections take turns: each one's first, then each one's second.
-    fn next_batch(&mut self, most: usize) -> Vec<WaitingCall> {
+    /// The next batch: all of a few calls, since a second request would cost more than it saves; of many, a share
+    /// for each slot. Round robin over connections: the first call of each, then the second of each.
+    fn next_batch(&mut self, max_calls: usize) -> Vec<WaitingCall> {
         self.waiting.retain(|waiting| !waiting.reply.is_closed());
-        let share = self.waiting.len().div_ceil(self.slots.max(1)).max(MIN_BATCH_CALLS).min(most);
-        let leaving = share.min(self.waiting.len());
-        if leaving < self.waiting.len() {
-            let mut asked: HashMap<ConnectionId, usize> = HashMap::new();
+        let share = self.waiting.len().div_ceil(self.slots.max(1)).max(MIN_BATCH_CALLS).min(max_calls);
+        let count = share.min(self.waiting.len());
+        if count < self.waiting.len() {
+            let mut calls: HashMap<ConnectionId, usize> = HashMap::new();
             let turn = |waiting: &WaitingCall| {
-                let before = asked.entry(waiting.call.connection).or_default();
+                let before = calls.entry(waiting.call.connection).or_default();
                 *before += 1;
                 *before
             };
@@ -122,7 +124,7 @@ impl BatchQueue {
             waiting.sort_by_key(|(turn, _)| *turn);
             self.waiting = waiting.into_iter().map(|(_, waiting)| waiting).collect();
         }
-        self.waiting.drain(..leaving).collect()
+        self.waiting.drain(..count).collect()
     }
 }
 
@@ -139,7 +141,7 @@ fn is_small_step(step: &Step) -> bool {
     }
 }
 
-/// Reserves the memory of an answer that came with others.
+/// Reserves the memory of one answer of a batch.
 fn reserve_answer(call: &Call, answer: &Answer) -> bool {
     let bytes: usize = answer.results.iter().map(|result| result.get().len()).sum();
     call.account.try_grow(bytes.saturating_mul(ANSWER_COPIES)).is_ok()
@@ -148,7 +150,7 @@ fn reserve_answer(call: &Call, answer: &Answer) -> bool {
 // === impl Client ===
 
 impl Client {
-    /// Carries out a reading call, together with others where Odoo is busy.
+    /// Sends a reading call, in a batch with others where Odoo is busy.
     pub async fn read_batched(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
         let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
         if !self.is_batchable(&call) {
@@ -164,40 +166,42 @@ impl Client {
         }
     }
 
-    /// Not what is slow: those that share its request would wait for it.
+    /// Whether a call is small and fast: the others of a batch wait for the slowest.
     fn is_batchable(&self, call: &Call) -> bool {
-        self.batcher.max_calls > 1 && is_small(call) && !self.admission.is_heavy(cost::demand(call))
+        self.batcher.max_calls > 1
+            && is_small(call)
+            && !self.exchanger.admission().is_heavy(cost::demand(call))
     }
 
-    /// Odoo has said how many workers it has: as many requests keep all of them busy.
+    /// Sets the number of workers that Odoo announced: as many requests keep all of them busy.
     pub(super) fn set_workers(self: &Arc<Self>, workers: usize) {
         let workers = if workers == 0 { self.options.threads } else { workers };
-        self.admission.set_permits(workers);
-        let mut line = self.batcher.lock_queue();
-        line.slots = workers;
-        let more = line.slots.saturating_sub(line.busy).min(line.waiting.len());
-        line.busy += more;
-        drop(line);
+        self.exchanger.admission().set_permits(workers);
+        let mut queue = self.batcher.lock_queue();
+        queue.slots = workers;
+        let more = queue.slots.saturating_sub(queue.busy).min(queue.waiting.len());
+        queue.busy += more;
+        drop(queue);
         for _ in 0..more {
             drop(BatchSlot(Arc::clone(self)));
         }
     }
 
-    /// A lane has come free: those who wait take it, or nobody does.
+    /// Gives a free slot to the next batch, or back to the queue where no call waits.
     fn release_slot(self: &Arc<Self>) {
-        let mut line = self.batcher.lock_queue();
-        let surplus = line.busy > line.slots;
-        let group = if surplus { Vec::new() } else { line.next_batch(self.batcher.max_calls) };
+        let mut queue = self.batcher.lock_queue();
+        let surplus = queue.busy > queue.slots;
+        let group = if surplus { Vec::new() } else { queue.next_batch(self.batcher.max_calls) };
         if group.is_empty() {
-            line.busy -= 1;
+            queue.busy -= 1;
             return;
         }
-        drop(line);
-        let lane = BatchSlot(Arc::clone(self));
-        // Without a runtime the process is ending; those who wait are dropped like all else.
+        drop(queue);
+        let slot = BatchSlot(Arc::clone(self));
+        // Without a runtime the process is ending, and the waiting calls are dropped with it.
         if let Ok(runtime) = Handle::try_current() {
             let client = Arc::clone(self);
-            runtime.spawn(lane.run(async move { client.send_group(group).await }));
+            runtime.spawn(slot.run(async move { client.send_group(group).await }));
         }
     }
 
@@ -223,13 +227,13 @@ impl Client {
                 for (waiting, answer) in group.into_iter().zip(answers) {
                     match answer {
                         Err(fault) if fault.code == FaultCode::Deadline => self.resend_single(waiting),
-                        // What was read for all together becomes a matter of its own connection.
+                        // The memory of a batch is shared; its answers belong to the accounts of their calls.
                         Ok(answer) if !reserve_answer(&waiting.call, &answer) => self.resend_single(waiting),
                         answer => _ = waiting.reply.send(answer.map_err(Error::Fault)),
                     }
                 }
             }
-            // One call may have spoilt the request for all, or their answers be too much together.
+            // One call may have failed the batch, or the answers be too long together.
             Err(Error::Fault(_) | Error::InvalidAnswer | Error::AnswerTooLong | Error::MemoryFull) => {
                 group.into_iter().for_each(|waiting| self.resend_single(waiting))
             }
@@ -241,7 +245,7 @@ impl Client {
         }
     }
 
-    /// Alone and outside of the lanes: it may be slow, and others wait for the lane.
+    /// Retries a call alone and without a slot: it may be slow, and queued calls wait for the slot.
     fn resend_single(self: &Arc<Self>, waiting: WaitingCall) {
         let client = Arc::clone(self);
         tokio::spawn(async move { client.send_single(waiting).await });

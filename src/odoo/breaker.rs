@@ -1,7 +1,8 @@
-//! Stops calling an Odoo that is away, so that callers learn it at once and Odoo can come back in peace.
+//! Circuit breaker: while Odoo is unreachable, calls fail at once, and a single probe at a time tests whether it is
+//! back, with backoff.
 //!
-//! Counts failures of the connection only: whatever answers, be it with a fault, is there. A deadline that
-//! passes does not count either: one slow report says nothing of Odoo.
+//! Counts failures of the connection only: a server that answers, be it with a fault, is reachable. A timeout does
+//! not count either: one slow report does not make Odoo unreachable.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -27,13 +28,13 @@ enum BreakerState {
         until: Instant,
         backoff: Backoff,
     },
-    /// One call is on its way to see whether Odoo is back.
+    /// One call is under way as a probe.
     HalfOpen {
         backoff: Backoff,
     },
 }
 
-/// The right to make one call. Dropped without a word, it changes nothing but frees the try.
+/// A permit for one call. Dropped without a record, it changes nothing but frees the probe.
 #[derive(Debug)]
 pub(super) struct BreakerPermit<'a> {
     breaker: &'a Breaker,
@@ -58,7 +59,7 @@ impl Breaker {
         }
     }
 
-    /// A pass, or none while Odoo is taken to be away.
+    /// A permit, or none while the breaker is open.
     pub(super) fn try_acquire(&self, now: Instant) -> Option<BreakerPermit<'_>> {
         let mut state = self.state();
         match *state {
@@ -75,7 +76,7 @@ impl Breaker {
         self.state.locked()
     }
 
-    /// Whether calls pass, without making one.
+    /// Whether the breaker is closed; takes no permit.
     pub(super) fn is_closed(&self) -> bool {
         matches!(*self.state(), BreakerState::Closed { .. })
     }
@@ -119,7 +120,7 @@ impl BreakerPermit<'_> {
         self.is_probe = false;
     }
 
-    /// Odoo answered, whatever it said.
+    /// Odoo answered, with a result or a fault.
     pub(super) fn record_success(mut self) {
         self.breaker.record_success();
         self.is_probe = false;
@@ -169,9 +170,9 @@ mod tests {
         for pause in [1, 2, 4, 8, 10, 10] {
             assert!(breaker.try_acquire(now + Duration::from_millis(pause * 1000 - 1)).is_none());
             now += Duration::from_secs(pause);
-            let attempt = breaker.try_acquire(now).unwrap();
-            assert!(breaker.try_acquire(now).is_none(), "a second try");
-            attempt.record_failure(now);
+            let probe = breaker.try_acquire(now).unwrap();
+            assert!(breaker.try_acquire(now).is_none(), "a second probe");
+            probe.record_failure(now);
         }
         now += Duration::from_secs(10);
         breaker.try_acquire(now).unwrap().record_success();

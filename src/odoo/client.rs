@@ -1,74 +1,41 @@
-//! One method for each method of `mcp.gateway`, and the road that all calls take.
+//! The client: one method for each method of `mcp.gateway`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::admission::Admission;
 use super::batch::Batcher;
-use super::breaker::Breaker;
 use super::contract::{
     Answer, AppendAuditAnswer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, BatchAnswer,
     BatchItem, BatchRequest, Call, CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest,
     CheckAuditAnswer, CheckAuditRequest, Fault, FieldsAnswer, HelloAnswer, HelloRequest, ModelsAnswer,
     SchemaRequest, SyncSessionsAnswer, SyncSessionsRequest, WireCall,
 };
-use super::exchange::ExchangeResources;
+use super::deadline::Deadline;
+use super::exchange::{ExchangeResources, Exchanger};
 use super::failure::Failure;
-use super::transport::{AnswerText, Transport};
+use super::transport::AnswerText;
 use super::{Error, Options, encode};
 use crate::vocab::offload_text_scan;
-
-/// How long after its own deadline Odoo may still answer "too slow", before the sidecar says so itself.
-const DEADLINE_GRACE: Duration = Duration::from_millis(500);
-/// The bounds that the contract sets to a deadline.
-const MIN_DEADLINE_MS: u64 = 100;
-const MAX_DEADLINE_MS: u64 = 300_000;
-/// Calls of the sidecar itself have permits of their own, so that slow reads cannot starve them.
-const CONTROL_PERMITS: usize = 16;
 
 /// The client of one Odoo database. Cheap to share behind an `Arc`.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) transport: Arc<Transport>,
-    pub(super) breaker: Breaker,
+    pub(super) exchanger: Exchanger,
     pub(super) batcher: Batcher,
-    pub(super) admission: Arc<Admission>,
-    pub(super) control_permits: Semaphore,
     pub(super) writes: TaskTracker,
     pub(super) options: Options,
-}
-
-/// When a call must have ended: for Odoo, and a little later for the connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline {
-    pub(super) odoo: Instant,
-    pub(super) http: Instant,
-}
-
-impl Deadline {
-    pub fn within(timeout: Duration) -> Self {
-        // The longest that the contract allows; a duration without bound would overflow the clock.
-        let odoo = Instant::now() + timeout.min(Duration::from_millis(MAX_DEADLINE_MS));
-        Self { odoo, http: odoo + DEADLINE_GRACE }
-    }
 }
 
 impl Client {
     /// Makes a client; connects and logs in with the first call.
     pub fn new(options: Options) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
-            transport: Arc::new(Transport::new(&options)?),
-            breaker: Breaker::new(&options),
+            exchanger: Exchanger::new(&options)?,
             batcher: Batcher::new(options.batch_size, options.threads),
-            // Until Odoo has said how many workers it has.
-            admission: Admission::new(options.max_in_flight, options.threads),
-            control_permits: Semaphore::new(CONTROL_PERMITS),
             writes: TaskTracker::new(),
             options,
         }))
@@ -89,14 +56,15 @@ impl Client {
             .await
     }
 
-    /// Carries out a reading call alone; retried where Odoo was busy or the connection broke.
+    /// Sends a reading call alone, with a retry where Odoo was busy or the connection broke.
     pub async fn read(&self, call: &Call) -> Result<Answer, Error> {
         self.read_within(call, Deadline::within(Duration::from_millis(call.deadline_ms))).await
     }
 
     pub(super) async fn read_within(&self, call: &Call, deadline: Deadline) -> Result<Answer, Error> {
-        let json = || encode::json(&WireCall::new(call, remaining_ms(deadline)));
+        let json = || encode::json(&WireCall::new(call, deadline.remaining_ms()));
         let text = self
+            .exchanger
             .send_with_retry(&ExchangeResources::for_call(call), "execute", json, deadline)
             .await
             .map_err(Failure::into_read_error)?;
@@ -104,21 +72,23 @@ impl Client {
         if answer.call_id == call.call_id { Ok(answer) } else { Err(Error::InvalidAnswer) }
     }
 
-    /// Carries out several reading calls in one go, each within its deadline and all within `most_ms` of work;
+    /// Sends a batch of reading calls, each within its deadline and all within `max_ms` of work;
     /// one answer or fault for each, in their order.
     pub async fn read_batch(
         &self,
         calls: &[(&Call, Deadline)],
-        most_ms: u64,
+        max_ms: u64,
     ) -> Result<Vec<Result<Answer, Fault>>, Error> {
         let latest = calls.iter().map(|(_, deadline)| *deadline).max_by_key(|deadline| deadline.odoo);
         let latest = latest.unwrap_or_else(|| Deadline::within(Duration::ZERO));
         let json = || {
-            let on_wire = |(call, deadline)| WireCall::new(call, remaining_ms(deadline).min(most_ms));
-            encode::json(&BatchRequest { calls: calls.iter().copied().map(on_wire).collect() })
+            let calls =
+                calls.iter().map(|(call, deadline)| WireCall::new(call, deadline.remaining_ms().min(max_ms)));
+            encode::json(&BatchRequest { calls: calls.collect() })
         };
         let route = ExchangeResources::for_batch(calls.iter().map(|(call, _)| *call));
         let text = self
+            .exchanger
             .send_with_retry(&route, "execute_batch", json, latest)
             .await
             .map_err(Failure::into_read_error)?;
@@ -130,7 +100,7 @@ impl Client {
         Ok(answers.into_iter().map(BatchItem::into_result).collect())
     }
 
-    /// What became of a write, for whoever lost its answer.
+    /// The outcome of a write whose answer was lost.
     pub async fn call_status(&self, request: &CallStatusRequest) -> Result<CallStatusAnswer, Error> {
         self.request(ExchangeResources::control(), "call_status", request, self.options.control_timeout())
             .await
@@ -146,12 +116,12 @@ impl Client {
         self.request(ExchangeResources::shared(), "schema", request, self.options.schema_timeout()).await
     }
 
-    /// Everything after a cursor.
+    /// The changes after a cursor.
     pub async fn changes(&self, request: &ChangesRequest) -> Result<ChangesAnswer, Error> {
         self.request(ExchangeResources::control(), "changes", request, self.options.control_timeout()).await
     }
 
-    /// Tells of sessions; answers those that an administrator has ended.
+    /// Session sync: sends the sessions, answers those that an administrator has ended.
     pub async fn sync_sessions(&self, request: &SyncSessionsRequest) -> Result<SyncSessionsAnswer, Error> {
         self.request(ExchangeResources::control(), "sync_sessions", request, self.options.control_timeout())
             .await
@@ -174,7 +144,7 @@ impl Client {
         A: DeserializeOwned,
     {
         let deadline = Deadline::within(self.options.control_timeout());
-        let text = self.send_uncounted(method, || encode::json(request), deadline).await;
+        let text = self.exchanger.send_uncounted(method, || encode::json(request), deadline).await;
         parse_answer(&text.map_err(Failure::into_read_error)?)
     }
 
@@ -190,21 +160,15 @@ impl Client {
         A: DeserializeOwned,
     {
         let json = || encode::json(request);
-        let text = self.send_with_retry(&route, method, json, Deadline::within(timeout)).await;
+        let text = self.exchanger.send_with_retry(&route, method, json, Deadline::within(timeout)).await;
         parse_answer(&text.map_err(Failure::into_read_error)?)
     }
-}
-
-/// What is left for Odoo, within the bounds of the contract.
-pub(super) fn remaining_ms(deadline: Deadline) -> u64 {
-    let left = deadline.odoo.saturating_duration_since(Instant::now()).as_millis();
-    u64::try_from(left).unwrap_or(u64::MAX).clamp(MIN_DEADLINE_MS, MAX_DEADLINE_MS)
 }
 
 pub(super) fn parse_answer<A: DeserializeOwned>(text: &AnswerText) -> Result<A, Error> {
     let text = text.as_str();
     offload_text_scan(text.len(), || serde_json::from_str(text)).map_err(|error| {
-        // The position alone: the message of a parse error quotes data.
+        // The position alone: the message of a parse error can quote data.
         tracing::debug!(line = error.line(), column = error.column(), "an answer does not fit the contract");
         Error::InvalidAnswer
     })

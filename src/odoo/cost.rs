@@ -1,5 +1,5 @@
-//! What a call is going to cost, estimated from its steps: whether it is a long one, how long its answer may be,
-//! and which calls are like it.
+//! Cost estimate of a call from its steps: whether it is a long one, how long its answer may be, and its kind, by
+//! which the scheduler learns.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -9,7 +9,7 @@ use super::admission::Demand;
 use super::contract::{Call, Mode, Step};
 use super::memory_budget::ANSWER_COPIES;
 
-/// Rows times fields of a call that is known to be long. A thousand rows of twenty fields take a tenth of a second.
+/// Rows times fields from which a call counts as long. A thousand rows of twenty fields take a tenth of a second.
 const HEAVY_CELLS: usize = 25_000;
 /// Fields of a row where the addon chooses them.
 const DEFAULT_FIELDS: usize = 20;
@@ -20,12 +20,12 @@ const HEAVY_PATH_LENGTH: usize = 200;
 /// Groupings that multiply.
 const HEAVY_GROUPINGS: usize = 3;
 
-/// Bytes of an answer: of a field of a row, at least, and the most that is taken for granted.
+/// Bytes of an answer: of a field of a row, and the bounds of the reservation.
 const BYTES_PER_CELL: usize = 32;
 const MIN_RESERVED_BYTES: usize = 16 * 1024;
 const MAX_RESERVED_BYTES: usize = 4 * 1024 * 1024;
 
-/// What the scheduler has to know of a call.
+/// The demand of a call, for the scheduler.
 pub(super) fn demand(call: &Call) -> Demand {
     let heavy = call.mode == Mode::Run || call.steps.iter().any(is_heavy_step) || cells(call) > HEAVY_CELLS;
     Demand { owner: Some(call.connection), heavy, kind: Some(kind(call)) }
@@ -57,7 +57,7 @@ fn step_cells(step: &Step) -> usize {
     }
 }
 
-/// What is long for another reason than the rows that it answers.
+/// Whether a step is long for another reason than its rows.
 fn is_heavy_step(step: &Step) -> bool {
     match step {
         Step::Call { .. } => true,
@@ -69,8 +69,8 @@ fn is_heavy_step(step: &Step) -> bool {
     }
 }
 
-/// Calls of one connection that ask the same of the same model, for about as much, by the same conditions but for
-/// their values.
+/// A hash by which calls are alike: the same connection, tool, model and conditions but for their values, of about
+/// the same size.
 fn kind(call: &Call) -> u64 {
     let mut hasher = DefaultHasher::new();
     call.connection.hash(&mut hasher);
@@ -182,7 +182,7 @@ mod tests {
         assert_ne!(of(json!([["name", "ilike", "a"]])), of(json!([["id", "=", 1]])));
         let mut other = call(Mode::Read, search(20, 3, json!([])));
         other.connection = ConnectionId(2);
-        assert_ne!(demand(&other).kind, of(json!([])), "what one connection asks says nothing of another");
+        assert_ne!(demand(&other).kind, of(json!([])), "kinds are separate for each connection");
     }
 
     #[test]

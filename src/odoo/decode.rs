@@ -1,4 +1,4 @@
-//! Reads an XML-RPC answer: one scalar, or a fault. Whatever else comes is refused.
+//! Parser of XML-RPC answers: one scalar, or a fault. Anything else is refused.
 //!
 //! The `xmlrpc` crate's own parser builds a tree by recursion: nesting of a few thousand aborts the process,
 //! and it loses texts of blanks and the message of an unusual fault. Here quick-xml reads the tags, the
@@ -13,7 +13,7 @@ use quick_xml::events::Event;
 /// How deep an unknown member of a fault may nest.
 const MAX_DEPTH: usize = 32;
 
-/// What Odoo answered.
+/// An answer of Odoo.
 #[derive(Debug, PartialEq)]
 pub(super) enum XmlRpcResponse<'a> {
     Value(Scalar<'a>),
@@ -27,7 +27,7 @@ pub(super) enum Scalar<'a> {
     Bool(bool),
 }
 
-/// The answer is not what XML-RPC or the contract allow. Says nothing of its text.
+/// The answer is not XML-RPC, or not of the contract. Carries nothing of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InvalidResponse;
 
@@ -192,7 +192,7 @@ impl<'a> XmlScanner<'a> {
         Ok(None)
     }
 
-    /// Passes over what is open, `depth` elements of it.
+    /// Skips to the end of `depth` open elements.
     fn skip(&mut self, mut depth: usize) -> Result<(), InvalidResponse> {
         while depth > 0 {
             self.text();

@@ -1,4 +1,4 @@
-//! Builds the requests: XML-RPC around one JSON text.
+//! Serializes requests: XML-RPC around one JSON text.
 
 use serde::Serialize;
 use xmlrpc::{Request, Value};
@@ -36,7 +36,7 @@ fn write(request: &Request<'_>) -> Vec<u8> {
     body
 }
 
-/// The JSON text of a request, free of what XML 1.0 cannot carry.
+/// The JSON text of a request, without characters that XML 1.0 cannot carry.
 ///
 /// JSON already escapes U+0000 to U+001F, a carriage return among them. U+FFFE and U+FFFF are refused by
 /// Odoo's XML parser as well, so they are escaped too: outside ASCII a character can only stand inside a

@@ -1,4 +1,4 @@
-//! What can go wrong between the sidecar and Odoo, as far as a caller would treat it differently.
+//! Errors between the sidecar and Odoo, one variant for each way in which a caller would react.
 
 use super::contract::{Fault, FaultCode};
 
@@ -11,7 +11,7 @@ pub enum Error {
     /// Odoo could not be reached, or the breaker is open; nothing was done.
     #[error("Odoo cannot be reached")]
     Unreachable,
-    /// Odoo answered that it is too busy, or no place in its queue came free in time; nothing was done.
+    /// Odoo answered that it is too busy, or the deadline passed in the queue; nothing was done.
     #[error("Odoo is too busy at the moment")]
     Busy,
     /// Answers that were not fetched yet use up the memory for answers; nothing was done.
@@ -20,16 +20,16 @@ pub enum Error {
     /// The answer is longer than any that is passed on; nothing was changed.
     #[error("the answer of Odoo is too long to be passed on")]
     AnswerTooLong,
-    /// Odoo has carried out a write, but there was no room for its answer.
+    /// Odoo has executed a write, but there was no memory for its answer.
     #[error("Odoo carried this out, but its answer is too long to be passed on")]
     AnswerDropped,
     /// The deadline of a read passed.
     #[error("Odoo did not answer in time")]
     TimedOut,
-    /// The answer of a read broke off or was unusable.
+    /// The answer of a read was cut off or unusable.
     #[error("the answer of Odoo was lost or unreadable")]
     InvalidAnswer,
-    /// The answer of a write was lost and Odoo could not say what became of it.
+    /// The answer of a write was lost, and so was its outcome.
     #[error(
         "it is not known whether Odoo carried this out: check the record, or repeat the call with the same idempotency key"
     )]
@@ -37,7 +37,7 @@ pub enum Error {
     /// Odoo knows neither the service user nor its key, or the database.
     #[error("Odoo refused the service account of the sidecar")]
     ServiceLoginRefused,
-    /// What answers at the address of Odoo is something else.
+    /// The server at the address of Odoo is another one.
     #[error("the address of Odoo in the settings answers with HTTP status {0}, as Odoo would not")]
     NotOdoo(u16),
     /// The address of Odoo in the settings is not a usable URL, or no connection pool can be made of them.
@@ -46,7 +46,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The machine's word for it, as the contract names it.
+    /// The machine-readable reason, as the contract names it.
     pub fn reason(&self) -> String {
         match self {
             Self::Fault(fault) => fault.code.name(),
@@ -64,16 +64,16 @@ impl Error {
         }
     }
 
-    /// Whether Odoo may have carried out what it was asked, as far as anybody here knows.
+    /// Whether Odoo may have executed the call.
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(self, Self::OutcomeUnknown | Self::TimedOut | Self::InvalidAnswer)
     }
 
-    /// Whether Odoo did not let the call through, rather than try it in vain.
+    /// Whether Odoo denied the call, rather than failed to execute it.
     pub fn is_refusal(&self) -> bool {
         use FaultCode as Code;
         match self {
-            // Named by what they are not: a code that comes to the contract later is more likely a denial.
+            // A list of those that are none: a code that is added to the contract later is more likely a denial.
             Self::Fault(fault) => !matches!(
                 fault.code,
                 Code::NotFound
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_are_the_words_of_the_contract() {
+    fn reasons_are_the_names_of_the_contract() {
         let fault =
             |code| Error::Fault(Fault { code, message: String::new(), data: serde_json::Value::Null });
         assert_eq!(fault(FaultCode::AccessDenied).reason(), "access_denied");

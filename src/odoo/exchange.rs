@@ -1,4 +1,4 @@
-//! One exchange with Odoo: breaker, queue, room for the answer, request and answer; and its repetition.
+//! One exchange with Odoo, with retry: circuit breaker, admission queue, memory for the answer, request, answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,30 +7,43 @@ use std::time::Duration;
 
 use rand::Rng;
 use tokio::runtime::Handle;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::admission::{Demand, Permit};
-use super::client::{Client, Deadline};
+use super::admission::{Admission, Demand, Permit};
+use super::breaker::Breaker;
 use super::contract::Call;
-use super::cost;
+use super::deadline::Deadline;
 use super::failure::Failure;
 use super::http_pool::Connection;
 use super::memory_budget::{MemoryAccount, MemoryClaim, ReserveError};
-use super::transport::AnswerText;
+use super::transport::{AnswerText, Transport};
+use super::{Error, Options, cost};
 use crate::vocab::Backoff;
 
 /// Backoff of retries while Odoo is busy.
 const BUSY_BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
-/// How long a call waits for room for its answer before it is sent; it holds nothing in Odoo meanwhile.
+/// How long a call waits for memory for its answer before it is sent; it holds no permit meanwhile.
 const MEMORY_WAIT: Duration = Duration::from_secs(5);
 
-/// An answer after which the next of its kind counts as a long call, however fast it came: it would fill a batch.
+/// Calls of the sidecar itself have permits of their own, so that slow reads cannot starve them.
+const CONTROL_PERMITS: usize = 16;
+
+/// An answer from which the next call of its kind counts as a long one, however fast it was: it would fill a batch.
 const HEAVY_ANSWER_BYTES: usize = 1024 * 1024;
 
 type ExchangeFuture = Pin<Box<dyn Future<Output = Result<AnswerText, Failure>> + Send>>;
 
-/// Where an exchange queues, and where the memory for its answer is reserved.
+/// The request path to Odoo: breaker, admission queue, memory, transport.
+#[derive(Debug)]
+pub(super) struct Exchanger {
+    transport: Arc<Transport>,
+    breaker: Breaker,
+    admission: Arc<Admission>,
+    control_permits: Semaphore,
+}
+
+/// The queue of an exchange, and the account for the memory of its answer.
 #[derive(Debug, Clone)]
 pub(super) struct ExchangeResources {
     queue: Queue,
@@ -42,11 +55,11 @@ pub(super) struct ExchangeResources {
 #[derive(Debug, Clone, Copy)]
 enum Queue {
     Calls(Demand),
-    /// Calls of the sidecar itself, which slow calls of people must not starve.
+    /// Calls of the sidecar itself, which slow calls of clients must not starve.
     Control,
 }
 
-// === impl Route ===
+// === impl ExchangeResources ===
 
 impl ExchangeResources {
     pub(super) fn for_call(call: &Call) -> Self {
@@ -57,20 +70,20 @@ impl ExchangeResources {
         }
     }
 
-    /// Of calls of several connections, which wait as one.
+    /// For a batch of calls of several connections, which queue as one.
     pub(super) fn for_batch<'a>(calls: impl Iterator<Item = &'a Call>) -> Self {
         let mut account = Arc::default();
-        let mut room = 0;
+        let mut reserved_bytes = 0;
         for call in calls {
-            if room == 0 {
+            if reserved_bytes == 0 {
                 account = call.account.shared();
             }
-            room += cost::answer_bytes(call);
+            reserved_bytes += cost::answer_bytes(call);
         }
-        Self { queue: Queue::Calls(Demand::default()), account, reserved_bytes: room }
+        Self { queue: Queue::Calls(Demand::default()), account, reserved_bytes }
     }
 
-    /// What is no call of a connection, but works in Odoo like one.
+    /// For requests that belong to no connection, but cost Odoo as much as its calls.
     pub(super) fn shared() -> Self {
         Self { queue: Queue::Calls(Demand::default()), account: Arc::default(), reserved_bytes: 0 }
     }
@@ -79,24 +92,38 @@ impl ExchangeResources {
         Self::control_with_account(Arc::default())
     }
 
-    /// A question of the sidecar whose answer belongs to a call.
+    /// For a request of the sidecar whose answer belongs to a call.
     pub(super) fn control_with_account(account: Arc<MemoryAccount>) -> Self {
         Self { queue: Queue::Control, account, reserved_bytes: 0 }
     }
 }
 
-/// What an exchange holds in the queue that it came through; given back with its last byte.
+/// The permit of an exchange, from its queue; released with the last byte of the answer.
 #[derive(Debug)]
 enum QueuePermit<'a> {
     Calls(Permit),
     Control(#[allow(dead_code, reason = "held, not read")] SemaphorePermit<'a>),
 }
 
-// === impl Client ===
+// === impl Exchanger ===
 
-impl Client {
-    /// Sends what changes nothing, again where that helps: at once and one time where the connection
-    /// failed, after growing pauses until the deadline where Odoo is busy.
+impl Exchanger {
+    pub(super) fn new(options: &Options) -> Result<Self, Error> {
+        Ok(Self {
+            transport: Arc::new(Transport::new(options)?),
+            breaker: Breaker::new(options),
+            // Until Odoo has answered how many workers it has.
+            admission: Admission::new(options.max_in_flight, options.threads),
+            control_permits: Semaphore::new(CONTROL_PERMITS),
+        })
+    }
+
+    pub(super) fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    /// Sends a request that changes nothing, with retry: once and at once after a failed connection, with backoff
+    /// until the deadline while Odoo is busy.
     pub(super) async fn send_with_retry(
         &self,
         route: &ExchangeResources,
@@ -121,7 +148,7 @@ impl Client {
         }
     }
 
-    /// Sends once: breaker, queue, Odoo.
+    /// Sends once, without a retry: breaker, queue, Odoo.
     pub(super) async fn send_once(
         &self,
         route: &ExchangeResources,
@@ -130,23 +157,23 @@ impl Client {
         connection: Connection,
         deadline: Deadline,
     ) -> Result<AnswerText, Failure> {
-        let pass = self.breaker.try_acquire(Instant::now()).ok_or(Failure::BreakerOpen)?;
-        let (held, claim) = self.acquire_resources(route, deadline).await?;
-        let outcome = self.exchange(held, claim, method, json, connection, deadline).await;
+        let breaker = self.breaker.try_acquire(Instant::now()).ok_or(Failure::BreakerOpen)?;
+        let (permit, claim) = self.acquire_resources(route, deadline).await?;
+        let outcome = self.exchange(permit, claim, method, json, connection, deadline).await;
         if let (Ok(text), Queue::Calls(demand)) = (&outcome, route.queue)
             && text.as_str().len() > HEAVY_ANSWER_BYTES
         {
             self.admission.mark_heavy(demand);
         }
         match &outcome {
-            Err(failure) if failure.is_connection_failure() => pass.record_failure(Instant::now()),
-            Err(Failure::TimedOut | Failure::QueueTimeout | Failure::Overloaded) => drop(pass),
-            _ => pass.record_success(),
+            Err(failure) if failure.is_connection_failure() => breaker.record_failure(Instant::now()),
+            Err(Failure::TimedOut | Failure::QueueTimeout | Failure::Overloaded) => drop(breaker),
+            _ => breaker.record_success(),
         }
         outcome
     }
 
-    /// Sends once, beside the breaker: not while it is open, and without effect on it.
+    /// Sends once, not while the breaker is open, and without a record in it.
     pub(super) async fn send_uncounted(
         &self,
         method: &'static str,
@@ -156,28 +183,28 @@ impl Client {
         if !self.breaker.is_closed() {
             return Err(Failure::BreakerOpen);
         }
-        let (held, claim) = self.acquire_resources(&ExchangeResources::control(), deadline).await?;
-        self.exchange(held, claim, method, json, Connection::Pooled, deadline).await
+        let (permit, claim) = self.acquire_resources(&ExchangeResources::control(), deadline).await?;
+        self.exchange(permit, claim, method, json, Connection::Pooled, deadline).await
     }
 
-    /// Waits for a permit and for room. Who has a permit and no room gives it back before it waits.
+    /// Waits for a permit and for memory. A permit is given back while there is no memory.
     async fn acquire_resources(
         &self,
         route: &ExchangeResources,
         deadline: Deadline,
     ) -> Result<(QueuePermit<'_>, MemoryClaim), Failure> {
-        let patience = deadline.odoo.min(Instant::now() + MEMORY_WAIT);
+        let until = deadline.odoo.min(Instant::now() + MEMORY_WAIT);
         loop {
-            let held = timeout_at(deadline.odoo, self.acquire_permit(route.queue)).await;
-            let held = held.ok().flatten().ok_or(Failure::QueueTimeout)?;
+            let permit = timeout_at(deadline.odoo, self.acquire_permit(route.queue)).await;
+            let permit = permit.ok().flatten().ok_or(Failure::QueueTimeout)?;
             match route.account.claim(route.reserved_bytes) {
-                Ok(claim) => return Ok((held, claim)),
+                Ok(claim) => return Ok((permit, claim)),
                 Err(ReserveError::TooLarge) => return Err(Failure::MemoryTimeout),
-                Err(_) => drop(held),
+                Err(_) => drop(permit),
             }
-            // Only a look: what it reserves is given back, and taken again with the permit.
-            let room = route.account.grow(route.reserved_bytes, patience).await;
-            room.map_err(|_| Failure::MemoryTimeout)?;
+            // Waits only: these bytes are given back, and reserved again with the permit.
+            let grown = route.account.grow(route.reserved_bytes, until).await;
+            grown.map_err(|_| Failure::MemoryTimeout)?;
             route.account.shrink(route.reserved_bytes);
         }
     }
@@ -191,21 +218,21 @@ impl Client {
 
     async fn exchange(
         &self,
-        held: QueuePermit<'_>,
+        permit: QueuePermit<'_>,
         claim: MemoryClaim,
         method: &'static str,
         json: impl Fn() -> Result<String, serde_json::Error>,
         connection: Connection,
         deadline: Deadline,
     ) -> Result<AnswerText, Failure> {
-        // Made only now, since it says how much of its time the queue left.
+        // Serialized only now, since it carries the time that the queue left of the deadline.
         let json = json().map_err(|_| Failure::InvalidAnswer)?;
         let account = Arc::clone(claim.account());
         let transport = Arc::clone(&self.transport);
         let exchange = async move { transport.call(method, json, connection, claim, deadline.http).await };
-        let outcome = match held {
+        let outcome = match permit {
             QueuePermit::Calls(permit) => {
-                // Odoo goes on with a call whose caller has left, so its permit stays as long.
+                // Odoo goes on with a call whose client has disconnected, so its permit is held as long.
                 let exchange = async move {
                     let outcome = exchange.await;
                     drop(permit);
@@ -222,7 +249,7 @@ impl Client {
     }
 }
 
-/// An exchange that is seen through in the background where it is dropped halfway.
+/// An exchange that is finished in a background task where its future is dropped halfway.
 struct FinishOnDrop {
     exchange: Option<ExchangeFuture>,
     account: Arc<MemoryAccount>,

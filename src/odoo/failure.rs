@@ -1,4 +1,4 @@
-//! How one exchange with Odoo failed, told by what Odoo may have done meanwhile.
+//! Failures of one exchange with Odoo, classified by whether Odoo may have executed the request.
 
 use super::Error;
 use super::contract::Fault;
@@ -7,25 +7,26 @@ use super::contract::Fault;
 pub(super) enum Failure {
     /// The breaker is open: nothing was sent.
     BreakerOpen,
-    /// No place in the queue came free before the deadline: nothing was sent.
+    /// The deadline passed in the queue: nothing was sent.
     QueueTimeout,
     /// No connection was made: nothing was sent.
     NotConnected,
-    /// The connection broke before any byte of an answer: Odoo may have carried out the request.
+    /// The connection broke before any byte of an answer: Odoo may have executed the request.
     ConnectionLost,
-    /// The deadline passed: Odoo may still be at it.
+    /// The deadline passed: Odoo may still execute the request.
     TimedOut,
-    /// A proxy, or Odoo, answered that Odoo is away or too busy; the request may have reached Odoo.
+    /// A proxy, or Odoo, answered that Odoo is unavailable or too busy; the request may have reached Odoo.
     Overloaded,
-    /// What answers at the address refused with this status, as Odoo would not: nothing was done.
+    /// The server at the address refused with a status that Odoo does not use: nothing was done.
     NotOdoo(u16),
-    /// There was no room for an answer in time: nothing was sent.
+    /// No memory for an answer was free in time: nothing was sent.
     MemoryTimeout,
-    /// Odoo has answered, but there was no room for it in time, or would not be `ever`.
+    /// Odoo has answered, but its answer was dropped unread: no memory was free in time, or (`permanent`) it is
+    /// longer than any answer may be.
     AnswerDropped { permanent: bool, answered: AnswerKind },
-    /// The answer broke off, or was no answer of the gateway.
+    /// The answer was cut off, or was no answer of the gateway.
     InvalidAnswer,
-    /// Odoo rolled back since another transaction was in the way, or its database was.
+    /// Odoo rolled back: a conflict with another transaction, or its database was unavailable.
     Conflict,
     /// The service user's login was refused; nothing was done.
     LoginDenied,
@@ -33,10 +34,10 @@ pub(super) enum Failure {
     Refused(Fault),
 }
 
-/// What an answer that was not read began with.
+/// The kind of a dropped answer, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AnswerKind {
-    /// A result: the call was carried out.
+    /// A result: the call was executed.
     Value,
     /// A fault: the call was rolled back.
     Fault,
@@ -49,7 +50,7 @@ impl Failure {
         matches!(self, Self::NotConnected | Self::ConnectionLost)
     }
 
-    /// Its name in the log, which must not show what a fault holds.
+    /// Its name in the log, which must not show the data of a fault.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::BreakerOpen => "breaker open",
@@ -68,7 +69,7 @@ impl Failure {
         }
     }
 
-    /// What a caller is told of a call that changes nothing.
+    /// The error of a call that changes nothing.
     pub(super) fn into_read_error(self) -> Error {
         match self {
             Self::BreakerOpen | Self::NotConnected => Error::Unreachable,
@@ -83,7 +84,7 @@ impl Failure {
         }
     }
 
-    /// What is certain of a write; none where nothing is.
+    /// The error of a write where its outcome is certain; else none.
     pub(super) fn into_write_error(self) -> Option<Error> {
         match self {
             Self::AnswerDropped { answered: AnswerKind::Value, .. } => Some(Error::AnswerDropped),

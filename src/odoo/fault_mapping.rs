@@ -1,4 +1,4 @@
-//! Turns what Odoo raised into a fault of the contract. Tracebacks end here.
+//! Maps exceptions of Odoo to faults of the contract. Tracebacks end here.
 
 use serde_json::{Map, Value};
 
@@ -10,8 +10,8 @@ const USER_ERROR: i64 = 2;
 /// XML-RPC fault code of an `AccessDenied`: the login, not the rights, was refused.
 const ACCESS_DENIED: i64 = 3;
 
-/// What a traceback holds when Odoo rolled back only because something else was in the way, or its database was:
-/// shutting down, restarting, out of connections, memory or disk.
+/// Texts in the traceback of a transient failure: a conflict of transactions, or a database that is shutting down,
+/// restarting, out of connections, memory or disk.
 const TRANSIENT_MARKERS: [&str; 20] = [
     "could not serialize access",
     "deadlock detected",
@@ -35,10 +35,10 @@ const TRANSIENT_MARKERS: [&str; 20] = [
     "ConcurrencyError",
 ];
 
-/// The frame of a traceback in which a transaction was to be committed.
+/// The frame of a traceback in which a transaction is committed.
 const COMMITTING: &str = ", in commit\n";
 
-/// What Odoo says where the addon is not installed.
+/// The message of Odoo where the addon is not installed.
 const GATEWAY_MISSING: &str = "Object mcp.gateway doesn't exist";
 
 /// Maps a raised fault. All but the gateway's own becomes `internal`, its text dropped.
@@ -46,7 +46,7 @@ pub(super) fn map_fault(code: i64, text: &str) -> Failure {
     if code == USER_ERROR
         && let Ok(fault) = serde_json::from_str::<Fault>(text)
     {
-        // Raised before anything could be committed.
+        // Raised before any commit.
         return if fault.code == FaultCode::Unavailable {
             Failure::Conflict
         } else {
@@ -67,10 +67,10 @@ pub(super) fn map_fault(code: i64, text: &str) -> Failure {
 }
 
 fn is_transient(text: &str) -> bool {
-    TRANSIENT_MARKERS.iter().any(|sign| text.contains(sign))
+    TRANSIENT_MARKERS.iter().any(|marker| text.contains(marker))
 }
 
-/// Maps a fault of the login: Odoo's own trouble apart, the account or the database is not there.
+/// Maps a fault of the login: but for transient failures, the account or the database does not exist.
 pub(super) fn map_login_fault(code: i64, text: &str) -> Failure {
     match map_fault(code, text) {
         Failure::Conflict if !text.contains("does not exist") => Failure::Conflict,
@@ -130,12 +130,12 @@ mod tests {
     fn a_transaction_conflict_may_be_retried() {
         let text = "Traceback ...\npsycopg2.errors.SerializationFailure: could not serialize access";
         assert_eq!(map_fault(1, text), Failure::Conflict);
-        // A user's own words must not look like it.
+        // The message of a `UserError` must not count as one.
         assert_eq!(refused(2, "could not serialize access").code, FaultCode::Internal);
     }
 
     #[test]
-    fn a_database_that_is_away_may_come_back() {
+    fn an_unavailable_database_is_transient() {
         for raised in [
             "psycopg2.OperationalError: connection to server failed: FATAL:  the database system is shutting down",
             "psycopg2.errors.AdminShutdown: terminating connection due to administrator command",
@@ -152,7 +152,7 @@ mod tests {
         }
         let fault = r#"{"code":"unavailable","message":"Odoo's database is not available now.","data":{}}"#;
         assert_eq!(map_fault(2, fault), Failure::Conflict);
-        // A mistake in a query does not pass by itself.
+        // A mistake in a query is permanent.
         for raised in
             ["psycopg2.errors.UndefinedColumn: no", "psycopg2.ProgrammingError: no", "KeyError: 'x'"]
         {

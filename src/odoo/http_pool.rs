@@ -1,4 +1,4 @@
-//! One POST to Odoo: sent, read up to a bound, and its failure told by what may have happened.
+//! The HTTP connection pool: one POST to Odoo, its answer read up to a bound, its failure classified.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use super::{Error, Options};
 /// it opens and closes a PostgreSQL connection, unless it was started with database names and no filter.
 const DATABASE_HEADER: HeaderName = HeaderName::from_static("x-odoo-database");
 
-/// How long an answer waits for room, unread: Odoo's worker may have to wait with it.
+/// How long an answer waits for memory, unread: Odoo's worker may have to wait with it.
 const MEMORY_WAIT: Duration = Duration::from_secs(1);
-/// The first room for an answer of unknown length.
+/// The first reservation for an answer of unknown length.
 const UNKNOWN_LENGTH_BYTES: usize = 16 * 1024;
 /// Where the first tags of an answer stand.
 const ANSWER_HEAD_BYTES: usize = 128;
@@ -33,10 +33,10 @@ pub(super) enum Connection {
 /// The connections to Odoo.
 #[derive(Debug)]
 pub(super) struct HttpPool {
-    /// Keeps connections; Odoo may close one at any moment, so only what may be sent twice goes here.
+    /// Keeps connections; Odoo may close one at any moment, so only requests that may be sent twice use it.
     pooled: reqwest::Client,
-    /// A new connection for each request: what fails to connect was never sent, and there is no idle
-    /// connection that Odoo closes just as a write is put on it.
+    /// A new connection for each request: a request that fails to connect was never sent, and there is no idle
+    /// connection that Odoo closes just as a write is sent on it.
     fresh: reqwest::Client,
     max_answer_bytes: usize,
 }
@@ -100,27 +100,27 @@ impl HttpPool {
         timeout_at(deadline, exchange).await.unwrap_or(Err(Failure::TimedOut))
     }
 
-    /// Reads the body into memory that is claimed before: all of it where its length is announced, else as much
-    /// again each time that it is used up.
+    /// Reads the body into memory that is claimed before: all of it where its length is announced, else twice as
+    /// much each time that it is full.
     async fn read(&self, mut response: Response, claim: &mut MemoryClaim) -> Result<String, Failure> {
         if claim.account().is_abandoned() {
             return Err(Failure::InvalidAnswer);
         }
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut body = Vec::new();
-        let mut room = 0;
+        let mut claimed = 0;
         let mut wanted = announced.unwrap_or(UNKNOWN_LENGTH_BYTES);
         while let Some(chunk) = response.chunk().await.map_err(|_| Failure::InvalidAnswer)? {
             wanted = wanted.max(body.len() + chunk.len());
-            if wanted > room {
+            if wanted > claimed {
                 let head = if body.is_empty() { &chunk[..] } else { &body };
                 self.claim(claim, wanted).await.map_err(|full| dropped_answer(full, head))?;
                 body.reserve_exact(wanted - body.len());
-                room = wanted;
+                claimed = wanted;
             }
             body.extend_from_slice(&chunk);
-            if body.len() == room {
-                wanted = room.saturating_mul(2).min(self.max_answer_bytes.max(room));
+            if body.len() == claimed {
+                wanted = claimed.saturating_mul(2).min(self.max_answer_bytes.max(claimed));
             }
         }
         String::from_utf8(body).map_err(|_| Failure::InvalidAnswer)
@@ -134,8 +134,8 @@ impl HttpPool {
     }
 }
 
-/// An answer that there is no room for. Its first bytes say what it is: Odoo commits before it answers, so that
-/// a call that is answered by anything but a fault has been carried out.
+/// The failure of an answer that is dropped for lack of memory. Its first bytes show its kind: Odoo commits before
+/// it answers, so that a call that is answered by anything but a fault has been executed.
 fn dropped_answer(full: ReserveError, head: &[u8]) -> Failure {
     let begins = |tag: &[u8]| {
         head.get(..ANSWER_HEAD_BYTES.min(head.len()))
@@ -149,7 +149,7 @@ fn dropped_answer(full: ReserveError, head: &[u8]) -> Failure {
     Failure::AnswerDropped { permanent: full == ReserveError::TooLarge, answered }
 }
 
-/// What each request carries. Odoo reads headers as Latin-1: a name beyond ASCII would arrive as another one,
+/// Headers of each request. Odoo reads them as Latin-1: a name beyond ASCII would arrive as another one,
 /// and is left to the body, which names the database anyway.
 fn headers(database: &str) -> HeaderMap {
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/xml"))]);
@@ -159,7 +159,7 @@ fn headers(database: &str) -> HeaderMap {
     headers
 }
 
-/// Whoever answers so has not carried out the request, and is not Odoo's XML-RPC.
+/// A status that only a proxy or another server answers, not Odoo's XML-RPC: the request was not executed.
 fn is_proxy_refusal(status: StatusCode) -> bool {
     status.is_redirection() || matches!(status.as_u16(), 401 | 403 | 404 | 405)
 }

@@ -1,9 +1,9 @@
-//! A budget for the memory that requests and answers take: a bound for each connection and one for all.
+//! A memory budget for requests and answers: a bound for each connection and one for the process.
 //!
-//! Each request has an `MemoryAccount`. It reserves bytes before they are there (a long body, an answer of Odoo), waits
-//! a bounded time where the budget is used up, and gives everything back when the last byte of the answer has
-//! been sent or the client has left. Nothing waits for ever: who holds a part and waits for the rest is refused
-//! in the end, so that two who wait for each other are no deadlock.
+//! Each request has a `MemoryAccount`. It reserves bytes before they are allocated (a long body, an answer of Odoo),
+//! waits with a timeout where the budget is used up, and releases everything when the last byte of the answer has
+//! been sent or the client has disconnected. A request that holds a part and waits for the rest times out, so that
+//! two that wait for each other are no deadlock.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -15,18 +15,18 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::vocab::{ConnectionId, MutexExt};
 
-/// How often the bytes of an answer are there at the same time: as Odoo sent them, as parsed results, and as the
-/// text that is made of them; later as that text, and as the escaped body round it.
+/// Copies of an answer in memory at the same time: as Odoo sent it, as parsed results, and as the text that is made
+/// of them; later as that text, and as the escaped body around it.
 pub const ANSWER_COPIES: usize = 3;
 
-/// Why bytes are not reserved.
+/// Why a reservation is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReserveError {
-    /// More than the budget would hold if it were empty.
+    /// More than the empty budget would hold.
     TooLarge,
-    /// The connection has used up its part.
+    /// The budget of the connection is used up.
     Connection,
-    /// All connections together have used it up.
+    /// The budget of the process is used up.
     Server,
 }
 
@@ -45,29 +45,29 @@ struct ReservedBytes {
     by_connection: HashMap<ConnectionId, usize>,
 }
 
-/// What one request has reserved. Dropped, it gives all of it back.
+/// The reservation of one request. Dropped, it releases all of it.
 #[derive(Debug, Default)]
 pub struct MemoryAccount {
-    /// None: without bounds, for what the sidecar asks for itself.
+    /// None: without bounds, for requests of the sidecar itself.
     budget: Option<Arc<MemoryBudget>>,
-    /// None: the request is of several connections.
+    /// None: the request belongs to several connections.
     owner: Option<ConnectionId>,
     reserved: Mutex<usize>,
     abandoned: AtomicBool,
 }
 
-/// A part of an account that is given back again unless it is kept.
+/// A part of an account that is released again unless it is committed.
 #[derive(Debug)]
 pub struct MemoryClaim {
     account: Arc<MemoryAccount>,
     bytes: usize,
 }
 
-// === impl Memory ===
+// === impl MemoryBudget ===
 
 impl MemoryBudget {
-    pub fn new(per_connection: usize, in_all: usize) -> Arc<Self> {
-        Arc::new(Self { per_connection, total: in_all, reserved: Mutex::default(), freed: Notify::new() })
+    pub fn new(per_connection: usize, total: usize) -> Arc<Self> {
+        Arc::new(Self { per_connection, total, reserved: Mutex::default(), freed: Notify::new() })
     }
 
     /// An empty account of a connection.
@@ -75,7 +75,7 @@ impl MemoryBudget {
         Arc::new(MemoryAccount::with_owner(Some(Arc::clone(self)), Some(owner)))
     }
 
-    /// How many bytes are reserved in all.
+    /// The bytes reserved by all accounts.
     pub fn reserved(&self) -> usize {
         self.lock_reserved().total
     }
@@ -86,15 +86,15 @@ impl MemoryBudget {
     }
 
     fn reserve(&self, owner: Option<ConnectionId>, bytes: usize) -> Result<(), ReserveError> {
-        let mut held = self.lock_reserved();
-        let of = owner.map_or(0, |owner| held.by_connection.get(&owner).copied().unwrap_or(0));
+        let mut reserved = self.lock_reserved();
+        let of = owner.map_or(0, |owner| reserved.by_connection.get(&owner).copied().unwrap_or(0));
         if owner.is_some() && of.saturating_add(bytes) > self.per_connection {
             return Err(ReserveError::Connection);
         }
-        if held.total.saturating_add(bytes) > self.total {
+        if reserved.total.saturating_add(bytes) > self.total {
             return Err(ReserveError::Server);
         }
-        held.add(owner, bytes);
+        reserved.add(owner, bytes);
         Ok(())
     }
 
@@ -130,10 +130,10 @@ impl ReservedBytes {
     }
 }
 
-// === impl Account ===
+// === impl MemoryAccount ===
 
 impl MemoryAccount {
-    /// Another account of the same budget, for what several connections share.
+    /// Another account of the same budget, for a request of several connections.
     pub fn shared(&self) -> Arc<Self> {
         Arc::new(Self::with_owner(self.budget.clone(), None))
     }
@@ -142,23 +142,23 @@ impl MemoryAccount {
         Self { budget: memory, owner, reserved: Mutex::new(0), abandoned: AtomicBool::new(false) }
     }
 
-    /// Reserves `bytes` more at once, or says what stands in the way.
+    /// Reserves `bytes` more without waiting, or answers which bound refuses them.
     pub fn try_grow(&self, bytes: usize) -> Result<(), ReserveError> {
         let Some(memory) = &self.budget else { return Ok(()) };
-        let mut held = self.lock_reserved();
-        if held.saturating_add(bytes) > memory.max_for(self.owner) {
+        let mut reserved = self.lock_reserved();
+        if reserved.saturating_add(bytes) > memory.max_for(self.owner) {
             return Err(ReserveError::TooLarge);
         }
         memory.reserve(self.owner, bytes)?;
-        *held += bytes;
+        *reserved += bytes;
         Ok(())
     }
 
-    /// Reserves `bytes` more, and waits for them until `until`.
+    /// Reserves `bytes` more, with a timeout at `until`.
     pub async fn grow(&self, bytes: usize, until: Instant) -> Result<(), ReserveError> {
         loop {
             let Some(memory) = &self.budget else { return Ok(()) };
-            // Before the look, so that nothing given back in between goes unseen.
+            // Registered before the attempt, so that no release in between is missed.
             let mut freed = pin!(memory.freed.notified());
             freed.as_mut().enable();
             match self.try_grow(bytes) {
@@ -169,33 +169,33 @@ impl MemoryAccount {
         }
     }
 
-    /// Gives back `bytes` of what was reserved.
+    /// Releases `bytes` of the reservation.
     pub fn shrink(&self, bytes: usize) {
         let Some(memory) = &self.budget else { return };
-        let mut held = self.lock_reserved();
-        let bytes = bytes.min(*held);
-        *held -= bytes;
+        let mut reserved = self.lock_reserved();
+        let bytes = bytes.min(*reserved);
+        *reserved -= bytes;
         memory.release(self.owner, bytes);
     }
 
-    /// Reserves `bytes` more until the claim is dropped or kept.
+    /// Reserves `bytes` more until the claim is dropped or committed.
     pub fn claim(self: &Arc<Self>, bytes: usize) -> Result<MemoryClaim, ReserveError> {
         self.try_grow(bytes)?;
         Ok(MemoryClaim { account: Arc::clone(self), bytes })
     }
 
-    /// What is there now, exactly; more than was reserved counts as well, since it is there.
+    /// Sets the reservation to the bytes in use, also beyond the bounds: they are allocated already.
     pub fn resize(&self, bytes: usize) {
         let Some(memory) = &self.budget else { return };
-        let mut held = self.lock_reserved();
-        match bytes.checked_sub(*held) {
+        let mut reserved = self.lock_reserved();
+        match bytes.checked_sub(*reserved) {
             Some(more) => memory.lock_reserved().add(self.owner, more),
-            None => memory.release(self.owner, *held - bytes),
+            None => memory.release(self.owner, *reserved - bytes),
         }
-        *held = bytes;
+        *reserved = bytes;
     }
 
-    /// The caller has left: what still comes for it need not be read.
+    /// Marks the client as disconnected: answers for it need not be read.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
     }
@@ -215,7 +215,7 @@ impl Drop for MemoryAccount {
     }
 }
 
-// === impl Claim ===
+// === impl MemoryClaim ===
 
 impl MemoryClaim {
     pub fn bytes(&self) -> usize {
@@ -226,7 +226,7 @@ impl MemoryClaim {
         &self.account
     }
 
-    /// Makes it `bytes` in all, and waits for them until `until`.
+    /// Grows the claim to `bytes` in all, with a timeout at `until`.
     pub async fn grow_to(&mut self, bytes: usize, until: Instant) -> Result<(), ReserveError> {
         let more = bytes.saturating_sub(self.bytes);
         self.account.grow(more, until).await?;
@@ -234,7 +234,7 @@ impl MemoryClaim {
         Ok(())
     }
 
-    /// Leaves it to the account.
+    /// Leaves the bytes to the account.
     pub fn commit(mut self) {
         self.bytes = 0;
     }
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(
             first.grow(50, soon()).await,
             Err(ReserveError::TooLarge),
-            "what never fits does not wait"
+            "a reservation that can never fit does not wait"
         );
     }
 

@@ -1,11 +1,11 @@
 //! The client of Odoo's gateway. Knows XML-RPC and the contract; knows no MCP, no HTTP server, no cache.
 //!
-//! `Client` has one method for each method of `mcp.gateway`. Reads are repeated where that helps; a write
-//! is sent once, in a task of its own, and asked about where its answer was lost. `Error` says what a
-//! caller can act on; what Odoo itself said when it failed never leaves this room.
+//! `Client` has one method for each method of `mcp.gateway`. Reads are retried; a write is sent once, in a task of
+//! its own, and its outcome is requested where the answer was lost. `Error` is what a caller can act on; the text of
+//! Odoo's own exceptions never leaves this module.
 //!
-//! Road of a call: `batch` (small reads), `client` or `write` -> `exchange` (`breaker`, then `admission`, which
-//! goes by `cost`, then room in `memory_budget`) -> `transport` (login, `encode`, `decode`) -> `http_pool`.
+//! Request path: `batch` (small reads), `client` or `write` -> `exchange` (`breaker`, `admission` by the `cost` of the
+//! call, `memory_budget`) -> `transport` (login, `encode`, `decode`) -> `http_pool`.
 
 mod admission;
 mod batch;
@@ -13,6 +13,7 @@ mod breaker;
 mod client;
 pub mod contract;
 mod cost;
+mod deadline;
 mod decode;
 mod encode;
 mod error;
@@ -24,7 +25,8 @@ pub mod memory_budget;
 mod transport;
 mod write;
 
-pub use client::{Client, Deadline};
+pub use client::Client;
+pub use deadline::Deadline;
 pub use error::Error;
 
 use crate::config::odoo::OdooConfig as Options;

@@ -1,4 +1,4 @@
-//! Carries one gateway method to Odoo and its answer back: XML-RPC, with the login that it needs.
+//! The XML-RPC transport: one call of a gateway method, with the login that it needs.
 //!
 //! This file, `encode` and `decode` are all that knows XML-RPC. JSON-2 (`/json/2/mcp.gateway/<method>`, a
 //! bearer key, no login) takes their place behind `Transport::call` when Odoo 22 removes it: a method's name
@@ -21,7 +21,7 @@ use super::memory_budget::{MemoryAccount, MemoryClaim};
 use super::{Error, Options, encode, fault_mapping};
 use crate::vocab::{Secret, offload_text_scan};
 
-/// How long a refused login is taken for final, so that waiting calls do not each repeat it.
+/// How long a refused login is cached, so that waiting calls do not each repeat it.
 const LOGIN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) struct Transport {
     last_refusal: Mutex<Option<Instant>>,
 }
 
-/// The JSON text of an answer, left inside the body it came in where it needed no unescaping.
+/// The JSON text of an answer, borrowed from the body where it needed no unescaping.
 #[derive(Debug)]
 pub(super) struct AnswerText {
     body: String,
@@ -123,7 +123,7 @@ impl Transport {
         Ok(AnswerText { body, range: part })
     }
 
-    /// The service user's id; logs in where that was not done yet. Its failure means that nothing was sent.
+    /// The service user's id, with a login before the first call. Its failure means that nothing was sent.
     async fn uid(&self, deadline: Instant) -> Result<i64, Failure> {
         match self.uid.load(Ordering::Acquire) {
             0 => self.log_in(0, deadline).await.map_err(as_unsent),
@@ -131,7 +131,7 @@ impl Transport {
         }
     }
 
-    /// Logs in, once for all who wait, unless another did since `stale` was read.
+    /// Logs in (single flight), unless another call did since `stale` was read.
     async fn log_in(&self, stale: i64, deadline: Instant) -> Result<i64, Failure> {
         let mut refused =
             timeout_at(deadline, self.last_refusal.lock()).await.map_err(|_| Failure::TimedOut)?;
@@ -172,7 +172,7 @@ impl Transport {
     }
 }
 
-/// A login that failed, as the failure of the call that never got as far as being sent.
+/// A failed login, as the failure of its call, which was not sent.
 fn as_unsent(failure: Failure) -> Failure {
     match failure {
         Failure::ConnectionLost | Failure::InvalidAnswer => Failure::NotConnected,

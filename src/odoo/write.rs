@@ -1,4 +1,4 @@
-//! Writes: sent once, finished even where the caller has left, asked about where the answer was lost.
+//! Writes: sent once, finished even where the client disconnects, with a request for the outcome of a lost answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,44 +6,45 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
-use super::client::{Client, Deadline, parse_answer, remaining_ms};
+use super::client::{Client, parse_answer};
 use super::contract::{Answer, Call, CallState, CallStatusAnswer, CallStatusRequest, FaultCode, WireCall};
+use super::deadline::Deadline;
 use super::exchange::ExchangeResources;
 use super::failure::{AnswerKind, Failure};
 use super::http_pool::Connection;
 use super::{Error, encode};
 use crate::vocab::Backoff;
 
-/// How often Odoo must answer that it knows nothing of a call before it is given up: the request may still
-/// lie in Odoo's accept queue when the first question overtakes it.
+/// How often Odoo must answer that a call is unknown before its outcome counts as unknown: the request may still
+/// be in Odoo's accept queue when the first `call_status` overtakes it.
 const MAX_UNKNOWN_ANSWERS: u32 = 4;
 /// Backoff between requests for the outcome, and before the one retry of a write that was not sent.
 const OUTCOME_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 
 impl Client {
-    /// Carries out a writing call in a task of its own, so that a caller who leaves does not break it off.
-    /// Never sent twice: a lost answer is asked for by `call_status`.
+    /// Sends a writing call in a task of its own, so that a client that disconnects does not abort it.
+    /// Never sent twice: the outcome of a lost answer is requested by `call_status`.
     pub async fn write(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
         let client = Arc::clone(self);
         let task = async move { client.send_write(&call).await };
         self.writes.spawn(task.in_current_span()).await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 
-    /// Waits until no write is under way any more; answers how many still are after `patience`.
-    /// New writes must have stopped coming.
-    pub async fn drain(&self, patience: Duration) -> usize {
+    /// Graceful shutdown: waits until no write is under way; answers how many still are after `limit`.
+    /// Called after the last new write.
+    pub async fn drain(&self, limit: Duration) -> usize {
         self.writes.close();
-        let _ = timeout(patience, self.writes.wait()).await;
+        let _ = timeout(limit, self.writes.wait()).await;
         self.writes.len()
     }
 
     async fn send_write(&self, call: &Call) -> Result<Answer, Error> {
         let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
-        let json = || encode::json(&WireCall::new(call, remaining_ms(deadline)));
+        let json = || encode::json(&WireCall::new(call, deadline.remaining_ms()));
         let route = ExchangeResources::for_call(call);
         let mut retried = false;
         loop {
-            match self.send_once(&route, "execute", json, Connection::Fresh, deadline).await {
+            match self.exchanger.send_once(&route, "execute", json, Connection::Fresh, deadline).await {
                 Ok(text) => match parse_answer::<Answer>(&text) {
                     // A replayed answer carries the id of the call that it was made for.
                     Ok(answer) if answer.replayed || answer.call_id == call.call_id => return Ok(answer),
@@ -54,7 +55,7 @@ impl Client {
                     retried = true;
                     sleep(OUTCOME_BACKOFF.delay()).await;
                 }
-                // A dry run stores nothing, whatever became of it.
+                // A dry run stores nothing, so its outcome does not matter.
                 Err(failure) if call.dry_run => return Err(failure.into_read_error()),
                 Err(failure) => match failure.into_write_error() {
                     Some(error) => return Err(error),
@@ -64,9 +65,9 @@ impl Client {
         }
     }
 
-    /// Asks what became of a write until that is certain or the patience ends.
+    /// Requests the outcome of a write, with backoff, until it is certain or `settle_ms` have passed.
     async fn resolve_outcome(&self, call: &Call, deadline: Deadline) -> Result<Answer, Error> {
-        tracing::warn!(call_id = %call.call_id, "the answer of a write was lost: asking what became of it");
+        tracing::warn!(call_id = %call.call_id, "the answer of a write was lost: requesting its outcome");
         let request = CallStatusRequest { proof: call.proof.clone(), call_id: call.call_id };
         let end = deadline.odoo + Duration::from_millis(self.options.settle_ms);
         let (mut unknown, mut backoff) = (0, OUTCOME_BACKOFF);
@@ -78,9 +79,9 @@ impl Client {
                     (CallState::Running, _) => unknown = 0,
                     (CallState::Unknown, _) => unknown += 1,
                 },
-                // Nothing but the answer of a call that was carried out is long.
+                // Only the answer of an executed call is long.
                 Err(Error::AnswerDropped) => return Err(Error::AnswerDropped),
-                // Odoo refuses to tell: the credential died, or the switch went off.
+                // Odoo refuses the request: the credential ended, or the switch went off.
                 Err(Error::Fault(fault)) if fault.code != FaultCode::Internal => {
                     return Err(Error::OutcomeUnknown);
                 }
@@ -94,11 +95,12 @@ impl Client {
         Err(Error::OutcomeUnknown)
     }
 
-    /// What became of `call`; its answer takes room like any other.
+    /// The outcome of `call`; its answer is reserved in the account of the call.
     async fn status_of(&self, request: &CallStatusRequest, call: &Call) -> Result<CallStatusAnswer, Error> {
         let route = ExchangeResources::control_with_account(Arc::clone(&call.account));
         let deadline = Deadline::within(self.options.control_timeout());
-        match self.send_with_retry(&route, "call_status", || encode::json(request), deadline).await {
+        match self.exchanger.send_with_retry(&route, "call_status", || encode::json(request), deadline).await
+        {
             Ok(text) => parse_answer(&text),
             Err(Failure::AnswerDropped { answered: AnswerKind::Value, .. }) => Err(Error::AnswerDropped),
             Err(failure) => Err(failure.into_read_error()),

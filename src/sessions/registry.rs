@@ -1,8 +1,9 @@
-//! All sessions of both eras: those that are live, and those that have ended and are still to be told of.
+//! The session registry: the live sessions of both eras, and a bounded queue of ended ones for the session
+//! sync.
 //!
-//! Looking up the pair of a connection and a client is on the road of every modern request, so it takes one
-//! look into a map and allocates nothing. How many pairs a connection has is bounded, since the client names
-//! itself: those that come when the list is full share one pair.
+//! The session of a connection and a client is looked up for every modern request, so a hit takes one map
+//! access and allocates nothing. Clients name themselves, so the number of sessions per connection is
+//! bounded: when the list is full, further clients share one session.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -16,13 +17,13 @@ use uuid::{Builder, Uuid};
 use super::session::{Era, SessionOwner, TrackedSession};
 use crate::vocab::{Clock, ConnectionId, MutexExt};
 
-/// How many clients of a connection are told apart in each era.
+/// The most clients of a connection with a session of their own, in each era.
 const MAX_CLIENTS_PER_CONNECTION: usize = 20;
 
-/// What the clients are called that came when that many were there.
+/// The client name of the session that all further clients share.
 const SHARED_CLIENT_NAME: &str = "other clients";
 
-/// How many ended sessions wait to be told of; the oldest go first.
+/// The bound of the queue of ended sessions; the oldest are dropped first.
 const MAX_ENDED_SESSIONS: usize = 10_000;
 
 /// The sessions of this process.
@@ -30,28 +31,28 @@ const MAX_ENDED_SESSIONS: usize = 10_000;
 pub struct SessionRegistry {
     clock: Clock,
     idle_timeout: Duration,
-    /// Part of the ids of pairs: the same over a restart, another on each sidecar.
+    /// Hashed into derived session ids: stable over a restart, distinct for each sidecar.
     replica: OnceLock<Uuid>,
     client_sessions: DashMap<(ConnectionId, Era), ClientSessions>,
     live: DashMap<Arc<str>, Arc<TrackedSession>>,
     ended: Mutex<VecDeque<Arc<TrackedSession>>>,
-    /// Rings where a session has begun or gone.
+    /// Notified when a session begins or is reaped.
     pub changed: Notify,
-    /// Rings where a session was ended.
+    /// Notified when a session was ended, so that it is reaped at once.
     pub ended_signal: Notify,
 }
 
-/// The clients that use a connection without a session.
+/// The sessions of the clients of one connection that have no MCP session.
 #[derive(Debug, Default)]
 struct ClientSessions {
     named: Vec<Arc<TrackedSession>>,
     shared: Option<Arc<TrackedSession>>,
 }
 
-// === impl Pairs ===
+// === impl ClientSessions ===
 
 impl ClientSessions {
-    /// The live pair of a client.
+    /// The live session of a client.
     fn find(&self, client: Option<&str>) -> Option<&Arc<TrackedSession>> {
         let own = self.named.iter().find(|session| session.is_client(client));
         let found = if own.is_none() && self.is_full() { self.shared.as_ref() } else { own };
@@ -62,16 +63,16 @@ impl ClientSessions {
         self.named.len() >= MAX_CLIENTS_PER_CONNECTION
     }
 
-    fn remove_if(&mut self, over: impl Fn(&Arc<TrackedSession>) -> bool) {
-        self.named.retain(|session| !over(session));
-        self.shared.take_if(|session| over(session));
+    fn remove_if(&mut self, is_over: impl Fn(&Arc<TrackedSession>) -> bool) {
+        self.named.retain(|session| !is_over(session));
+        self.shared.take_if(|session| is_over(session));
     }
 }
 
-// === impl Ledger ===
+// === impl SessionRegistry ===
 
 impl SessionRegistry {
-    /// `idle`: how long a session may rest.
+    /// An empty registry; `idle` is the idle timeout of its sessions.
     pub fn new(clock: Clock, idle: Duration) -> Arc<Self> {
         Arc::new(Self {
             clock,
@@ -85,17 +86,17 @@ impl SessionRegistry {
         })
     }
 
-    /// Says whose ledger this is; once, before anything is served.
+    /// Sets the id of this sidecar, once, before the first request.
     pub fn set_replica(&self, replica: Uuid) {
         let _ = self.replica.set(replica);
     }
 
-    /// The session that `initialize` is about to open; it has no id yet, and nobody knows of it.
+    /// The session that `initialize` is about to open, without an id and not registered yet.
     pub fn pending(&self, owner: SessionOwner<'_>, client: Option<&str>) -> Arc<TrackedSession> {
         Arc::new(TrackedSession::new(&self.clock, owner, Era::Legacy, client))
     }
 
-    /// A session that has its id is live from now on.
+    /// Adds a session that has its id to the live ones.
     pub fn register(&self, session: &Arc<TrackedSession>) {
         if let Some(id) = session.id() {
             self.live.insert(Arc::clone(id), Arc::clone(session));
@@ -103,7 +104,7 @@ impl SessionRegistry {
         }
     }
 
-    /// The pair of a connection and a client, a new one where there is none or it has ended.
+    /// The session of a connection and a client; a new one if there is none or it has ended.
     pub fn get_or_create(
         &self,
         owner: SessionOwner<'_>,
@@ -130,12 +131,12 @@ impl SessionRegistry {
         } else {
             sessions.named.push(Arc::clone(&session));
         }
-        // Under the lock of the list, so that a life cannot take the place of a later one.
+        // Under the lock of the list, so that an older session cannot replace a newer one with its id.
         self.register(&session);
         session
     }
 
-    /// The id of a pair: the same whenever the client comes back.
+    /// Derives a stable session id: the same each time the client returns.
     fn derive_id(&self, session: &TrackedSession, shared: bool) -> Arc<str> {
         let client = session.client();
         let kind = [u8::from(session.era() == Era::Modern), u8::from(shared), u8::from(client.is_some())];
@@ -151,7 +152,7 @@ impl SessionRegistry {
         Builder::from_custom_bytes(bytes).into_uuid().to_string().into()
     }
 
-    /// Ends the session that has this id now, if there is one.
+    /// Ends the live session with this id, if any.
     pub fn end(&self, id: &str) {
         if let Some(session) = self.live.get(id) {
             self.end_session(&session);
@@ -170,7 +171,7 @@ impl SessionRegistry {
         self.reap();
     }
 
-    /// The sessions that are live, or were a moment ago.
+    /// The live sessions; one may have ended since the last `reap`.
     pub(super) fn live(&self) -> Vec<Arc<TrackedSession>> {
         self.live.iter().map(|session| Arc::clone(session.value())).collect()
     }
@@ -179,12 +180,12 @@ impl SessionRegistry {
         self.live.contains_key(id)
     }
 
-    /// Those that have ended since this was asked last.
+    /// Drains the queue of ended sessions.
     pub(super) fn take_ended(&self) -> VecDeque<Arc<TrackedSession>> {
         std::mem::take(&mut self.ended.locked())
     }
 
-    /// Ends the pairs that were idle for too long, and puts all that has ended aside.
+    /// Ends the sessions that exceeded the idle timeout, and moves all ended ones into the queue.
     pub fn reap(&self) {
         self.client_sessions.retain(|_, sessions| {
             sessions.remove_if(|session| {
@@ -197,11 +198,11 @@ impl SessionRegistry {
         });
         let mut ended = Vec::new();
         self.live.retain(|_, session| {
-            let over = session.has_ended();
-            if over {
+            let has_ended = session.has_ended();
+            if has_ended {
                 ended.push(Arc::clone(session));
             }
-            !over
+            !has_ended
         });
         if !ended.is_empty() {
             self.queue_ended(ended);
@@ -209,14 +210,14 @@ impl SessionRegistry {
         }
     }
 
-    fn queue_ended(&self, over: Vec<Arc<TrackedSession>>) {
+    fn queue_ended(&self, sessions: Vec<Arc<TrackedSession>>) {
         let mut ended = self.ended.locked();
-        ended.extend(over);
+        ended.extend(sessions);
         let surplus = ended.len().saturating_sub(MAX_ENDED_SESSIONS);
         ended.drain(..surplus);
     }
 
-    /// Whether a session may rest no longer.
+    /// Whether a session has ended or exceeded its idle timeout.
     pub fn is_expired(&self, session: &TrackedSession) -> bool {
         session.has_ended() || session.is_idle(self.idle_timeout)
     }
@@ -273,7 +274,7 @@ mod tests {
                 .count_request();
         }
         assert_eq!(registry.live.len(), MAX_CLIENTS_PER_CONNECTION + 1);
-        // One that calls itself as the others are called is one more of them, or told apart from them.
+        // A client with the name of the shared session uses it, or has one of its own with another id.
         let others = registry.get_or_create(connection.owner(), Era::Modern, Some(SHARED_CLIENT_NAME));
         assert_eq!(others.requests(), 1000 - MAX_CLIENTS_PER_CONNECTION as u64);
         let own = self::registry(&Clock::manual_at(0)).get_or_create(
@@ -282,7 +283,7 @@ mod tests {
             Some(SHARED_CLIENT_NAME),
         );
         assert_ne!(own.id(), others.id());
-        // Those who were there before keep their own.
+        // Earlier clients keep their own.
         assert_eq!(
             registry.get_or_create(connection.owner(), Era::Modern, Some("client 3")).client(),
             Some("client 3")

@@ -1,7 +1,8 @@
-//! One session as an administrator sees it: whose it is, who uses it, how much, and whether it has ended.
+//! A tracked session as an administrator sees it: its owner, client, activity, and whether it has ended.
 //!
-//! In the legacy era that is a session of MCP. The modern era has none, and some clients of the legacy era do
-//! without: there it is the pair of a connection and a client, which is live while it is used.
+//! In the legacy era that is an MCP session. The modern era has none, and some clients of the legacy era work
+//! without: there a session is the pair of a connection and a client, and is live while requests of that pair
+//! arrive.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::SessionInfo;
 use crate::vocab::{Clock, ConnectionId, MutexExt, UserId};
 
-/// How much of what a client says of itself is kept.
+/// The longest client name and version that is kept.
 const MAX_CLIENT_CHARS: usize = 100;
 
 /// The two eras of MCP.
@@ -33,37 +34,37 @@ pub struct SessionOwner<'a> {
     pub lifetime: &'a CancellationToken,
 }
 
-/// What is known of one session. Shared by whoever serves it; cheap to count in.
+/// A session of either era, shared by the requests that it serves; counted with atomics.
 #[derive(Debug)]
 pub struct TrackedSession {
-    /// Comes with the session, which the engine makes while it serves `initialize`.
+    /// Set once: the engine creates a legacy session while it serves `initialize`.
     id: OnceLock<Arc<str>>,
     era: Era,
     connection: ConnectionId,
     user: UserId,
     client: Option<Box<str>>,
     clock: Clock,
-    /// By the wall clock; what follows is told relative to it, so that nothing jumps with that clock.
+    /// By the wall clock; later times are computed relative to it, so that none jumps with that clock.
     created_unix_ms: u64,
     created_ms: u64,
-    /// When the last request came.
+    /// When the last request arrived.
     last_request_ms: AtomicU64,
     /// When the last answer was sent to its end.
     last_answer_ms: AtomicU64,
     requests: AtomicU64,
-    /// Answers that are being made or sent, streams among them.
+    /// Requests in progress, until the last byte of their answer; streams included.
     in_flight: AtomicUsize,
     peer: Mutex<IpAddr>,
-    /// Ends with the session, and with the connection.
+    /// Cancelled with the session, and with its connection.
     ended: CancellationToken,
 }
 
-/// A request's share in its session; while it lives, the session is not idle.
+/// Held by a request in progress; until it is dropped, the session is not idle.
 #[derive(Debug)]
 pub struct ActivityGuard(Arc<TrackedSession>);
 
-/// What a client says of itself, as one short line; none where it says nothing. Whoever calls chooses the
-/// words, so they are bounded and cannot break out of the line.
+/// Client name and version as one short line, if not empty. Both are untrusted: bounded, and without control
+/// characters.
 pub fn client_text(name: &str, version: &str) -> Option<String> {
     let words = [name.trim(), " ", version.trim()];
     let letters = words.into_iter().flat_map(str::chars).filter(|c| !c.is_control()).take(MAX_CLIENT_CHARS);
@@ -73,7 +74,7 @@ pub fn client_text(name: &str, version: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-// === impl Activity ===
+// === impl TrackedSession ===
 
 impl TrackedSession {
     pub(super) fn new(clock: &Clock, owner: SessionOwner<'_>, era: Era, client: Option<&str>) -> Self {
@@ -96,17 +97,17 @@ impl TrackedSession {
         }
     }
 
-    /// Gives the session its id; once.
+    /// Sets the session id, once.
     pub fn set_id(&self, id: Arc<str>) {
         let _ = self.id.set(id);
     }
 
-    /// The id by which Odoo knows the session; none while `initialize` is being served.
+    /// The session id that Odoo knows; none while `initialize` is in progress.
     pub fn id(&self) -> Option<&Arc<str>> {
         self.id.get()
     }
 
-    /// Name and version of the client, as far as it told them.
+    /// Name and version of the client, if it sent them.
     pub fn client(&self) -> Option<&str> {
         self.client.as_deref()
     }
@@ -123,12 +124,12 @@ impl TrackedSession {
         self.user
     }
 
-    /// Where the last request came from.
+    /// The address of the last request.
     pub fn peer(&self) -> IpAddr {
         *self.peer.locked()
     }
 
-    /// How many requests were let in so far.
+    /// The number of admitted requests.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
@@ -138,13 +139,13 @@ impl TrackedSession {
         self.created_unix_ms
     }
 
-    /// When the last request came, in milliseconds since 1970.
+    /// When the last request arrived, in milliseconds since 1970.
     pub fn last_request_unix_ms(&self) -> u64 {
         let age = self.last_request_ms.load(Ordering::Relaxed).saturating_sub(self.created_ms);
         self.created_unix_ms.saturating_add(age)
     }
 
-    /// Lets a request in; what it is given is to be held until its answer is sent.
+    /// Marks a request as in progress; the guard is held until its answer is sent.
     pub fn begin_request(self: &Arc<Self>, peer: IpAddr) -> ActivityGuard {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         self.last_request_ms.store(self.clock.age_ms(), Ordering::Relaxed);
@@ -157,12 +158,12 @@ impl TrackedSession {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Ends the session: its streams end, and nobody is let in any more.
+    /// Ends the session: its streams end, and further requests are refused.
     pub fn end(&self) {
         self.ended.cancel();
     }
 
-    /// Whether the session has ended, by itself or with its connection.
+    /// Whether the session has ended, alone or with its connection.
     pub fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
     }
@@ -172,7 +173,7 @@ impl TrackedSession {
         &self.ended
     }
 
-    /// Whether it rested for longer than `idle`, without a request and without an open stream.
+    /// Whether the idle timeout is exceeded: no request and no open stream for longer than `idle`.
     pub(super) fn is_idle(&self, idle: Duration) -> bool {
         if self.in_flight.load(Ordering::Acquire) > 0 {
             return false;
@@ -197,7 +198,7 @@ impl SessionInfo for TrackedSession {
     }
 }
 
-// === impl Ticket ===
+// === impl ActivityGuard ===
 
 impl Drop for ActivityGuard {
     fn drop(&mut self) {
@@ -212,7 +213,7 @@ pub(super) mod fixture {
 
     use super::*;
 
-    /// A connection, which the test can revoke.
+    /// A connection that a test can revoke.
     pub struct Connection {
         id: ConnectionId,
         pub lifetime: CancellationToken,

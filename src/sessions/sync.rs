@@ -1,13 +1,14 @@
-//! Tells Odoo of the sessions, as far as it does not know: who begins, who works, who has ended.
+//! Session sync: reports sessions to Odoo in batches (begun, active, ended), and ends those that the answer
+//! names.
 //!
-//! What changed since Odoo last confirmed is told every few seconds while a session is live, sooner where one
-//! begins or ends; where nothing changed, an empty list says that this sidecar is there. Where there is nothing
-//! to tell, nothing is sent.
+//! While a session is live, changes since the last confirmed sync are sent every few seconds, and debounced
+//! when one begins or ends; without changes, an empty list is the heartbeat of this sidecar. Without live
+//! sessions nothing is sent.
 //!
-//! Whenever the two may have lost each other (at the start, after a failure, after a silence) everything is
-//! told again, and as a complete list: whatever else Odoo believes of this sidecar has ended. A complete list
-//! has to fit into one request. With more sessions than that, the pieces are told as changes and the
-//! complete list stays owed until it fits; at the start, when it matters most, nothing is live yet.
+//! Whenever the two sides may have diverged (at the start, after a failure, after a silence) a full sync
+//! follows: a complete list, from which Odoo concludes that every other session of this sidecar has ended. A
+//! complete list has to fit into one request. With more sessions, the parts are sent as changes and the full
+//! sync stays due until it fits; at the start, when it matters most, nothing is live yet.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -22,28 +23,28 @@ use tokio_util::sync::CancellationToken;
 use super::{SessionRegistry, TrackedSession};
 use crate::vocab::{Backoff, Outage};
 
-/// How often Odoo hears of live sessions.
+/// The sync interval while a session is live.
 const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What begins or ends within this time is told together.
+/// The debounce: sessions that begin or end within this time share a sync.
 const SYNC_DEBOUNCE: Duration = Duration::from_millis(500);
 
-/// After so long a silence, Odoo believes that nothing is live here.
+/// The silence after which Odoo has expired all sessions of this sidecar, so that a full sync is due.
 const RESYNC_AFTER: Duration = Duration::from_secs(15);
 
 /// Backoff after a failed sync.
 const SYNC_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), SYNC_INTERVAL);
 
-/// How long telling of the end may take when the process is told to end.
+/// The timeout of the last sync at shutdown.
 const FINAL_SYNC_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// The most rows that are told at once.
+/// The most sessions in one request.
 const MAX_SESSIONS_PER_SYNC: usize = 1000;
 
-/// Where sessions are told of.
+/// The receiver of session syncs.
 pub trait SessionSink: Send + Sync {
-    /// Tells of sessions; answers the ids of those that an administrator has ended. `complete`: these are all
-    /// that are live.
+    /// Sends one batch; returns the ids of sessions that an administrator has ended. `complete`: the batch
+    /// holds all live sessions.
     fn sync<'a>(
         &'a self,
         complete: bool,
@@ -51,12 +52,12 @@ pub trait SessionSink: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<String>, SyncError>>;
 }
 
-/// Why nobody could be told, in one sentence without secrets.
+/// Why a sync failed, in one sentence without secrets.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SyncError(pub String);
 
-/// A session as it is told of.
+/// A session as it is sent.
 #[derive(Debug, Clone)]
 pub struct SessionSnapshot {
     pub id: Arc<str>,
@@ -64,7 +65,7 @@ pub struct SessionSnapshot {
     pub state: SessionState,
 }
 
-/// What changes of a session.
+/// The mutable state of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionState {
     pub peer: IpAddr,
@@ -74,23 +75,23 @@ pub struct SessionState {
     pub live: bool,
 }
 
-/// What one run of the task knows.
+/// The state of the sync task.
 pub struct SessionSync {
     registry: Arc<SessionRegistry>,
     sink: Arc<dyn SessionSink>,
-    /// What has been confirmed.
+    /// The state of each session that Odoo has confirmed.
     confirmed: HashMap<Arc<str>, SessionState>,
-    /// Those that have ended and whose end is not confirmed.
+    /// Ended sessions whose end is not confirmed.
     ended: Vec<Arc<TrackedSession>>,
-    /// When something was confirmed last.
+    /// When a sync last succeeded.
     last_confirmed: Option<Instant>,
-    /// A complete list is still to be told.
+    /// The next sync has to be complete.
     full_sync_due: bool,
     backoff: Backoff,
     outage: Outage,
 }
 
-// === impl Row ===
+// === impl SessionSnapshot ===
 
 impl SessionSnapshot {
     fn capture(session: &Arc<TrackedSession>, live: bool) -> Option<Self> {
@@ -108,7 +109,7 @@ impl SessionSnapshot {
 // === impl SessionSync ===
 
 impl SessionSync {
-    /// Syncs the sessions until `cancel`, and then that all have ended.
+    /// Runs the sync until `cancel`, then ends all sessions and reports that.
     pub async fn run(registry: Arc<SessionRegistry>, sink: Arc<dyn SessionSink>, cancel: CancellationToken) {
         let mut sync = Self {
             registry,
@@ -122,18 +123,20 @@ impl SessionSync {
         };
         while cancel.run_until_cancelled(sync.step()).await.is_some() {}
         if timeout(FINAL_SYNC_TIMEOUT, sync.final_sync()).await.is_err() {
-            tracing::warn!("Odoo could not be told in time that the sessions have ended");
+            tracing::warn!(
+                "the last session sync timed out: Odoo expires the sessions of this sidecar by itself"
+            );
         }
     }
 
-    /// Tells what there is to tell and waits for more.
+    /// One sync, then a wait: the interval or a change after a success, the backoff after a failure.
     async fn step(&mut self) {
-        // What rang until now is about to be told.
+        // Changes notified until now are part of this sync.
         let _ = self.registry.changed.notified().now_or_never();
         match self.sync().await {
             Ok(()) => {
                 if self.outage.end() {
-                    tracing::info!("Odoo hears of the sessions again");
+                    tracing::info!("session sync with Odoo works again");
                 }
                 self.backoff.reset();
                 if timeout(SYNC_INTERVAL, self.registry.changed.notified()).await.is_ok() {
@@ -141,11 +144,11 @@ impl SessionSync {
                 }
             }
             Err(error) => {
-                // Once, not with each of the many tries.
+                // Once per outage, not with each retry.
                 if self.outage.begin() {
-                    tracing::warn!(%error, "Odoo does not hear of the sessions; trying until it does");
+                    tracing::warn!(%error, "session sync with Odoo failed; retrying");
                 }
-                // Whatever was confirmed before may have been lost with it: a backup may come back.
+                // Confirmed state may be lost too: Odoo may return with a restored backup.
                 self.require_full_sync();
                 sleep(self.backoff.next_delay()).await;
             }
@@ -180,10 +183,10 @@ impl SessionSync {
         Ok(())
     }
 
-    /// What Odoo does not know, or everything.
+    /// The sessions that differ from what Odoo has confirmed, or all of them.
     fn pending_snapshots(&self, live: &[Arc<TrackedSession>], all: bool) -> Vec<SessionSnapshot> {
         let mut snapshots: HashMap<Arc<str>, SessionSnapshot> = HashMap::new();
-        // Live ones last: a client that came back after its end is not told of as ended.
+        // Live ones last: a session that began again under the same id is not reported as ended.
         let ended = self.ended.iter().map(|session| (session, false));
         for (session, live) in ended.chain(live.iter().map(|session| (session, true))) {
             if let Some(snapshot) = SessionSnapshot::capture(session, live) {
@@ -199,7 +202,7 @@ impl SessionSync {
         let ended = self.sink.sync(complete, snapshots).await?;
         self.last_confirmed = Some(Instant::now());
         for snapshot in snapshots {
-            // The very life that was told of: its client may have begun another meanwhile.
+            // Exactly the session that was sent: its client may have begun a new one with the same id since.
             if snapshot.state.live && ended.iter().any(|id| **id == *snapshot.id) {
                 self.registry.end_session(&snapshot.session);
             }
@@ -208,15 +211,15 @@ impl SessionSync {
         Ok(())
     }
 
-    /// The process is told to end, and with it every session.
+    /// The last sync at shutdown, with every session ended.
     async fn final_sync(&mut self) {
-        // Odoo that never heard of this process has nothing to forget.
+        // Without a successful sync, Odoo has no session of this process.
         if self.last_confirmed.is_none() {
             return;
         }
         self.registry.end_all();
         if let Err(error) = self.sync().await {
-            tracing::warn!(%error, "Odoo could not be told that the sessions have ended");
+            tracing::warn!(%error, "the last session sync failed: Odoo expires the sessions of this sidecar by itself");
         }
     }
 }
@@ -231,7 +234,7 @@ mod tests {
     use crate::sessions::session::fixture::{Connection, PEER, connection};
     use crate::vocab::Clock;
 
-    /// What was told: complete or not, and of each session its client, its requests and whether it is live.
+    /// A batch: complete or not, and of each session its client, its requests and whether it is live.
     type SentList = (bool, Vec<(String, u64, bool)>);
 
     #[derive(Default)]
@@ -284,14 +287,14 @@ mod tests {
 
         /// A request of a client.
         fn request(&self, client: &str) -> Arc<TrackedSession> {
-            let pair = self.registry.get_or_create(self.connection.owner(), Era::Modern, Some(client));
+            let session = self.registry.get_or_create(self.connection.owner(), Era::Modern, Some(client));
             self.clock.advance(Duration::from_millis(1));
-            pair.count_request();
-            drop(pair.begin_request(PEER));
-            pair
+            session.count_request();
+            drop(session.begin_request(PEER));
+            session
         }
 
-        /// What was said within this time.
+        /// The batches that were sent within this time, in seconds.
         async fn sent_within(&self, time: f64) -> Vec<SentList> {
             sleep(Duration::from_secs_f64(time)).await;
             std::mem::take(&mut self.sink.sent.lock().unwrap())
@@ -308,13 +311,13 @@ mod tests {
         let scene = SyncScene::new();
         assert_eq!(scene.sent_within(0.1).await, [list(true, &[])]);
         assert_eq!(scene.sent_within(12.0).await, []);
-        // A new one shows within a second, its work with the next beat.
+        // A new session is sent within a second, its requests with the next interval.
         scene.request("a");
         assert_eq!(scene.sent_within(1.0).await, [list(false, &[("a", 1, true)])]);
         scene.request("a");
         scene.request("a");
         assert_eq!(scene.sent_within(5.0).await, [list(false, &[("a", 3, true)])]);
-        // Nothing changed, but it is live.
+        // Nothing changed, but it is live: heartbeats.
         assert_eq!(scene.sent_within(10.0).await, [list(false, &[]), list(false, &[])]);
         scene.request("b").end();
         scene.registry.reap();
@@ -323,7 +326,7 @@ mod tests {
         scene.registry.reap();
         assert_eq!(scene.sent_within(1.0).await, [list(false, &[("a", 3, false)])]);
         assert_eq!(scene.sent_within(60.0).await, []);
-        // After a silence the list is complete again.
+        // After a silence, a full sync.
         scene.request("c");
         assert_eq!(scene.sent_within(1.0).await, [list(true, &[("c", 1, true)])]);
     }
@@ -355,20 +358,20 @@ mod tests {
         scene.sink.ended.lock().unwrap().clear();
         scene.registry.reap();
         assert_eq!(scene.sent_within(1.0).await, [list(false, &[("a", 1, false)])]);
-        // It may come back, under the same id.
+        // The client may return, under the same id.
         scene.request("a");
         assert_eq!(scene.sent_within(1.0).await, [list(false, &[("a", 1, true)])]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_is_back_is_not_synced_as_ended() {
+    async fn a_client_that_returns_is_not_synced_as_ended() {
         let scene = SyncScene::new();
         scene.sent_within(0.1).await;
         scene.request("a").end();
         scene.registry.reap();
         scene.request("a");
         assert_eq!(scene.sent_within(1.0).await, [list(false, &[("a", 1, true)])]);
-        // Nor where it came back before its end was noticed.
+        // Nor if it returned before the ended session was reaped.
         scene.request("a").end();
         let again = scene.request("a");
         again.count_request();

@@ -25,8 +25,8 @@ pub(super) type CounterMap = DashMap<ConnectionId, ConnectionCounters>;
 // === impl WindowCount ===
 
 impl WindowCount {
-    /// Resets the counter when its window has passed. A request that is late and belongs to the window before counts
-    /// in the current one; a clock that was set back by more than a window resets it too.
+    /// Resets the counter when its window has passed. A request that is late and belongs to the window before
+    /// counts in the current one; a clock that was set back by more than a window resets it too.
     pub(super) fn roll_over(&mut self, window: Window) {
         let set_back = self.start - window.start > window.end - window.start;
         if window.start > self.start || set_back {

@@ -37,8 +37,8 @@ pub struct CountedRequest {
 
 /// Counts requests against rate limits.
 pub trait CounterStore: std::fmt::Debug + Send + Sync {
-    /// Counts a request of `owner` in both windows, or in neither and returns the one that is full. Exact under
-    /// concurrency.
+    /// Counts a request of `owner` in both windows, or in neither and returns the one that is full. Exact
+    /// under concurrency.
     fn count_request(
         &self,
         owner: ConnectionId,

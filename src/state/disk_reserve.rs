@@ -1,9 +1,9 @@
 //! A preallocated disk reserve, so that open entries can be closed when the volume is full.
 //!
-//! Released, its space serves three writes: the checkpoint, which copies the write-ahead log into the file before it
-//! can truncate it; the closing of entries whose calls have been made; and the deletion of delivered entries. Until
-//! it can be allocated again no new entry is accepted. The log is bounded to half of the reserve, so that a
-//! checkpoint always fits.
+//! Released, its space serves three writes: the checkpoint, which copies the write-ahead log into the file
+//! before it can truncate it; the closing of entries whose calls have been made; and the deletion of
+//! delivered entries. Until it can be allocated again no new entry is accepted. The log is bounded to half of
+//! the reserve, so that a checkpoint always fits.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -48,8 +48,8 @@ impl DiskReserve {
         self.allocated
     }
 
-    /// Whether the volume has so little space that only deletions may go on. Unknown counts as enough: then the write
-    /// itself fails.
+    /// Whether the volume has so little space that only deletions may go on. Unknown counts as enough: then
+    /// the write itself fails.
     pub(super) fn is_space_low(&self) -> bool {
         statvfs(&self.directory)
             .is_ok_and(|volume| volume.f_bavail.saturating_mul(volume.f_frsize) < self.bytes * 3 / 4)

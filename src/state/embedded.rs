@@ -1,18 +1,19 @@
 //! The embedded store of one process: counters exact in memory, everything durable in one SQLite file.
 //!
-//! A request is counted under the lock of its connection, so that two requests cannot both take the last one of a
-//! limit. With a limit a day, the answer of a request waits until its count is committed (in parallel to its work,
-//! not before it): a request that was answered stays counted after a crash of the process, short of a loss of power.
-//! Without one, a kill can lose the last tenth of a second. Counts of the minute share the row but are not waited
-//! for, since a minute is soon over.
+//! A request is counted under the lock of its connection, so that two requests cannot both take the last one
+//! of a limit. With a limit a day, the answer of a request waits until its count is committed (in parallel to
+//! its work, not before it): a request that was answered stays counted after a crash of the process, short of
+//! a loss of power. Without one, a kill can lose the last tenth of a second. Counts of the minute share the
+//! row but are not waited for, since a minute is soon over.
 //!
-//! Group commit: one thread of the process writes at a time, the one that holds the lock of `Writer`. A request
-//! that queues an entry commits the batch itself if the lock is free, since that takes less time (8 us) than to wake
-//! a thread and be woken by it (60 us); otherwise, and for all writes without a waiter, the writer thread does it.
-//! A failed write is retried every second; meanwhile `fault` says that no new call may start.
+//! Group commit: one thread of the process writes at a time, the one that holds the lock of `Writer`. A
+//! request that queues an entry commits the batch itself if the lock is free, since that takes less time (8
+//! us) than to wake a thread and be woken by it (60 us); otherwise, and for all writes without a waiter, the
+//! writer thread does it. A failed write is retried every second; meanwhile `fault` says that no new call may
+//! start.
 //!
-//! On a full volume the file may not even open: the process serves anyway, refuses calls that need a durable entry,
-//! and recovers without a restart when there is space.
+//! On a full volume the file may not even open: the process serves anyway, refuses calls that need a durable
+//! entry, and recovers without a restart when there is space.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -181,8 +182,8 @@ impl Drop for EmbeddedStore {
     }
 }
 
-/// The writer thread: commits the batches without a waiter and those queued during another commit, answers queries,
-/// and does the maintenance of the file.
+/// The writer thread: commits the batches without a waiter and those queued during another commit, answers
+/// queries, and does the maintenance of the file.
 fn run_writer(queue: &WriteQueue, writer: &Mutex<Writer>, health: &Health) {
     let mut seen = 0;
     let mut maintenance = writer.locked().maintenance();

@@ -1,10 +1,10 @@
-//! Durable state: the request counters of each connection, the spool of audit entries that Odoo has not taken yet,
-//! and a few values by key.
+//! Durable state: the request counters of each connection, the spool of audit entries that Odoo has not taken
+//! yet, and a few values by key.
 //!
-//! `CounterStore`, `Spool` and `KeyValueStore` are the seams. `EmbeddedStore` implements all three for one process:
-//! exact counters in memory, one SQLite file on disk; a store shared by several replicas will stand beside it. This
-//! module knows no clock and no policy: callers pass the windows and their limits, and the body of an entry is
-//! opaque.
+//! `CounterStore`, `Spool` and `KeyValueStore` are the seams. `EmbeddedStore` implements all three for one
+//! process: exact counters in memory, one SQLite file on disk; a store shared by several replicas will stand
+//! beside it. This module knows no clock and no policy: callers pass the windows and their limits, and the
+//! body of an entry is opaque.
 
 mod counter_map;
 mod counters;

@@ -8,7 +8,8 @@ use super::CommitTicket;
 /// The stage of an entry in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Still running. If the process ends before it is closed, it is delivered as it stands after the restart.
+    /// Still running. If the process ends before it is closed, it is delivered as it stands after the
+    /// restart.
     Open,
     /// Can be delivered.
     Ready,
@@ -45,7 +46,8 @@ pub enum StorageFault {
 
 /// A durable queue with at-least-once delivery.
 pub trait Spool: std::fmt::Debug + Send + Sync {
-    /// Inserts an entry, or replaces the one with its id. The ticket resolves when a kill can no longer lose it.
+    /// Inserts an entry, or replaces the one with its id. The ticket resolves when a kill can no longer lose
+    /// it.
     fn put(&self, entry: SpoolEntry, stage: Stage) -> CommitTicket;
 
     /// Inserts entries without a ticket, in the next group commit.

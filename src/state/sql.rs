@@ -1,7 +1,7 @@
 //! The SQL of the spool and of the key-value table.
 //!
-//! Ids are stored as text, which sorts by time; the table is its own index (`WITHOUT ROWID`), so that an insert
-//! touches one page.
+//! Ids are stored as text, which sorts by time; the table is its own index (`WITHOUT ROWID`), so that an
+//! insert touches one page.
 
 use rusqlite::Connection;
 

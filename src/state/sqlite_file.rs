@@ -161,8 +161,8 @@ impl SqliteFile {
         std::fs::metadata(&self.1).map_or(0, |wal| wal.len())
     }
 
-    /// WAL checkpoint: copies the log into the file and truncates it. No reader can block it, since this connection is
-    /// the only one. Waits for the disk.
+    /// WAL checkpoint: copies the log into the file and truncates it. No reader can block it, since this
+    /// connection is the only one. Waits for the disk.
     pub(super) fn checkpoint(&self) -> rusqlite::Result<()> {
         self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
@@ -238,7 +238,8 @@ fn open(path: &Path, max_wal_bytes: u64) -> rusqlite::Result<(Connection, i64)> 
     Ok((connection, version))
 }
 
-/// Creates the file with mode 600, in case the directory is open to others; SQLite's files beside it inherit that.
+/// Creates the file with mode 600, in case the directory is open to others; SQLite's files beside it inherit
+/// that.
 fn create_private(path: &Path) -> std::io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         // Not even opened: closing it would drop every lock that this process holds on it.

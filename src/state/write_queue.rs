@@ -128,8 +128,8 @@ impl CommitTicket {
             TicketState::NotRequired => true,
             TicketState::WriterGone => false,
             TicketState::Pending(sequence, mut progress, _) => {
-                // An error means that the writer is gone. A failed change is retried with all later ones, so a later
-                // success counts for this one too.
+                // An error means that the writer is gone. A failed change is retried with all later ones, so
+                // a later success counts for this one too.
                 progress.wait_for(|done| done.sequence >= sequence).await.is_ok_and(|done| !done.failed)
             }
         }
@@ -185,8 +185,8 @@ impl WriteQueue {
         (Self { state: Mutex::default(), wakeup: Condvar::new(), progress }, sender)
     }
 
-    /// Queues a changed counter; to be called after the change. An urgent one gets a ticket and is committed with the
-    /// next entry, after the flush interval, or when its ticket is awaited.
+    /// Queues a changed counter; to be called after the change. An urgent one gets a ticket and is committed
+    /// with the next entry, after the flush interval, or when its ticket is awaited.
     pub(super) fn enqueue_count(self: &Arc<Self>, owner: ConnectionId, urgent: bool) -> CommitTicket {
         let mut state = self.lock();
         if state.closed {
@@ -246,8 +246,8 @@ impl WriteQueue {
         (WriteBatch { dirty_counters, ops }, state.last_sequence)
     }
 
-    /// Blocks the writer thread until there is work; with `retry`, for the retry delay; with `maintenance` due, at most
-    /// until it is due.
+    /// Blocks the writer thread until there is work; with `retry`, for the retry delay; with `maintenance`
+    /// due, at most until it is due.
     pub(super) fn wait_for_work(&self, retry: bool, maintenance: Maintenance) {
         let mut state = self.lock();
         if retry {

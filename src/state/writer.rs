@@ -1,4 +1,5 @@
-//! The writer: commits batches to the SQLite file, checkpoints its write-ahead log and manages the disk reserve.
+//! The writer: commits batches to the SQLite file, checkpoints its write-ahead log and manages the disk
+//! reserve.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,8 +19,8 @@ use crate::vocab::{ConnectionId, MutexExt};
 /// How often counters of past days are deleted, in seconds.
 const COUNTER_EXPIRY_INTERVAL_SECS: i64 = 3600;
 
-/// Changed rows after which the file is measured; after which it is checkpointed as soon as the queue is idle, so that
-/// no request waits for it; and after which it is checkpointed in any case.
+/// Changed rows after which the file is measured; after which it is checkpointed as soon as the queue is
+/// idle, so that no request waits for it; and after which it is checkpointed in any case.
 const MEASURE_AFTER_ROWS: usize = 64;
 const IDLE_CHECKPOINT_AFTER_ROWS: usize = 1024;
 const FORCED_CHECKPOINT_AFTER_ROWS: usize = 8192;
@@ -138,8 +139,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Commits a batch together with all earlier changes that failed, and publishes `last` as the commit position.
-    /// Returns whether the maintenance state has changed.
+    /// Commits a batch together with all earlier changes that failed, and publishes `last` as the commit
+    /// position. Returns whether the maintenance state has changed.
     pub(super) fn commit(&mut self, batch: WriteBatch, last: u64) -> bool {
         let before = self.maintenance();
         self.dirty_counters.extend(batch.dirty_counters);
@@ -259,8 +260,8 @@ impl Writer {
         }
     }
 
-    /// Retries a missing file or reserve, and checkpoints. Blocks on the disk, and so do requests meanwhile: hence
-    /// sooner when the queue is `idle`.
+    /// Retries a missing file or reserve, and checkpoints. Blocks on the disk, and so do requests meanwhile:
+    /// hence sooner when the queue is `idle`.
     pub(super) fn maintain(&mut self, idle: bool) {
         if self.reserve_tried.elapsed() >= RESERVE_RETRY_INTERVAL
             && self.maintenance() == Maintenance::RecoverSpace

@@ -2,8 +2,8 @@
 //!
 //! Narrower than RFC 3986, section 3.2: a host name, an IPv4 address in its one usual form or an IPv6 address in
 //! brackets, then at most a decimal port from 1 to 65535, and nothing else. No user, no percent-encoding, no zone
-//! of an IPv6 address. Two parsers that read such a text differently are what attacks on `Host` and `Origin` live
-//! on, so a text that could be read in two ways is none.
+//! of an IPv6 address. Attacks on `Host` and `Origin` rely on two parsers that read a text differently, so an
+//! ambiguous text is refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const MAX_NAME_LEN: usize = 253;
 const MAX_LABEL_LEN: usize = 63;
 
-/// A host: names compare without regard to case, and a dot at the end makes another name.
+/// A host: names compare case-insensitively, and a trailing dot makes another name.
 #[derive(Debug, Clone, Copy)]
 pub enum Host<'a> {
     Name(&'a str),
@@ -49,8 +49,8 @@ impl PartialEq for Host<'_> {
 impl Eq for Host<'_> {}
 
 impl<'a> Host<'a> {
-    /// A name, or an IPv4 address. What ends in a number is an address (as browsers see it, URL Standard, section
-    /// 3.5), so it has to be one in the usual form: `127.1` and `0x7f.0.0.1` are neither.
+    /// A name, or an IPv4 address. A text that ends in a number is an address (as for browsers, URL Standard, section
+    /// 3.5), so it must have the usual form: `127.1` and `0x7f.0.0.1` are refused.
     fn parse(text: &'a str) -> Option<Self> {
         let labels = text.strip_suffix('.').unwrap_or(text);
         if labels.len() > MAX_NAME_LEN || !labels.split('.').all(is_label) {

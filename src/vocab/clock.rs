@@ -1,5 +1,5 @@
-//! Time: ages by a clock that only grows, dates by the wall clock.
-//! Tests hold one that stands still until they move it.
+//! A source of time: ages by a monotonic clock, dates by the wall clock.
+//! Tests use a manual one that advances only on demand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,17 +16,17 @@ enum ClockSource {
 }
 
 impl Clock {
-    /// The clocks of this machine.
+    /// The clocks of the operating system.
     pub fn system() -> Self {
         Self(ClockSource::System { start: Instant::now() })
     }
 
-    /// A clock that stands still at this time until `advance` moves it.
+    /// A manual clock at this time, moved by `advance`.
     pub fn manual_at(unix_ms: u64) -> Self {
         Self(ClockSource::Manual { unix_ms, moved_ms: Arc::default() })
     }
 
-    /// Moves a still clock; the machine's own moves by itself.
+    /// Moves a manual clock; no effect on the system's.
     pub fn advance(&self, by: Duration) {
         if let ClockSource::Manual { moved_ms, .. } = &self.0 {
             moved_ms.fetch_add(millis(by), Ordering::AcqRel);

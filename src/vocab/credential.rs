@@ -1,7 +1,7 @@
 //! The text form of credentials and the proof made of it.
 //!
 //! Prefix, 43 base62 characters of 256 random bits, then 6 base62 characters of the CRC-32 (IEEE) over
-//! everything before them. The checksum stops typing errors at the edge, not attackers. Test vectors:
+//! everything before them. The checksum detects typing errors without a request to Odoo; it stops no attacker. Test vectors:
 //! `tests/wire/credentials.json`.
 
 use serde::{Serialize, Serializer};
@@ -13,7 +13,7 @@ const CHECKSUM_LEN: usize = 6;
 const PREFIX_LEN: usize = 7;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What a credential is for, told by its prefix.
+/// The kind of a credential, by its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CredentialKind {
     ApiKey,
@@ -42,7 +42,7 @@ impl CredentialKind {
     }
 }
 
-/// Why a text is no credential. Says nothing of the text.
+/// Why a text is no credential. Carries nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedCredential {
     #[error("a credential has 56 characters")]
@@ -55,7 +55,7 @@ pub enum MalformedCredential {
     Checksum,
 }
 
-/// A well-formed credential. Whether it is known is for Odoo to say.
+/// A well-formed credential. Only Odoo knows whether it is valid.
 #[derive(Debug, Clone)]
 pub struct Credential {
     pub kind: CredentialKind,
@@ -63,7 +63,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Checks the shape and the checksum and keeps only the proof; the text is forgotten here.
+    /// Checks the form and the checksum and keeps only the proof, not the text.
     pub fn parse(text: &str) -> Result<Self, MalformedCredential> {
         if text.len() != PREFIX_LEN + BODY_LEN + CHECKSUM_LEN || !text.is_ascii() {
             return Err(MalformedCredential::Length);
@@ -90,7 +90,7 @@ fn encode_checksum(mut value: u32) -> String {
     digits.iter().map(|byte| char::from(*byte)).collect()
 }
 
-/// SHA-256 of a credential's text: what the sidecar shows to Odoo. Odoo keeps only SHA-256 of this.
+/// SHA-256 of a credential's text, sent to Odoo in its place. Odoo stores only SHA-256 of this.
 #[derive(Clone, Eq)]
 pub struct Proof([u8; 32]);
 
@@ -99,7 +99,7 @@ impl Proof {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// The wire form; goes to Odoo and nowhere else.
+    /// The wire form, sent to Odoo only.
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)
     }

@@ -1,4 +1,4 @@
-//! Which methods a connection may call.
+//! The level of methods that a connection may call.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ pub enum MethodLevel {
     Buttons,
     /// Any public method.
     Any,
-    /// No methods; also what an addon means by a level that this sidecar does not know.
+    /// No methods; also for a level that this sidecar does not know.
     #[serde(other)]
     None,
 }

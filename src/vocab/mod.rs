@@ -1,6 +1,6 @@
-//! Nouns that all rooms share. No I/O, no async, no knowledge of MCP, HTTP or XML-RPC.
+//! Types that all modules share. No I/O, no knowledge of MCP, HTTP or XML-RPC.
 //!
-//! A type enters only when three rooms need it.
+//! A type is added only when three modules need it.
 
 mod authority;
 mod backoff;

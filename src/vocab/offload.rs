@@ -1,32 +1,32 @@
-//! Moves long computations off the runtime's workers (`tokio::task::block_in_place`), so that a large message
-//! delays nobody else's: the worker's other tasks go to another thread meanwhile.
+//! Offloads long computations from the runtime's workers (`tokio::task::block_in_place`), so that a large message
+//! delays no other one: the worker's other tasks move to another thread meanwhile.
 //!
-//! How many run at once is bounded by the places for large bodies and for calls in flight.
+//! How many run at once is bounded by the permits for large bodies and for calls in flight.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// From here on, making a tree of JSON with many small values may take more than a millisecond.
+/// From this size on, parsing JSON with many small values may take more than a millisecond.
 pub const OFFLOAD_FROM_BYTES: usize = 16 * 1024;
 
-/// Text that is only scanned and copied is read so many times as fast.
+/// Text that is only scanned and copied is processed so many times as fast.
 const TEXT_SCAN_SPEEDUP: usize = 16;
 
-/// Runs `work`, which is about `bytes` of input; where that is much, off the runtime's workers.
+/// Runs `work` on `bytes` of input; off the runtime's workers where these are many.
 pub fn offload<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     // A runtime of one thread, as tests have it, has no other thread to hand its tasks to.
     let many = || Handle::try_current().is_ok_and(|now| now.runtime_flavor() == RuntimeFlavor::MultiThread);
     if bytes >= OFFLOAD_FROM_BYTES && many() { tokio::task::block_in_place(work) } else { work() }
 }
 
-/// The same for `bytes` of text that becomes no tree.
+/// The same for `bytes` of text that is not parsed.
 pub fn offload_text_scan<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     offload(bytes / TEXT_SCAN_SPEEDUP, work)
 }
 
-/// A future each of whose steps may take long, since it is about `bytes` of input.
+/// A future whose polls may take long, since they process `bytes` of input.
 #[derive(Debug)]
 pub struct Offload<F> {
     bytes: usize,
@@ -55,9 +55,9 @@ mod tests {
 
     use super::*;
 
-    /// Holds the only worker, and says how long another task waited for it.
+    /// Blocks the only worker, and answers how long another task waited for it.
     async fn delay_of_another(bytes: usize) -> Duration {
-        let held =
+        let blocking =
             tokio::spawn(async move { offload(bytes, || std::thread::sleep(Duration::from_millis(400))) });
         let begun = Instant::now();
         let other = tokio::spawn(async {
@@ -65,7 +65,7 @@ mod tests {
         });
         other.await.unwrap();
         let delay = begun.elapsed();
-        held.await.unwrap();
+        blocking.await.unwrap();
         delay
     }
 

@@ -1,4 +1,4 @@
-//! Who is calling: a live connection and the Odoo user that it acts as.
+//! The principal of a request: a live connection and the Odoo user that it acts as.
 
 use ipnet::IpNet;
 
@@ -36,9 +36,9 @@ pub struct Principal {
     pub kind: ConnectionKind,
     pub scope: Scope,
     pub user: User,
-    /// Tool names that the administrator left in; empty means all.
+    /// The allow list of tools; empty means all.
     pub allowed_tools: Vec<String>,
-    /// Models that the administrator left in; empty means all. Odoo enforces them, and shows no others.
+    /// The allow list of models; empty means all. Odoo enforces it, and lists no others.
     pub allowed_models: Vec<String>,
     /// Which methods it may call. Odoo enforces it.
     pub method_level: MethodLevel,

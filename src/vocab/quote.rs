@@ -1,15 +1,15 @@
-//! Quotes in sentences what others wrote, so that it is marked off from the sentence and cannot act on a screen
-//! or a model: bounded, on one line, with escapes for characters that show nothing.
+//! Quoting of untrusted text in sentences, so that it is delimited and cannot act on a screen or a model: bounded,
+//! on one line, with escapes for invisible characters.
 //!
-//! `gateway/quoting.py` of the addon does the same; `tests/wire/quoting.json` holds what both are tested with.
+//! `gateway/quoting.py` of the addon does the same; `tests/wire/quoting.json` holds the vectors of both.
 
 use std::fmt::{self, Write};
 
 /// The characters of a quoted value; of a longer one the last is an ellipsis.
 pub const MAX_QUOTED_CHARS: usize = 80;
 
-/// Characters without a shape of their own: controls, formats (joiners, bidirectional marks, tags), fillers,
-/// variation selectors, and those whose shape is private.
+/// Invisible characters: controls, formats (joiners, bidirectional marks, tags), fillers,
+/// variation selectors and private use.
 const INVISIBLE_RANGES: [(char, char); 32] = [
     ('\u{0}', '\u{1f}'),
     ('\u{7f}', '\u{9f}'),
@@ -45,12 +45,12 @@ const INVISIBLE_RANGES: [(char, char); 32] = [
     ('\u{e0000}', '\u{10ffff}'),
 ];
 
-/// A value in double quotes: the one form in which a sentence names what a caller or a record holds.
+/// A value in double quotes: the one form in which a sentence names a value of a caller or a record.
 pub fn quoted(text: &str) -> String {
     format!("\"{}\"", bounded(text.chars(), MAX_QUOTED_CHARS, escape_quoted))
 }
 
-/// Text of others that stands as a sentence or line of its own: its white space is joined, it is not quoted.
+/// Untrusted text as a sentence or line of its own: its white space is joined, it is not quoted.
 pub fn single_line(text: &str, max_chars: usize) -> String {
     let words = text.split_whitespace().enumerate();
     let chars = words.flat_map(|(index, word)| (index > 0).then_some(' ').into_iter().chain(word.chars()));
@@ -62,7 +62,7 @@ pub fn quoted_json(value: &serde_json::Value) -> String {
     if let Some(text) = value.as_str() {
         return quoted(text);
     }
-    // Some characters more than are shown, so that the cut is seen; all of a large value is never written.
+    // Some characters more than are shown, so that the cut is visible; a large value is never written whole.
     let mut head = TruncatingWriter { text: String::new(), remaining_bytes: 4 * MAX_QUOTED_CHARS + 4 };
     let _ = write!(head, "{value}");
     let mut shown = bounded(head.text.chars(), MAX_QUOTED_CHARS, escape_plain);
@@ -72,22 +72,22 @@ pub fn quoted_json(value: &serde_json::Value) -> String {
     shown
 }
 
-/// A foreign sentence that may itself quote, in double quotes or backticks: each of its values is cut as others are.
+/// A foreign sentence that may itself quote, in double quotes or backticks: each of its values is truncated.
 pub fn with_short_quote(sentence: &str, max_chars: usize) -> String {
     let mark = if sentence.contains('"') { '"' } else { '`' };
     let parts = sentence.split(mark).enumerate().map(|(index, part)| match index % 2 {
         1 => bounded(part.chars(), MAX_QUOTED_CHARS, escape_quoted),
         _ => part.to_owned(),
     });
-    // A value with quotes inside may have thousands of parts: no more of them are shown than there is room for.
+    // A value with quotes inside may have thousands of parts: no more of them are kept than characters.
     let parts: Vec<String> = parts.take(max_chars).collect();
     single_line(&parts.join(mark.encode_utf8(&mut [0; 4])), max_chars)
 }
 
-/// The beginning of a text: at most so many bytes, and no half of a character.
-pub fn first_bytes(text: &str, most: usize) -> &str {
-    let most = most.min(text.len());
-    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+/// The first bytes of a text, at most `max_bytes`, cut between characters.
+pub fn first_bytes(text: &str, max_bytes: usize) -> &str {
+    let max_bytes = max_bytes.min(text.len());
+    let end = (0..=max_bytes).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     text.get(..end).unwrap_or_default()
 }
 
@@ -146,7 +146,7 @@ fn is_invisible(c: char) -> bool {
     }
 }
 
-/// Whether JSON that was cut ends between the quotes of a text.
+/// Whether truncated JSON ends inside a string.
 fn ends_inside_string(json: &str) -> bool {
     let (mut inside, mut escaped) = (false, false);
     for c in json.chars() {
@@ -160,7 +160,7 @@ fn ends_inside_string(json: &str) -> bool {
     inside
 }
 
-/// The first bytes of what is written; then the writer stops.
+/// A writer that stops after its first bytes.
 struct TruncatingWriter {
     text: String,
     remaining_bytes: usize,
@@ -222,15 +222,18 @@ mod tests {
 
     #[test]
     fn the_quote_in_a_foreign_sentence_is_cut() {
-        let told =
+        let sentence =
             with_short_quote(&format!("invalid type: string \"{}\", expected a map", "x".repeat(999)), 300);
         assert!(
-            told.starts_with("invalid type: string \"xxx") && told.ends_with("x…\", expected a map"),
-            "{told}"
+            sentence.starts_with("invalid type: string \"xxx") && sentence.ends_with("x…\", expected a map"),
+            "{sentence}"
         );
         assert_eq!(with_short_quote("missing\n field `a`", 300), "missing field `a`");
-        let told = with_short_quote(&format!("header `a` is not `{}`", "t\u{202e}".repeat(999)), 300);
-        assert!(told.starts_with("header `a` is not `t\\u{202e}t") && told.ends_with("…`"), "{told}");
+        let sentence = with_short_quote(&format!("header `a` is not `{}`", "t\u{202e}".repeat(999)), 300);
+        assert!(
+            sentence.starts_with("header `a` is not `t\\u{202e}t") && sentence.ends_with("…`"),
+            "{sentence}"
+        );
         assert!(with_short_quote(&"\"a".repeat(500_000), 300).chars().count() <= 300);
     }
 }

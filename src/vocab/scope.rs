@@ -1,4 +1,4 @@
-//! What a connection may do.
+//! The scope and kind of a connection.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Text that must never be printed.
+//! A secret text: redacted in `Debug`, zeroized on drop.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -12,7 +12,7 @@ impl Secret {
         Self(SecretString::from(text.into()))
     }
 
-    /// The text itself. Each caller is a place to look at in a review.
+    /// The text itself. Each use deserves a review.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
-use super::MCP_PATH;
 use super::http_fault::HttpFault;
 use super::message::{Message, MessageKind};
-use crate::guard::{ConcurrencyExceeded as NoRoom, ConcurrencyPermit};
-use crate::mcp::{Caller, Endpoint, ServiceMode};
-use crate::sessions::{Era, TrackedSession};
+use super::{MCP_PATH, media_type};
+use crate::guard::{ConcurrencyExceeded, ConcurrencyPermit};
+use crate::mcp::{Endpoint, ServiceMode};
+use crate::sessions::{Era, SessionOwner, TrackedSession};
 use crate::vocab::ConnectionId;
 
 const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -42,21 +42,19 @@ pub fn session_of_post(
     endpoint: &Endpoint,
     message: &Message,
     headers: &HeaderMap,
-    caller: &Caller,
+    owner: SessionOwner<'_>,
 ) -> Option<Arc<TrackedSession>> {
-    let ledger = endpoint.registry();
+    let registry = endpoint.registry();
     if message.is("initialize") && !wants_json_only(headers) {
-        return Some(ledger.pending(caller.owner(), message.client.as_deref()));
+        return Some(registry.pending(owner, message.client.as_deref()));
     }
     if is_modern(message, headers) && !message.is("initialize") {
-        return Some(ledger.get_or_create(caller.owner(), Era::Modern, message.client.as_deref()));
+        return Some(registry.get_or_create(owner, Era::Modern, message.client.as_deref()));
     }
     match headers.get(SESSION_HEADER) {
-        Some(_) if !message.is("initialize") => {
-            session_by_header(endpoint, headers, caller.principal.connection)
-        }
+        Some(_) if !message.is("initialize") => session_by_header(endpoint, headers, owner.connection),
         // Without a session, only the first request of a client would say who it is: all are one.
-        _ if wants_json_only(headers) => Some(ledger.get_or_create(caller.owner(), Era::Legacy, None)),
+        _ if wants_json_only(headers) => Some(registry.get_or_create(owner, Era::Legacy, None)),
         _ => None,
     }
 }
@@ -65,19 +63,20 @@ pub fn session_of_post(
 pub fn session_by_header(
     endpoint: &Endpoint,
     headers: &HeaderMap,
-    owner: ConnectionId,
+    connection: ConnectionId,
 ) -> Option<Arc<TrackedSession>> {
-    endpoint.sessions().find(headers.get(SESSION_HEADER)?.to_str().ok()?, owner)
+    endpoint.sessions().find(headers.get(SESSION_HEADER)?.to_str().ok()?, connection)
 }
 
-/// Finds the road of a POST, and removes a session id that means nothing there.
+/// Routes a POST to one of rmcp's services, and removes a session id that means nothing there.
 pub fn route_post(
     endpoint: &Endpoint,
     message: &Message,
     headers: &mut HeaderMap,
-    caller: &Caller,
+    connection: ConnectionId,
+    session: Option<&Arc<TrackedSession>>,
 ) -> Result<EngineRoute, HttpFault> {
-    let road = |lane, reservation| Ok(EngineRoute { mode: lane, reservation });
+    let route = |mode, reservation| Ok(EngineRoute { mode, reservation });
     if message.is("initialize") {
         // A stale id is no reason to refuse a new session; rmcp would. Nor is a version in the header: the handshake
         // negotiates by its parameters, and some clients send the version of an earlier one.
@@ -86,9 +85,9 @@ pub fn route_post(
             headers.remove(VERSION_HEADER);
         }
         if wants_json_only(headers) {
-            return road(ServiceMode::Stateless, None);
+            return route(ServiceMode::Stateless, None);
         }
-        return road(ServiceMode::Sessions, Some(reserve_session(endpoint, caller.principal.connection)?));
+        return route(ServiceMode::Sessions, Some(reserve_session(endpoint, connection)?));
     }
     check_single_version(headers)?;
     if is_modern(message, headers) {
@@ -97,13 +96,13 @@ pub fn route_post(
             return Err(HttpFault::InvalidParams { message: MISSING_META_VERSION.into() });
         }
         headers.remove(SESSION_HEADER);
-        return road(ServiceMode::Sessions, None);
+        return route(ServiceMode::Sessions, None);
     }
     check_version(headers)?;
-    if check_session(headers, caller.session.as_ref())? {
-        road(ServiceMode::Sessions, None)
+    if check_session(headers, session)? {
+        route(ServiceMode::Sessions, None)
     } else if wants_json_only(headers) {
-        road(ServiceMode::Stateless, None)
+        route(ServiceMode::Stateless, None)
     } else {
         Err(no_session_id())
     }
@@ -121,34 +120,36 @@ pub fn is_for_no_session(message: &Message, headers: &HeaderMap) -> bool {
 /// Finds the session of a GET or a DELETE.
 pub fn require_session(
     headers: &mut HeaderMap,
-    activity: Option<Arc<TrackedSession>>,
+    session: Option<Arc<TrackedSession>>,
 ) -> Result<Arc<TrackedSession>, HttpFault> {
     if version(headers).is_some_and(|version| version >= FIRST_MODERN_REVISION) {
         return Err(HttpFault::MethodNotAllowed { allow: "POST" });
     }
     check_single_version(headers)?;
     check_version(headers)?;
-    check_session(headers, activity.as_ref())?;
-    activity.ok_or_else(no_session_id)
+    check_session(headers, session.as_ref())?;
+    session.ok_or_else(no_session_id)
 }
 
 fn no_session_id() -> HttpFault {
     HttpFault::InvalidRequest { message: "Mcp-Session-Id is needed; initialize opens a session".into() }
 }
 
-fn reserve_session(endpoint: &Endpoint, owner: ConnectionId) -> Result<ConcurrencyPermit, HttpFault> {
-    endpoint.sessions().reserve(owner).map_err(|full| match full {
-        NoRoom::Connection => {
+fn reserve_session(endpoint: &Endpoint, connection: ConnectionId) -> Result<ConcurrencyPermit, HttpFault> {
+    endpoint.sessions().reserve(connection).map_err(|exceeded| match exceeded {
+        ConcurrencyExceeded::Connection => {
             HttpFault::LimitReached { limit: "sessions_per_connection", retry_after: SESSION_RETRY_AFTER }
         }
-        NoRoom::Server => HttpFault::LimitReached { limit: "sessions", retry_after: SESSION_RETRY_AFTER },
+        ConcurrencyExceeded::Server => {
+            HttpFault::LimitReached { limit: "sessions", retry_after: SESSION_RETRY_AFTER }
+        }
     })
 }
 
 /// Whether a session is named; it has to be there, and not to have ended meanwhile.
-fn check_session(headers: &mut HeaderMap, activity: Option<&Arc<TrackedSession>>) -> Result<bool, HttpFault> {
+fn check_session(headers: &mut HeaderMap, session: Option<&Arc<TrackedSession>>) -> Result<bool, HttpFault> {
     let Some(id) = headers.get(SESSION_HEADER).cloned() else { return Ok(false) };
-    if activity.is_none_or(|activity| activity.has_ended()) {
+    if session.is_none_or(|session| session.has_ended()) {
         return Err(HttpFault::SessionNotFound);
     }
     // Exactly the id that was checked, should there be several.
@@ -200,7 +201,7 @@ pub fn engine_http_request(method: Method, mut headers: HeaderMap, body: Bytes) 
     // The engine insists on both types, most clients send one or a wildcard.
     if method == Method::POST {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    } else if accepts_any_of(&headers, &["text/event-stream", "text/*", "*/*"]) {
+    } else if media_type::accepts(&headers, &["text/event-stream", "text/*", "*/*"]) {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
     }
     let mut request = Request::new(body);
@@ -213,15 +214,5 @@ pub fn engine_http_request(method: Method, mut headers: HeaderMap, body: Bytes) 
 }
 
 fn wants_json_only(headers: &HeaderMap) -> bool {
-    headers.contains_key(ACCEPT) && !accepts_any_of(headers, &["text/event-stream", "text/*", "*/*"])
-}
-
-/// Whether one of the media ranges is asked for; nothing asked is everything accepted.
-fn accepts_any_of(headers: &HeaderMap, ranges: &[&str]) -> bool {
-    let mut values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    values.peek().is_none()
-        || values.flat_map(|value| value.split(',')).any(|entry| {
-            let essence = entry.split(';').next().unwrap_or("").trim();
-            ranges.iter().any(|range| essence.eq_ignore_ascii_case(range))
-        })
+    headers.contains_key(ACCEPT) && !media_type::accepts(headers, &["text/event-stream", "text/*", "*/*"])
 }

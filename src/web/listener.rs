@@ -16,12 +16,12 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::reply::Response;
 
 use super::http_fault::HttpFault;
 use super::proxies::TransportInfo;
+use super::shutdown::Shutdown;
 use super::target::RequestTarget;
 use super::write_timeout::WriteTimeout;
 use super::{Routes, reply};
@@ -45,13 +45,6 @@ pub struct ListenerLimits {
     pub header_timeout: Duration,
     pub write_timeout: Duration,
     pub max_header_bytes: usize,
-}
-
-/// How long a listener lives: `stop` ends accepting and lets requests finish, `kill` ends everything.
-#[derive(Debug, Clone, Default)]
-pub struct Shutdown {
-    pub stop: CancellationToken,
-    pub kill: CancellationToken,
 }
 
 impl From<&Limits> for ListenerLimits {

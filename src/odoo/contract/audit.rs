@@ -4,23 +4,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// Entries as JSON text, as they were kept, oldest first.
+/// A batch of audit entries as JSON text, as spooled, oldest first.
 #[derive(Debug, Clone, Serialize)]
 pub struct AppendAuditRequest {
     pub replica: Uuid,
     pub entries: Vec<Box<RawValue>>,
-    /// The newest number of the chain that is kept; left out until the addon has answered one.
+    /// The newest known number of the chain; absent until the addon has answered one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AppendAuditAnswer {
-    /// How many were new.
+    /// The number of new entries.
     pub stored: u64,
-    /// Those to send again later.
+    /// Entries to retry later.
     pub pending: Vec<Uuid>,
-    /// None: an addon from before there was a check.
+    /// None: an older addon without a hash chain.
     #[serde(default)]
     pub chain: Option<ChainDocument>,
 }
@@ -31,7 +31,7 @@ pub struct LinkDocument {
     pub hash: String,
 }
 
-/// Where the chain stands in the database.
+/// The state of the hash chain in the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct ChainDocument {
     pub start: LinkDocument,

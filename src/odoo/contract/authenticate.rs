@@ -16,7 +16,7 @@ pub struct AuthenticateAnswer {
     pub connection: ConnectionDocument,
     pub user: UserDocument,
     pub schema_key: String,
-    /// RFC 3339, or none for a credential without end.
+    /// RFC 3339; none: the credential does not expire.
     pub expires_at: Option<String>,
 }
 
@@ -31,10 +31,10 @@ pub struct ConnectionDocument {
     /// Empty: all models.
     #[serde(default)]
     pub allowed_models: Vec<String>,
-    /// None: an addon of before, which says `allow_methods` only.
+    /// None: an older addon, which sends `allow_methods` only.
     #[serde(default)]
     pub method_level: Option<MethodLevel>,
-    /// Denied where the addon does not say.
+    /// Denied where it is absent.
     #[serde(default)]
     allow_methods: bool,
     /// None: the default of the settings. 0: no limit.
@@ -50,7 +50,7 @@ pub struct ConnectionDocument {
 }
 
 impl ConnectionDocument {
-    /// Which methods the connection may call.
+    /// The level of methods, also of an older addon.
     pub fn effective_method_level(&self) -> MethodLevel {
         let before = if self.allow_methods { MethodLevel::Any } else { MethodLevel::None };
         self.method_level.unwrap_or(before)

@@ -23,7 +23,7 @@ pub struct ChangesAnswer {
     pub schema: bool,
 }
 
-/// What the addon posts to the sidecar after a change of the switch, the settings or a connection.
+/// The wake-up that the addon posts to the sidecar after a change of the switch, the settings or a connection.
 #[derive(Debug, Clone, Deserialize)]
 pub struct WakeUp {
     pub seq: u64,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::odoo::memory_budget::MemoryAccount;
 use crate::vocab::{CallId, ConnectionId, Proof};
 
-/// What a call may do; the addon checks it by its own lists.
+/// The access of a call; the addon checks it by its own lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
@@ -22,7 +22,7 @@ pub enum Mode {
 #[derive(Debug, Clone, Serialize)]
 pub struct Call {
     pub call_id: CallId,
-    /// Whose call it is; what Odoo goes by is the proof.
+    /// The connection of the call, for queues and limits here; Odoo resolves the proof.
     #[serde(skip)]
     pub connection: ConnectionId,
     pub proof: Proof,
@@ -39,7 +39,7 @@ pub struct Call {
     pub account: Arc<MemoryAccount>,
 }
 
-/// A call as it is sent: with the time that the queue left of its deadline.
+/// A call as sent: with the time that the queue left of its deadline.
 #[derive(Debug, Serialize)]
 pub(in crate::odoo) struct WireCall<'a> {
     call_id: CallId,
@@ -71,7 +71,7 @@ impl<'a> WireCall<'a> {
     }
 }
 
-/// One operation of a call. Values that come from the caller travel as they came: the addon checks them.
+/// One operation of a call. Values of the caller are passed on unchanged: the addon checks them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Step {
@@ -144,7 +144,7 @@ pub enum Step {
     Session {},
 }
 
-/// The answer of a call. Results stay raw JSON text: they are handed on, not read.
+/// The answer of a call. Results stay raw JSON text: they are passed on, not parsed.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Answer {
     pub call_id: CallId,

@@ -17,7 +17,7 @@ pub(in crate::odoo) struct BatchAnswer {
     pub(in crate::odoo) answers: Vec<BatchItem>,
 }
 
-/// The answer to one call of a batch: its results, or why there are none.
+/// The answer to one call of a batch: its results or its fault.
 #[derive(Debug, Deserialize)]
 pub(in crate::odoo) struct BatchItem {
     call_id: CallId,

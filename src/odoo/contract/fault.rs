@@ -12,7 +12,7 @@ pub struct Fault {
     pub data: Value,
 }
 
-/// The codes of the contract; one that a newer addon knows and we do not counts as `internal`.
+/// The codes of the contract; an unknown code of a newer addon counts as `internal`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultCode {

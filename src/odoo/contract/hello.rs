@@ -17,12 +17,12 @@ pub struct HelloAnswer {
     pub contract: u32,
     pub addon_version: String,
     pub odoo_version: String,
-    /// How many requests Odoo works on at once; 0: it has threads instead.
+    /// The number of Odoo's workers; 0: it runs with threads instead.
     #[serde(default)]
     pub workers: usize,
     pub database: String,
     pub database_uuid: String,
-    /// Where people open Odoo; used for links only, never for security decisions.
+    /// The URL of Odoo for browsers; used for links only, never for security decisions.
     pub web_url: String,
     pub cursor: String,
     pub settings: SettingsDocument,
@@ -33,7 +33,7 @@ pub struct HelloAnswer {
     pub public_url_state: String,
 }
 
-/// The Server Settings singleton, as far as the sidecar needs it.
+/// The Server Settings singleton, as far as the sidecar uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SettingsDocument {
     pub enabled: bool,
@@ -48,7 +48,7 @@ pub struct SettingsDocument {
     pub enable_report_generation: bool,
     pub audit_retention_days: u32,
     pub log_payloads: bool,
-    /// Seconds for which settings that cannot be refreshed still count.
+    /// Seconds for which stale settings still count while they cannot be refreshed.
     pub settings_max_age: u64,
     /// The time zone of the company, in which a day ends; an IANA name.
     #[serde(default)]

@@ -7,7 +7,7 @@ use crate::vocab::{ConnectionId, UserId};
 #[derive(Debug, Clone, Serialize)]
 pub struct SyncSessionsRequest {
     pub replica: uuid::Uuid,
-    /// All live sessions of this replica are in the list: whatever else Odoo knows of it has ended.
+    /// The list holds all live sessions of this replica: every other one that Odoo lists for it has ended.
     pub complete: bool,
     pub sessions: Vec<SessionDocument>,
 }
@@ -30,6 +30,6 @@ pub struct SessionDocument {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct SyncSessionsAnswer {
-    /// Of those asked about, the ones that an administrator has ended.
+    /// The sessions of the request that an administrator has ended.
     pub ended: Vec<String>,
 }
