@@ -1,4 +1,4 @@
-//! The product's `ServerHandler`: tools, and an honest "no" to everything else.
+//! The product's `ServerHandler`: serves tools, and refuses everything else.
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -21,7 +21,7 @@ use crate::audit::{self, RequestOutcome, Status};
 use crate::tools::{CallRejected, Category, NoTool, Reply, ToolHandle, Toolbox};
 use crate::vocab::quoted;
 
-/// The code of the answer where a call cannot be accounted for; `web` gives it its status.
+/// The error code of a call that cannot be audited; `web` gives it its status.
 pub const AUDIT_UNAVAILABLE: ErrorCode = ErrorCode(1007);
 
 /// The answer to a call that panicked.
@@ -53,7 +53,7 @@ impl Handler {
         context: &RequestContext<RoleServer>,
     ) -> Result<Reply, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        // What cannot be accounted for is not done.
+        // A call that cannot be audited is not made.
         let audit = caller.audit.as_ref().ok_or_else(|| call_error(&CallRejected::AuditUnavailable))?;
         if let Some(sentence) = &caller.unreadable {
             let sentence = audit::without_secrets(sentence);
@@ -79,10 +79,10 @@ impl Handler {
                 }
             }
         } else {
-            // A client that leaves must not turn a change that was made into one that nobody knows of.
+            // A client that disconnects must not cancel a change that Odoo may have made already.
             call.await
         };
-        // What a client has an answer for is in the log, even if this process is killed now.
+        // A call that is answered is in the log, even if this process is killed now.
         audit.committed().await;
         reply.map_err(|error| call_error(&error))
     }
@@ -103,7 +103,7 @@ async fn catch_panic(
     })
 }
 
-/// Why there is no reply. What a connection may not call is refused like what is not there, but says why.
+/// Why there is no reply. A tool that the connection may not call is refused like an unknown one, but says why.
 fn call_error(error: &CallRejected) -> ErrorData {
     match error {
         CallRejected::NoTool(none) => {
@@ -171,14 +171,14 @@ impl ServerHandler for Handler {
         Ok(result.into())
     }
 
-    /// Asked by rmcp to check `Mcp-Param-*` headers, synchronously, before the handler runs.
+    /// Called by rmcp to check `Mcp-Param-*` headers, synchronously, before the handler runs.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         let caller = Caller::current()?;
         self.toolbox.find(&caller.principal, name).ok().map(|tool| info::tool_definition(&tool.spec()))
     }
 
-    // The handshake declares none of what follows. Legacy clients ask all the same, and many take an error for a
-    // broken server: they get empty lists. In the modern era, what is not declared does not exist.
+    // The handshake declares none of what follows. Legacy clients request it all the same, and many take an error for
+    // a broken server: they get empty lists. In the modern era, what is not declared does not exist.
 
     async fn list_prompts(
         &self,
@@ -227,7 +227,7 @@ impl ServerHandler for Handler {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        // The modern era has no handshake: there the method does not exist, whatever its parameters are.
+        // The modern era has no handshake: there the method does not exist, with any parameters.
         let removed = request.method == "initialize" && context.meta.protocol_version().is_some();
         if TYPED_METHODS.contains(&request.method.as_str()) && !removed {
             let message = format!("the parameters of {} have a wrong form", request.method);

@@ -1,4 +1,4 @@
-//! MCP towards the tools of an AI client, both eras, with rmcp as the engine.
+//! MCP server of both eras, with rmcp as the engine.
 //!
 //! `Handler` is the product's `ServerHandler`; `Endpoint` mounts any such handler, so that the conformance
 //! server runs the very same code. `LegacySessionManager` bounds and binds the sessions of the legacy era. This module
@@ -9,8 +9,8 @@
 //! * a handler cannot choose the HTTP status, and the answer to a refusal is plain text: `web` does both;
 //! * the service factory, `get_tool` and `create_session` run in the task that calls `handle`, hence the
 //!   task-local scope in `caller`;
-//! * sessions have no cap, no owner and a time-out that an open stream does not prevent: `legacy_sessions`;
-//! * never set an `EventStore`: its replay asks for neither session nor principal.
+//! * sessions have no cap, no owner and a timeout that an open stream does not prevent: `legacy_sessions`;
+//! * never set an `EventStore`: its replay checks neither session nor principal.
 
 mod call_arguments;
 mod caller;

@@ -1,4 +1,4 @@
-//! Health and the wake-up of Odoo, on the listener that is not for the public.
+//! Health checks and Odoo's wake-up, on the listener that is not for the public.
 
 use http::StatusCode;
 use serde_json::json;
@@ -8,17 +8,17 @@ use super::request::HttpRequest;
 use super::server_state::ServerState;
 use super::{body, reply, warnings};
 
-/// A wake-up is a few numbers.
+/// Body bound: a wake-up is a few numbers.
 const MAX_WAKEUP_BYTES: usize = 64 * 1024;
 
-/// The process lives.
+/// Liveness: the process answers.
 pub fn healthz() -> Response {
     reply::json(StatusCode::OK, &json!({"status": "alive"}))
 }
 
-/// Whether requests can be served: the store can be written and the settings are known. The switch being off is a
-/// decision and an Odoo that is away is another's failure: ready all the same, else an orchestrator would restart
-/// what an administrator stopped, or what still answers calmly. Both stand in the body.
+/// Readiness: the store can be written and the settings are known. A switch that is off is a decision and an
+/// unreachable Odoo is another process's failure: ready all the same, else an orchestrator would restart what an
+/// administrator stopped, or what still answers. The body shows both.
 pub fn readyz(state: &ServerState) -> Response {
     let (reason, store) = (unready_reason(state), state.deps.audit.unavailable_reason());
     let (trouble, url) = (state.deps.mirror.feed_error(), state.deps.mirror.public_url_state());
@@ -53,7 +53,7 @@ fn unready_reason(state: &ServerState) -> Option<&'static str> {
     }
 }
 
-/// Hands a wake-up to the mirror, which checks its signature.
+/// Passes a wake-up to the mirror, which checks its signature.
 pub async fn receive_wakeup(state: &ServerState, request: HttpRequest) -> Response {
     let signature =
         request.headers.get("x-mcp-signature").and_then(|value| value.to_str().ok()).map(str::to_owned);

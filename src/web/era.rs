@@ -1,4 +1,4 @@
-//! Which era a request belongs to, which session, which of rmcp's services; and what rmcp gets to see of it.
+//! Routing of a request: its era, its session, which of rmcp's services; and the request as rmcp gets it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,18 +26,18 @@ const LEGACY_REVISIONS: [&str; 2] = ["2025-06-18", "2025-11-25"];
 
 const MISSING_META_VERSION: &str = "params._meta needs io.modelcontextprotocol/protocolVersion";
 
-/// When a session may have been given up.
+/// Retry hint of the session limits: an idle session may have expired by then.
 const SESSION_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Where a POST goes, and what it holds meanwhile.
+/// The route of a POST.
 pub struct EngineRoute {
     pub mode: ServiceMode,
-    /// Room for the session that is about to be opened.
+    /// The permit of the session that is about to be opened.
     pub reservation: Option<ConcurrencyPermit>,
 }
 
-/// The session that a POST belongs to or is about to open. None where it names one that is not there: `route_post`
-/// refuses that, after the limits have seen it.
+/// The session that a POST belongs to or is about to open. None if it names one that does not exist: `route_post`
+/// refuses that, after the limits have counted it.
 pub fn session_of_post(
     endpoint: &Endpoint,
     message: &Message,
@@ -53,7 +53,7 @@ pub fn session_of_post(
     }
     match headers.get(SESSION_HEADER) {
         Some(_) if !message.is("initialize") => session_by_header(endpoint, headers, owner.connection),
-        // Without a session, only the first request of a client would say who it is: all are one.
+        // Without a session, only the first request of a client would name the client: all share one.
         _ if wants_json_only(headers) => Some(registry.get_or_create(owner, Era::Legacy, None)),
         _ => None,
     }
@@ -108,8 +108,8 @@ pub fn route_post(
     }
 }
 
-/// Whether this is a notification of a legacy client without a session. There is nothing that it could be about, and
-/// no client expects an answer to it.
+/// Whether this is a notification of a legacy client without a session: it has no subject, and no client expects an
+/// answer to it.
 pub fn is_for_no_session(message: &Message, headers: &HeaderMap) -> bool {
     message.kind == MessageKind::Notification
         && !headers.contains_key(SESSION_HEADER)
@@ -146,7 +146,7 @@ fn reserve_session(endpoint: &Endpoint, connection: ConnectionId) -> Result<Conc
     })
 }
 
-/// Whether a session is named; it has to be there, and not to have ended meanwhile.
+/// Whether a session is named; one that does not exist or has ended is refused.
 fn check_session(headers: &mut HeaderMap, session: Option<&Arc<TrackedSession>>) -> Result<bool, HttpFault> {
     let Some(id) = headers.get(SESSION_HEADER).cloned() else { return Ok(false) };
     if session.is_none_or(|session| session.has_ended()) {
@@ -167,7 +167,7 @@ fn version(headers: &HeaderMap) -> Option<&str> {
     headers.get(VERSION_HEADER).map(|value| value.to_str().unwrap_or(""))
 }
 
-/// Named twice and differently, one of them was not what the request is judged by.
+/// Two different versions are refused: only one of them could count.
 fn check_single_version(headers: &HeaderMap) -> Result<(), HttpFault> {
     let mut versions = headers.get_all(VERSION_HEADER).iter();
     let first = versions.next();
@@ -198,7 +198,7 @@ pub fn engine_http_request(method: Method, mut headers: HeaderMap, body: Bytes) 
     for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, CONTENT_LENGTH] {
         headers.remove(name);
     }
-    // The engine insists on both types, most clients send one or a wildcard.
+    // rmcp requires both types, most clients send one or a wildcard.
     if method == Method::POST {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
     } else if media_type::accepts(&headers, &["text/event-stream", "text/*", "*/*"]) {
@@ -207,7 +207,7 @@ pub fn engine_http_request(method: Method, mut headers: HeaderMap, body: Bytes) 
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = http::Uri::from_static(MCP_PATH);
-    // rmcp wants a host even where it does not check it.
+    // rmcp requires a host, though it does not check it.
     headers.insert(http::header::HOST, HeaderValue::from_static("localhost"));
     *request.headers_mut() = headers;
     request

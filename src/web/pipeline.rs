@@ -1,4 +1,4 @@
-//! The request path of `/odoo/mcp`: one function of nine steps, in the order of `src/architecture.md`.
+//! The request path of `/odoo/mcp`: one function of nine named steps, `serve`.
 //!
 //! A refusal echoes the id of the request, which lies in the body; before authentication the body is read only up to
 //! a small bound, so that anonymous requests cannot fill the memory.

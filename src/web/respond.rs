@@ -1,4 +1,5 @@
-//! From rmcp's answer to the client's: whole bodies as they are, streams under a token, refusals as JSON.
+//! Response mapping, from rmcp's answer to the client's: bodies as they are, streams with a cancellation token,
+//! refusals as JSON.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,20 +25,20 @@ use crate::odoo::memory_budget::MemoryAccount;
 use crate::sessions::ActivityGuard;
 use crate::vocab::{offload, with_short_quote};
 
-/// A sentence of rmcp.
+/// Bound of a sentence of rmcp.
 const MAX_ENGINE_CHARS: usize = 500;
 
 /// Headers of rmcp's answer that the client needs. Everything else is set here.
 const ENGINE_HEADERS: [&str; 5] =
     ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
 
-/// How long the head of an answer is held back at most; what is decided later comes within the stream.
+/// How long the head of an answer is delayed; a later refusal comes within the stream.
 const MAX_HEAD_DELAY: Duration = Duration::from_secs(1);
 
-/// A body that is worth making its memory fit.
+/// Smallest body whose spare capacity is worth freeing.
 const SHRINK_FROM_BYTES: usize = 64 * 1024;
 
-/// What ends a stream that would go on by itself.
+/// Cancellation of a long-lived stream.
 #[derive(Debug, Clone, Default)]
 pub struct StreamEnd {
     /// The switch went off.
@@ -46,7 +47,7 @@ pub struct StreamEnd {
     pub revoked: CancellationToken,
     /// The session was closed.
     pub session_ended: CancellationToken,
-    /// The server is told to stop.
+    /// The server shuts down.
     pub shutdown: CancellationToken,
 }
 
@@ -71,7 +72,7 @@ impl StreamEnd {
     }
 }
 
-/// What an answer keeps until its last byte has been sent, or the client has disconnected.
+/// Resources of an answer, released when its last byte has been sent or the client has disconnected.
 #[derive(Default)]
 #[expect(dead_code, reason = "released by being dropped")]
 pub struct ResponseGuards {
@@ -117,7 +118,7 @@ pub async fn respond(
     if media_type::is(&parts.headers, "text/event-stream") {
         let mut response = match end {
             Some(end) => {
-                // What goes on by itself was answered with its first byte.
+                // A long-lived stream is answered with its first byte.
                 entry.end(RequestOutcome::SUCCESS);
                 reply::stream(guarded_stream(body.into_data_stream().take_until(end.wait()), guards, entry))
             }
@@ -149,7 +150,7 @@ pub async fn respond(
     response
 }
 
-/// rmcp's own errors repeat what a client sent: as long as it was, and with characters that show nothing.
+/// Shortens rmcp's own errors, which quote the client's text in full length, invisible characters included.
 fn shorten_quotes(body: Bytes) -> Bytes {
     let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else { return body };
     let Some(Value::String(message)) = answer.pointer_mut("/error/message") else { return body };
@@ -161,8 +162,8 @@ fn shorten_quotes(body: Bytes) -> Bytes {
     Bytes::from(answer.to_string())
 }
 
-/// Holds back the head of an answer while the call may still be refused with a status of its own: the events up
-/// to the first message, or those that come before the call is under way.
+/// Buffers the head of an answer while the call may still be refused with a status of its own: the events up to
+/// the first message, or those before the call is recorded.
 async fn buffer_first_events<S>(events: &mut S, entry: &RequestEntry) -> Vec<Bytes>
 where
     S: Stream<Item = Result<Bytes, Infallible>> + Unpin,
@@ -170,7 +171,7 @@ where
     let mut first = Vec::new();
     let until_message = async {
         while let Some(Ok(event)) = events.next().await {
-            // What resuming needs comes before, without a message.
+            // The priming event for resuming comes before, without a message.
             let is_message = event.contains(&b'{');
             first.push(event);
             if is_message {
@@ -187,8 +188,8 @@ where
     first
 }
 
-/// The body is all that is left of the request: its memory is what counts from here on. What it was made in can be
-/// twice as large.
+/// Resizes the reservation to the body, which is all that is left of the request. The buffer that it was written
+/// into can be twice as large.
 fn fit_to_memory(body: Bytes, account: Option<&MemoryAccount>) -> Bytes {
     let Some(account) = account else { return body };
     let mut body = Vec::from(body);
@@ -224,12 +225,12 @@ fn copy_engine_headers(response: &mut Response, status: StatusCode, headers: &He
     }
 }
 
-/// rmcp refuses in plain text. `request_body` is the message that it refused.
+/// Maps rmcp's plain-text refusal of `request_body` to a fault.
 fn engine_fault(status: StatusCode, text: &Bytes, request_body: &Bytes) -> HttpFault {
     let text = String::from_utf8_lossy(text);
     match status {
         StatusCode::NOT_FOUND => HttpFault::SessionNotFound,
-        // The media type was checked before: what rmcp could not read has a wrong form.
+        // The media type was checked before: rmcp could not parse the message.
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             HttpFault::InvalidRequest { message: unreadable_reason(request_body).into() }
         }
@@ -244,8 +245,8 @@ fn engine_fault(status: StatusCode, text: &Bytes, request_body: &Bytes) -> HttpF
     }
 }
 
-/// What is wrong with a message that rmcp could not read. The edge looks at the outside of a message only: a
-/// half of a surrogate, a number or a depth that no tree can hold shows when all of it is read.
+/// Why rmcp could not parse a message. `Message::read` parses the envelope only: half of a surrogate, a number or a
+/// depth that no tree can hold shows when all of it is parsed.
 fn unreadable_reason(request_body: &Bytes) -> String {
     match offload(request_body.len(), || serde_json::from_slice::<Value>(request_body).map(drop)) {
         Ok(()) => "the message has a form that MCP does not know".to_owned(),

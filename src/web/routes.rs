@@ -1,4 +1,4 @@
-//! Every path of both listeners, on one page.
+//! Route table: every path of both listeners.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::{MCP_PATH, admin as health, pipeline, reply};
 /// The routes of one listener.
 pub type Routes = BoxedFilter<(Response,)>;
 
-/// What AI tools and browsers reach. Paths match exactly, but for the slash that clients put behind an address.
+/// Routes for AI tools and browsers. Paths match exactly, but for the trailing slash that clients add.
 pub fn public(state: Arc<ServerState>) -> Routes {
     extract_request()
         .then(move |request: HttpRequest| {
@@ -33,7 +33,7 @@ pub fn public(state: Arc<ServerState>) -> Routes {
         .boxed()
 }
 
-/// What the operator's monitoring and Odoo reach.
+/// Routes for the operator's monitoring and for Odoo.
 pub fn admin(state: Arc<ServerState>) -> Routes {
     extract_request()
         .then(move |request: HttpRequest| {
