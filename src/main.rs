@@ -1,4 +1,4 @@
-//! The binary: arguments, configuration, telemetry, app, exit code.
+//! Entry point: arguments, configuration, telemetry, app, exit code.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Prints the text and returns the code; a closed pipe is not a reason to panic.
+/// Prints the text and gives the code; a closed pipe is no reason to panic.
 fn print_and_exit(to: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
     code

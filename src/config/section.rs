@@ -1,4 +1,4 @@
-//! From a table of loose values to a section's struct, without stopping at the first fault.
+//! Deserializer of a section that reports every fault, not only the first.
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ pub(super) fn take_section<T: DeserializeOwned + Default>(
     }
 }
 
-/// Reads a section key by key: serde would tell only of the first fault. Each key is tried alone, which is
+/// Reads a section key by key: serde reports only the first fault. Each key is tried alone, which is
 /// possible because every key has a default; those that pass make the section.
 pub(super) fn read_section<T: DeserializeOwned + Default>(
     table: Table,

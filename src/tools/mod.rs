@@ -1,14 +1,14 @@
-//! What an AI tool can do with Odoo: one file a tool family. Knows neither MCP's wire nor HTTP nor OAuth.
+//! Tools over Odoo: registry, argument validation, dispatch, answers. Knows neither MCP's wire nor HTTP nor OAuth.
 //!
 //! A tool compiles arguments to a call and shapes the answer for a model; `Toolbox` joins the two:
 //!
 //! ```text
-//! arguments -> coerce (near misses, bounds) -> check (schema) -> Tool::compile -> Plan
-//! Plan -> odoo (read, write) or mirror -> Got -> Tool::shape -> Reply
-//! error -> faults (one table, with the nearest names of the mirror) -> Reply
+//! arguments -> coerce (near misses, bounds) -> validate (schema) -> Tool::compile -> Plan
+//! Plan -> odoo (read, write) or mirror -> Found -> Tool::shape -> Reply
+//! error -> error_text (one table, with the nearest names of the mirror) -> Reply
 //! ```
 //!
-//! To add a tool: a file that implements `plan::Tool`, and its line in `registry`.
+//! To add a tool: a file in `families` that implements `plan::Tool`, its line in `registry`, its golden file.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub use admission::{Barred, NoTool};
 pub use arguments::lenient::arguments_of;
 pub use toolbox::{ToolHandle, Toolbox};
 
-/// What is said of a tool in `tools/list`.
+/// A tool as `tools/list` shows it.
 #[derive(Debug, Clone)]
 pub struct ToolSpec {
     /// `[a-z0-9_]`, at most 40 characters.
@@ -65,7 +65,7 @@ pub struct Annotations {
     pub open_world: bool,
 }
 
-/// What goes back to the model.
+/// The result of a call for the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// Compact JSON, or one sentence where `is_error`.
@@ -101,7 +101,7 @@ impl Reply {
 pub enum CallRejected {
     #[error(transparent)]
     NoTool(#[from] NoTool),
-    /// What cannot be accounted for is not done.
+    /// Without an audit entry there is no call.
     #[error("The audit log cannot be written at the moment, so no tool can be called; try again later")]
     AuditUnavailable,
 }

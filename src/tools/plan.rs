@@ -1,4 +1,4 @@
-//! What a tool is: it compiles checked arguments to a plan and shapes what the plan found.
+//! The `Tool` trait: a tool compiles validated arguments to a plan and shapes the results of the plan.
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -9,25 +9,25 @@ use crate::odoo::Error;
 use crate::odoo::contract::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
 use crate::vocab::quoted_json;
 
-/// How long a reading call may take; below the 60 s at which proxies cut idle answers.
+/// Deadline of a reading call; below the 60 s at which proxies cut idle answers.
 pub(super) const READ_DEADLINE_MS: u64 = 30_000;
-/// How long a call that writes or runs a method may take. With the time in which a lost answer is asked for
-/// (`settle_ms`) the client waits less than a minute, after which many give up.
+/// Deadline of a call that writes or runs a method. Together with the time in which the outcome of a lost answer is
+/// asked for (`settle_ms`) the client waits less than a minute, after which many give up.
 pub(super) const WRITE_DEADLINE_MS: u64 = 45_000;
 
 /// One tool. Adding one is a file that implements this and a line in `registry`.
 pub(super) trait Tool: Send + Sync {
     fn definition(&self) -> &'static ToolDefinition;
 
-    /// What is said of the tool to a connection that may press buttons and call no other methods.
+    /// The description for a connection that may press buttons and call no other methods.
     fn description_for_buttons(&self) -> &'static str {
         self.definition().description
     }
 
-    /// Arguments that passed the schema, to what must be asked. Values may be moved out of `arguments`.
+    /// Compiles validated arguments to a plan. Values may be moved out of `arguments`.
     fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError>;
 
-    /// What was found, for a model. An error means that the answer could not be read.
+    /// Shapes the results for a model. An error means that the answer could not be read.
     fn shape(
         &self,
         arguments: &ToolArguments,
@@ -35,18 +35,18 @@ pub(super) trait Tool: Send + Sync {
         context: &ShapeContext<'_>,
     ) -> Result<Reply, Error>;
 
-    /// Whether the fields of the model would help to explain what was found.
+    /// Whether the fields of the model would help to explain the results.
     fn needs_fields(&self, _arguments: &ToolArguments, _got: &Found<'_>) -> bool {
         false
     }
 
-    /// A second, reading look where the first found too little to help.
+    /// A second, reading call if the first found too little.
     fn follow_up(&self, _arguments: &ToolArguments, _got: &Found<'_>) -> Option<Plan> {
         None
     }
 }
 
-/// What is fixed about a tool.
+/// The static definition of a tool.
 #[derive(Debug)]
 pub(super) struct ToolDefinition {
     pub name: &'static str,
@@ -71,7 +71,7 @@ pub(super) const DESTRUCTIVE: Annotations =
 pub(super) const OPEN_WORLD: Annotations =
     Annotations { read_only: false, destructive: true, idempotent: false, open_world: true };
 
-/// What must be asked to answer a call.
+/// The requests that answer a call.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
     /// A call to Odoo.
@@ -82,7 +82,7 @@ pub(super) enum Plan {
     Fields { model: String, lang: Option<String> },
 }
 
-/// A call to Odoo, but for who makes it and when.
+/// A call to Odoo without its caller, id and deadline.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CallDraft {
     pub mode: Mode,
@@ -121,10 +121,10 @@ impl Plan {
     }
 }
 
-/// What a plan found.
+/// The results of a plan.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
-    /// One raw result for each step; `follow_up` are those of the second look, `fields` are there where they are needed.
+    /// One raw result for each step; `follow_up` are those of the follow-up, `fields` are filled if needed.
     Results {
         results: &'a [Box<RawValue>],
         replayed: bool,
@@ -156,7 +156,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What shaping knows of its surroundings.
+/// The context of shaping.
 #[derive(Debug)]
 pub(super) struct ShapeContext<'a> {
     /// Where people open Odoo, without a slash at its end; empty before the first hello.
@@ -187,8 +187,7 @@ pub(super) struct RowLimit {
 pub(super) struct ToolArguments(pub Map<String, Value>);
 
 impl ToolArguments {
-    /// Arguments that passed the schema. An offset that does not fit is refused here, once for all tools: what
-    /// reads it later cannot.
+    /// Arguments that passed the schema. An offset that does not fit is refused here, once for all tools.
     pub(super) fn from_validated(given: Map<String, Value>) -> Result<Self, ArgumentError> {
         match given.get("offset") {
             Some(offset) if offset.as_u64().is_none_or(|rows| rows > MAX_INTEGER.into()) => {
@@ -274,7 +273,7 @@ impl ToolArguments {
         self.0.get("context").and_then(Value::as_object).cloned().unwrap_or_default()
     }
 
-    /// The language that the caller reads, where it names one.
+    /// The language of the caller, if it names one.
     pub(super) fn lang(&self) -> Option<&str> {
         self.0.get("context")?.get("lang")?.as_str()
     }

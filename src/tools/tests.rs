@@ -416,15 +416,15 @@ fn a_connection_without_methods_sees_all_but_the_tool_that_calls_them() {
 
 #[test]
 fn the_description_of_methods_follows_the_level() {
-    let told = |level| {
+    let described = |level| {
         let principal = Principal { method_level: level, ..principal(Scope::Full, &[]) };
         let specs = entries().iter().map(|entry| entry.spec_for(&principal)).collect::<Vec<_>>();
         let of =
             |name: &str| specs.iter().find(|spec| spec.name == name).map(|spec| spec.description).unwrap();
         (of("execute_method"), of("search_read"))
     };
-    let (any, read) = told(MethodLevel::Any);
-    let (pressing, same) = told(MethodLevel::Buttons);
+    let (any, read) = described(MethodLevel::Any);
+    let (pressing, same) = described(MethodLevel::Buttons);
     assert!(any.contains("public method") && !pressing.contains("public method"));
     assert!(pressing.contains("button") && pressing.len() <= 400, "{}", pressing.len());
     assert_eq!(read, same);

@@ -1,4 +1,4 @@
-//! Joins tools with Odoo: who may see which, and the way of one call from arguments to reply.
+//! Dispatch of tool calls: which principal sees which tool, and one call from arguments to reply.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct Toolbox {
 /// A tool with its schema compiled.
 pub(super) struct ToolEntry {
     pub spec: Arc<ToolSpec>,
-    /// What is said of it where only buttons may be pressed.
+    /// Shown to a connection that may only press buttons.
     buttons_spec: Arc<ToolSpec>,
     validator: ArgumentValidator,
     pub tool: Box<dyn Tool>,
@@ -119,7 +119,7 @@ impl ToolHandle<'_> {
     ) -> Result<Reply, CallRejected> {
         let Self { toolbox, principal, entry } = *self;
         let payload = audit.wants_payloads().then(|| serde_json::to_string(&arguments).unwrap_or_default());
-        // In a session a task of its own runs the call, not the one that has read the body.
+        // In a session another task runs the call than the one that read the body.
         let bytes = total_bytes(arguments.values(), OFFLOAD_FROM_BYTES);
         let (plan, arguments) = match offload(bytes, || entry.compile(arguments)) {
             Ok(compiled) => compiled,
@@ -217,22 +217,22 @@ impl ToolEntry {
     }
 }
 
-/// One call under way.
+/// One call in flight.
 struct ToolRun<'a> {
     toolbox: &'a Toolbox,
     principal: &'a Principal,
     peer: IpAddr,
     entry: &'a ToolEntry,
     arguments: &'a ToolArguments,
-    /// Of the first call; a second look has one of its own.
+    /// Of the first call; a follow-up has its own.
     call_id: CallId,
     account: &'a Arc<MemoryAccount>,
 }
 
-/// A call that went well.
+/// A call that succeeded.
 struct ToolOutcome {
     reply: Reply,
-    /// The records that it made.
+    /// The records that it created.
     created_ids: Vec<i64>,
 }
 
@@ -278,14 +278,14 @@ impl ToolRun<'_> {
                 created_ids: audit_targets::created_ids(&draft.steps, results),
             });
         };
-        // It only explains an empty answer: where it fails, the answer is still an answer.
+        // It only explains an empty answer, so its failure is ignored.
         let more = self.send(&second, CallId::random()).await.map(|answer| answer.results);
         let more = more.unwrap_or_default();
         self.shape(&Found::Results { results, replayed: answer.replayed, follow_up: &more, fields: &fields })
             .map(ToolOutcome::from)
     }
 
-    /// The mirrored fields where they help to explain an answer; without them it is still an answer.
+    /// The mirrored fields, if they help to explain the answer; optional, so errors are ignored.
     async fn fields_for(&self, got: &Found<'_>) -> Arc<[FieldDocument]> {
         if !self.entry.tool.needs_fields(self.arguments, got) {
             return Arc::new([]);
@@ -336,7 +336,7 @@ impl ToolRun<'_> {
     /// The sentence for an error, with what the mirror shows to this caller.
     async fn explain(&self, plan: &Plan, error: &Error) -> Reply {
         let mirror = &self.toolbox.mirror;
-        // A connection that Odoo refuses is looked at again before its next request.
+        // A connection that Odoo refuses is authenticated again before its next request.
         mirror.on_call_error(self.principal, error);
         let doing = match plan {
             Plan::Call(draft) => CallContext {
@@ -357,7 +357,7 @@ impl ToolRun<'_> {
             }
         }
         let sentence = explain(error, doing, KnownSchema { models: &models, fields: &fields });
-        // Code in Odoo raises what it likes.
+        // Messages raised by Odoo code may hold secrets.
         Reply::error(audit::without_secrets(&sentence))
     }
 }

@@ -1,4 +1,4 @@
-//! Aggregates as SQL, other servers and Odoo's older methods write them: read as `field:function`.
+//! Normalization of aggregates, as SQL, other servers and older Odoo methods write them, to `field:function`.
 
 use serde_json::Value;
 

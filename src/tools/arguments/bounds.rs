@@ -1,5 +1,5 @@
-//! How much an argument may hold. What is looked up, compared or matched later (names, operators, words, lists)
-//! is bounded here, where it enters, so that a small request cannot ask for much work.
+//! Size limits of arguments. Names, operators, words and lists that are looked up, compared or matched later are
+//! bounded on entry, so that a small request cannot cause much work.
 
 use serde_json::{Map, Value};
 
@@ -22,7 +22,7 @@ const MAX_MEMBERS: usize = 1000;
 /// `{"ids", "values"}` repeats its values for each id; in bytes of them.
 pub(in crate::tools) const MAX_SPREAD_BYTES: usize = 1 << 20;
 
-/// Before anything is read: how many arguments there are, and how long their names.
+/// Checks how many arguments there are and how long their names, before any is read.
 pub(in crate::tools) fn check_all(given: &Map<String, Value>) -> Result<(), String> {
     if given.len() > MAX_ARGUMENTS {
         return Err(format!(
@@ -36,7 +36,7 @@ pub(in crate::tools) fn check_all(given: &Map<String, Value>) -> Result<(), Stri
         .map_err(|why| format!("{why}."))
 }
 
-/// One argument that has been read. An error reads as the end of a sentence, as in `coerce`.
+/// Checks one coerced argument. An error reads as the end of a sentence, as in `coerce`.
 pub(in crate::tools) fn check_one(arg: &Arg, value: &Value) -> Result<(), String> {
     match (arg.kind, value) {
         (ArgKind::Name, Value::String(name)) => check_text_length(name, MAX_NAME_CHARS),

@@ -1,6 +1,6 @@
-//! Reads near misses of models: a list sent as text, an id sent as text, a well-known other name.
+//! Coercion of near misses: a list sent as text, an id sent as text, a well-known synonym.
 //!
-//! Runs before validation: what cannot be read with certainty stays as it is, for the schema to refuse.
+//! Runs before validation: a value that cannot be read with certainty stays as it is, for the schema to refuse.
 
 use serde_json::{Map, Value, json};
 
@@ -50,7 +50,7 @@ pub(in crate::tools) fn coerce(
         let value =
             coerce_to(arg.kind, value).and_then(|value| bounds::check_one(arg, &value).map(|()| value));
         let value = value.map_err(|why| format!("`{name}` {why}."))?;
-        // An optional argument that says nothing is one that is not there.
+        // An empty optional argument counts as absent.
         if !is_nothing(arg, &value) {
             read.insert(name, value);
         }
@@ -92,7 +92,7 @@ fn coerce_to(kind: ArgKind, value: Value) -> Result<Value, String> {
     })
 }
 
-/// A list or object that came as text.
+/// A list or object sent as text.
 fn from_text(value: Value) -> Result<Value, String> {
     match value {
         Value::String(text) => lenient::read(&text),
@@ -115,7 +115,7 @@ fn text(value: Value) -> Value {
 fn integer(value: Value) -> Value {
     let number = match &value {
         Value::String(text) => text.trim().parse::<i64>().ok(),
-        // JSON does not tell 20 from 20.0, and some clients send the latter.
+        // To JSON, 20 and 20.0 are the same number, and some clients send the latter.
         Value::Number(number) => {
             number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64)
         }
@@ -173,7 +173,7 @@ fn ids(value: Value) -> Value {
     Value::Array(items.collect())
 }
 
-/// An object that came as text.
+/// An object sent as text.
 fn aggregates(value: Value) -> Value {
     match value {
         Value::String(text) if text.trim_start().starts_with('{') => {
@@ -228,7 +228,7 @@ fn updates(value: Value) -> Result<Value, String> {
     Ok(Value::Array(all))
 }
 
-/// The updates that one stands for. Its values are repeated, so how often is bounded first.
+/// Expands one update into one for each of its ids. Its values are repeated, so how often is bounded first.
 fn expand_update(mut item: Value, all: &mut Vec<Value>) -> Result<(), String> {
     // With both, one of them would be left out in silence: `group` refuses the key that stays.
     let both = item.get("ids").is_some() && item.get("id").is_some();
@@ -385,14 +385,14 @@ mod tests {
             read(ArgKind::Context, context),
             json!({"active_test": false, "allowed_company_ids": [1, 2], "lang": "fr_FR"})
         );
-        for (wrong, told) in [
+        for (wrong, expected) in [
             (json!({"tracking_disable": true}), "takes no key \"tracking_disable\"; its keys are lang, tz"),
             (json!({"active_test": 3}), "takes true or false for `active_test`, not 3"),
             (json!({"allowed_company_ids": "x"}), "takes a list of company ids for `allowed_company_ids`"),
             (json!({"lang": 1}), "takes text for `lang`, not 1"),
         ] {
             let fault = coerce_to(ArgKind::Context, wrong).unwrap_err();
-            assert!(fault.starts_with(told), "{fault}");
+            assert!(fault.starts_with(expected), "{fault}");
         }
     }
 

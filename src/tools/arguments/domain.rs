@@ -1,4 +1,4 @@
-//! Search domains: the outer form is put right or refused here, the rest is Odoo's to judge.
+//! Normalization of search domains: the outer form is corrected or refused here, Odoo validates the rest.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub(in crate::tools) const OPERATORS: &str = "=, !=, <, <=, >, >=, in, not in, l
 const NOTATION: &str = "write conditions as [field, operator, value] and put & | ! before what they join, \
                         as in [\"|\", [\"a\", \"=\", 1], [\"b\", \"=\", 2]]";
 
-/// Brings a domain into the form of a list of conditions, or says what is wrong with it.
+/// Normalizes a domain to a list of conditions, or says what is wrong with it.
 pub(in crate::tools) fn normalize(domain: Value) -> Result<Value, String> {
     let mut items = match domain {
         Value::Null => return Ok(json!([])),
@@ -56,7 +56,7 @@ fn is_condition(items: &[Value]) -> bool {
     }
 }
 
-/// The same domain with exact text comparisons made insensitive to case; none where there is none.
+/// The same domain with exact text comparisons made insensitive to case; `None` if it has none.
 pub(in crate::tools) fn case_insensitive(domain: &Value) -> Option<Value> {
     let mut changed = false;
     let items = domain.as_array()?.iter().map(|item| match item.as_array().map(Vec::as_slice) {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn an_invalid_domain_is_explained() {
-        for (domain, told) in [
+        for (domain, expected) in [
             (json!({"name": "x"}), "takes a list of conditions, not {\"name\":\"x\"}"),
             (json!([["name", "x"]]), "holds [\"name\",\"x\"]"),
             (json!([["a", "=", 1], "or", ["b", "=", 2]]), "holds \"or\""),
@@ -142,7 +142,7 @@ mod tests {
             (json!(["&", "|", "!x"]), "holds \"!x\""),
         ] {
             let fault = normalize(domain).unwrap_err();
-            assert!(fault.contains(told) && fault.contains("[field, operator, value]"), "{fault}");
+            assert!(fault.contains(expected) && fault.contains("[field, operator, value]"), "{fault}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Forms in which clients send arguments that are none of JSON's: text in a code fence, JSON as text inside of JSON,
-//! and the many ways to say "not given". What could be meant as a value is left alone.
+//! Normalization of forms that clients send instead of JSON: text in a code fence, JSON as text inside of JSON, and
+//! the many ways to say "not given". Anything that could be meant as a value is left alone.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ const FENCE: &str = "```";
 /// Languages that stand behind a fence on the same line as the text.
 const LANGUAGES: [&str; 5] = ["jsonc", "json", "python", "py", "text"];
 
-/// The arguments of a call that came as text.
+/// The arguments of a call, sent as text.
 pub fn arguments_of(text: &str) -> Result<Map<String, Value>, String> {
     match read(text).map_err(|why| format!("`arguments` {why}."))? {
         Value::Object(arguments) => Ok(arguments),
@@ -105,7 +105,7 @@ fn is_structure(quoted: &str) -> bool {
     matches!(literal::parse(quoted), Ok(Value::String(inner)) if inner.trim_start().starts_with(['[', '{', '(']))
 }
 
-/// Objects of a list that came as text each.
+/// Parses the items of a list that were each sent as text.
 pub(in crate::tools) fn objects(value: Value) -> Value {
     each(value, |item| match inner(&item) {
         Some(object @ Value::Object(_)) => object,
@@ -113,7 +113,7 @@ pub(in crate::tools) fn objects(value: Value) -> Value {
     })
 }
 
-/// Lists of names that came as text inside of a list.
+/// Parses lists of names sent as text inside of a list.
 pub(in crate::tools) fn names(value: Value) -> Value {
     let Value::Array(items) = value else { return value };
     let flat = items.into_iter().flat_map(|item| match inner(&item) {
@@ -123,7 +123,7 @@ pub(in crate::tools) fn names(value: Value) -> Value {
     Value::Array(flat.collect())
 }
 
-/// Conditions that came as text, and signs in a list of their own: the published schema has lists only.
+/// Parses conditions sent as text, and signs in a list of their own: the published schema has lists only.
 pub(in crate::tools) fn conditions(value: Value) -> Value {
     each(value, |item| match inner(&item) {
         Some(condition @ Value::Array(_)) => condition,

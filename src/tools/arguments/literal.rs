@@ -1,7 +1,7 @@
-//! Reads a value that a model wrote as text: JSON, or a Python literal such as `[('active', '=', True)]`.
+//! Parser of a value written as text: JSON, or a Python literal such as `[('active', '=', True)]`.
 //!
-//! Exact: what stands inside quotes is never touched, and what is not a literal (a name, a call, a sum) is
-//! refused rather than guessed at. Bounded in size and depth, since the text comes from outside.
+//! Exact: text inside quotes is never touched, and anything else than a literal (a name, a call, a sum) is
+//! refused rather than guessed at. Bounded in size and depth, since the text is untrusted.
 
 use serde_json::{Map, Number, Value};
 

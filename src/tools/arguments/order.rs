@@ -1,4 +1,4 @@
-//! Orders as others write them: `{"date": "desc"}`, lists of fields and directions, words of SQL.
+//! Normalization of sort orders: `{"date": "desc"}`, lists of fields and directions, words of SQL.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! The arguments of tools: one declaration gives the JSON Schema that clients see and the one that is enforced.
+//! JSON Schemas of tool arguments: one declaration gives the JSON Schema that clients see and the one that is enforced.
 //!
 //! The published schema is typed throughout, since clients skip tools that are not: one type each, typed `items` in
 //! every array, named `properties` in every object, no `$ref`, no combinators. It shows the plainest form of each
@@ -173,7 +173,7 @@ fn taken(kind: ArgKind) -> Value {
     }
 }
 
-/// What an argument takes, for sentences.
+/// The expected form of an argument, for error sentences.
 pub(in crate::tools) fn expected_form(kind: ArgKind) -> &'static str {
     match kind {
         ArgKind::Text | ArgKind::Name => "text",

@@ -1,4 +1,4 @@
-//! Validates arguments by the schema that the tool accepts and says in one sentence what is wrong.
+//! Validation of arguments against the accepted schema, with one sentence for what is wrong.
 
 use jsonschema::error::ValidationErrorKind as Why;
 use jsonschema::{ValidationError, Validator};

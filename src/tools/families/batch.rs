@@ -1,4 +1,4 @@
-//! Many records in one transaction: all of them or none.
+//! Batches of writes in one transaction: all records or none.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -126,7 +126,7 @@ type UpdateGroup = (Map<String, Value>, Vec<i64>);
 fn group_by_values(updates: Vec<Value>) -> Result<Vec<UpdateGroup>, ArgumentError> {
     let mut seen = HashSet::new();
     let mut groups: Vec<UpdateGroup> = Vec::new();
-    // By their text: comparing all values with all others would take long where they begin alike.
+    // By their text: comparing all values pairwise would be slow if they share a prefix.
     let mut known: HashMap<String, usize> = HashMap::new();
     for mut update in updates.into_iter().filter_map(object) {
         let id = record_id("updates", update.get("id").unwrap_or(&Value::Null))?;

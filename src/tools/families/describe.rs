@@ -1,4 +1,4 @@
-//! What a model is made of: ranked, cut and counted, since whole schemas flood a conversation.
+//! Schema of one model: ranked, truncated and counted, since whole schemas flood a conversation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,12 +22,12 @@ const DEFAULT_LIMIT: u32 = 60;
 /// Selections such as time zones have hundreds of values.
 const MAX_SELECTION_VALUES: usize = 20;
 const MAX_SELECTION_IN_FULL: usize = 1000;
-/// Help beyond this is for people; who asks for a field by name gets more of it.
+/// Help beyond this is for people; a field requested by name shows more of it.
 const MAX_HELP_CHARS: usize = 160;
 const MAX_FULL_HELP_CHARS: usize = 1000;
 /// Labels have no bound in Odoo.
 const MAX_LABEL_CHARS: usize = 200;
-/// Of so many unknown names what they may have meant is looked for.
+/// Suggestions are computed for at most this many unknown names.
 const MAX_SUGGESTED_NAMES: usize = 10;
 
 pub(in crate::tools) struct DescribeModel;
@@ -79,7 +79,7 @@ impl Tool for DescribeModel {
             body.put_if(about.transient, "wizard", true);
         }
         let next = offset + shown.len();
-        // What does not match was not asked for.
+        // Fields that do not match are not omitted ones.
         let all = if pattern.is_empty() { fields.len() } else { found.len() };
         body.put("count", shown.len()).put("omitted", all.saturating_sub(shown.len()));
         body.put_if(next < found.len(), "next_offset", next);
@@ -131,7 +131,7 @@ fn no_field(fields: &[FieldDocument], pattern: &str) -> String {
     }
 }
 
-/// Names that were asked for in vain, each with what it may have meant.
+/// Requested names that do not exist, each with suggestions.
 fn unknown_names(fields: &[FieldDocument], named: Option<&[String]>) -> Map<String, Value> {
     let known: HashSet<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let strange = named.into_iter().flatten().filter(|name| !known.contains(name.as_str()));

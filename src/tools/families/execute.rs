@@ -1,4 +1,4 @@
-//! Methods of a model, as far as the connection's level goes, for what has no tool of its own.
+//! Method calls, as far as the method level of the connection allows, for actions that have no tool.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -168,7 +168,7 @@ struct Action {
     target: Option<String>,
 }
 
-/// What an action dictionary means for someone who has no screen.
+/// What an action dictionary means for a client without a screen.
 fn action_hint(result: &RawValue) -> Option<String> {
     if !result.get().starts_with('{') || !result.get().contains("\"ir.actions.") {
         return None;

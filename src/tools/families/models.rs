@@ -1,4 +1,4 @@
-//! Which models there are, from the mirror: no call to Odoo where it is warm.
+//! List of models, from the mirror: no call to Odoo while its cache is warm.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Tools that read records whose conditions or ids are known.
+//! Reads by domain or by ids, and counts.
 
 use crate::odoo::Error;
 use crate::odoo::contract::Step;
@@ -18,7 +18,7 @@ const NO_MATCH_HINT: &str = "Nothing matched. Archived records count only with c
                        = and like tell upper from lower case, ilike does not.";
 const NO_MATCH_CASE_HINT: &str = "Nothing matched. = and like tell upper from lower case, ilike does not.";
 
-/// What to say where nothing was found. Where the domain itself asks for archived ones or not, the context has no say.
+/// The hint for an empty result. Where the domain itself asks for archived ones or not, the context has no say.
 fn no_match_hint(arguments: &ToolArguments) -> &'static str {
     let included = arguments.context().get("active_test").is_some_and(|tested| tested == false);
     let asked = domain::mentions(&arguments.domain("domain"), "active");

@@ -1,4 +1,4 @@
-//! Finding records by what people call them, with reasons where nothing is found.
+//! Search by name or domain, with the reason if nothing matches.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ static SPEC: ToolDefinition = ToolDefinition {
     name: "search_records",
     title: "Find records",
     description: "Records by name (`query`), domain or both: id, display_name and the fields you name. \
-                  Tells why nothing was found.",
+                  Says why nothing was found.",
     args: &[
         MODEL,
         Arg::optional("query", ArgKind::Text, "Text that people know the record by"),
@@ -131,19 +131,19 @@ fn query_domain(arguments: &ToolArguments) -> Value {
     }
 }
 
-/// The condition that the name holds this text, whatever of it would be a wildcard.
+/// The condition that the name contains this text, with wildcards escaped.
 fn name_contains(text: &str) -> Value {
     json!([["display_name", "ilike", domain::escape_pattern(text)]])
 }
 
-/// The words that are looked for one by one; none where the query is no more than one.
+/// The words that are searched one by one; empty if the query is a single word.
 fn query_words(arguments: &ToolArguments) -> Vec<&str> {
     let query = arguments.text("query").unwrap_or_default();
     let words: Vec<&str> = query.split_whitespace().filter(|word| word.chars().count() > 2).take(8).collect();
     if words.len() < 2 { Vec::new() } else { words }
 }
 
-/// Any word of the query, exact texts in any case; none where that is no wider.
+/// Any word of the query, exact texts in any case; `None` if that is no wider.
 fn wider_domain(arguments: &ToolArguments) -> Option<Value> {
     let domain = arguments.domain("domain");
     let relaxed = domain::case_insensitive(&domain);

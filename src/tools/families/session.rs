@@ -1,4 +1,4 @@
-//! Who the caller is, where and when: what a model should know before it computes dates or picks a company.
+//! Context of the caller (user, companies, time zone, today), for dates and the choice of a company.
 
 use serde_json::value::RawValue;
 

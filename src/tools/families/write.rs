@@ -1,4 +1,4 @@
-//! Tools that create, change or delete records of one kind in one step.
+//! Writes of one kind in one step: create, update, delete.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Writes answers: compact JSON once, rows handed on as Odoo sent them, facts about them in front.
+//! Serializer of answers: compact JSON, rows passed through as Odoo sent them, facts about them in front.
 //!
 //! Rows are never parsed: a thousand of them cost one scan for their ends and one copy. What a client cuts
 //! off a long answer is its end, so the counts stand before the rows.
@@ -42,17 +42,17 @@ pub(in crate::tools) struct Rows<'a> {
     pub model: Option<String>,
     #[serde(borrow, default)]
     pub trail: Option<&'a RawValue>,
-    /// What has to be known to read the rows rightly; of writes: how what was done differs from what may be expected.
+    /// Notes for reading the rows correctly; of writes: how the result differs from what may be expected.
     #[serde(default)]
     pub notes: Vec<String>,
 }
 
-/// Reads a raw result; a gateway that answers something else is as good as one that answers nothing.
+/// Parses a raw result.
 pub(in crate::tools) fn parse_result<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Error> {
     serde_json::from_str(raw.get()).map_err(|_| Error::InvalidAnswer)
 }
 
-/// A JSON object in the making.
+/// Builder of a JSON object.
 #[derive(Debug)]
 pub(in crate::tools) struct ObjectWriter {
     text: String,

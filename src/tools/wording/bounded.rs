@@ -1,21 +1,21 @@
-//! Bounds the text of an answer. Odoo cuts what is long before it sends it, with a way to the rest; this is the second
-//! guard, for what is put together here or comes from an addon of before.
+//! Size limit of answers. Odoo truncates a long answer itself and says how to get the rest; this second limit is for
+//! answers built here and for older addons.
 
 use serde_json::Value;
 
 use super::answer::ObjectWriter;
 use crate::tools::Reply;
 
-/// What rows that are put together here may take of an answer, so that there is room for what is said about them.
+/// What rows that are put together here may take of an answer, so that the facts about them fit too.
 const MAX_ROWS_CHARS: usize = 140_000;
 
 /// The first rows, as many as fit into an answer; at least one.
 pub(in crate::tools) fn leading(rows: Vec<Value>) -> Vec<Value> {
-    let mut room = MAX_ROWS_CHARS;
+    let mut free = MAX_ROWS_CHARS;
     let fits = |row: &Value| {
         let chars = row.to_string().chars().count() + 1;
-        let left = room.checked_sub(chars);
-        room = left.unwrap_or_default();
+        let left = free.checked_sub(chars);
+        free = left.unwrap_or_default();
         left.is_some()
     };
     let fitting = rows.iter().map(fits).take_while(|fits| *fits).count();

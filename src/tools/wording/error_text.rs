@@ -1,7 +1,7 @@
-//! The one table from what went wrong in Odoo to the sentence that a model can act on.
+//! Error messages: the one table from an error to the sentence that a model can act on.
 //!
-//! Sentences are made of what the caller sent and of what the mirror shows to this caller; a suggestion can
-//! thus never name a model or field that the caller may not see. Never a traceback.
+//! Sentences contain only what the caller sent and what the mirror shows to it, so a suggestion never names a model
+//! or field that the caller may not see. Never a traceback.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ const COMMANDS_HINT: &str = "x2many fields take a list of ids or commands: [0,0,
 const MAX_ODOO_TEXT_CHARS: usize = 1000;
 const RETRY_HINT: &str = "This is temporary: try again in a minute.";
 
-/// What was being done when it went wrong.
+/// The call that failed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::tools) struct CallContext<'a> {
     pub steps: &'a [Step],
@@ -30,7 +30,7 @@ pub(in crate::tools) struct CallContext<'a> {
     pub has_key: bool,
 }
 
-/// What of the mirror would help to explain an error.
+/// The part of the mirror that helps to explain an error.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::tools) enum NeededSchema {
     Nothing,
@@ -38,7 +38,7 @@ pub(in crate::tools) enum NeededSchema {
     Fields(String),
 }
 
-/// What the mirror shows to this caller; empty where it was not asked or could not tell.
+/// What the mirror shows to this caller; empty if it was not asked or had no answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::tools) struct KnownSchema<'a> {
     pub models: &'a [ModelDocument],
@@ -81,12 +81,12 @@ pub(in crate::tools) fn explain(error: &Error, doing: CallContext<'_>, seen: Kno
                 .to_owned()
         }
         Error::InvalidSetup | Error::ServiceLoginRefused | Error::NotOdoo(_) => {
-            "This server is not set up rightly to reach Odoo; an administrator has to put that \
-                                right, repeating the call does not help."
+            "This server is not configured correctly to reach Odoo; an administrator has to correct it, \
+             repeating the call does not help."
                 .to_owned()
         }
         Error::OutcomeUnknown => unknown_outcome(doing),
-        // A change was made where its answer came, but could not be read.
+        // An answer that came but could not be read: the change was made.
         Error::TimedOut | Error::InvalidAnswer if doing.changes => unknown_outcome(doing),
         Error::TimedOut => format!("Odoo did not answer in time; ask for fewer rows or fields. {RETRY_HINT}"),
         Error::InvalidAnswer => format!("The answer of Odoo was lost on its way. {RETRY_HINT}"),
@@ -175,7 +175,7 @@ fn argument_name<'a>(member: &'a str, steps: &[Step]) -> &'a str {
     }
 }
 
-/// The model and aggregates of a grouping that Odoo could not do; it cannot tell what is to blame.
+/// The model and aggregates of a grouping that Odoo could not do; it does not say which part failed.
 fn failed_grouping<'a>(fault: &Fault, doing: CallContext<'a>) -> Option<(&'a str, &'a [String])> {
     match doing.steps {
         [Step::ReadGroup { model, aggregates, .. }] if strip_step_paths(text(fault, "at")) == "groupby" => {
@@ -188,14 +188,14 @@ fn failed_grouping<'a>(fault: &Fault, doing: CallContext<'a>) -> Option<(&'a str
 /// Places in the call as the caller knows them: `steps.0.ids` is `ids`.
 fn strip_step_paths(text: &str) -> String {
     let mut parts = text.split("steps.");
-    let mut told = parts.next().unwrap_or_default().to_owned();
+    let mut stripped = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         match part.split_once('.') {
-            Some((number, rest)) if number.parse::<u32>().is_ok() => told.push_str(rest),
-            _ => told.extend(["steps.", part]),
+            Some((number, rest)) if number.parse::<u32>().is_ok() => stripped.push_str(rest),
+            _ => stripped.extend(["steps.", part]),
         }
     }
-    told
+    stripped
 }
 
 fn unknown_model(fault: &Fault, seen: KnownSchema<'_>) -> String {
@@ -209,7 +209,7 @@ fn unknown_field(fault: &Fault, doing: CallContext<'_>, seen: KnownSchema<'_>, s
     let field = text(fault, "field");
     let known = |name: &str| seen.fields.iter().find(|known| known.name == name);
     if known(field).is_some() {
-        // It exists, and is used as what it is not: the gateway says how.
+        // The field exists and is misused: the gateway says how.
         return said.to_owned();
     }
     // A path, as callers write it: with dots, or with slashes as in files of an import.
@@ -277,7 +277,7 @@ fn domain_part(at: &Value) -> String {
     }
 }
 
-/// Odoo's own words: they tell of fields, of rules and of companies to switch to.
+/// Odoo's own message: it names fields, rules and companies to switch to.
 fn access_denied(fault: &Fault, said: &str) -> String {
     let said = match (said, text(fault, "model")) {
         ("", model) => format!("Odoo does not let this user use {} so.", quoted(model)),
@@ -299,7 +299,7 @@ fn model_denied(seen: KnownSchema<'_>, said: &str) -> String {
     format!("{said}{instead} The list of models is for an administrator of Odoo to change.")
 }
 
-/// No such record, or none that this user may see: Odoo does not tell which.
+/// No such record, or none that this user may see: Odoo does not distinguish the two.
 pub(in crate::tools) fn not_found(model: &str, ids: &[i64]) -> String {
     let few: Vec<String> = ids.iter().take(20).map(i64::to_string).collect();
     let more = if ids.len() > 20 { format!(" and {} more", ids.len() - 20) } else { String::new() };

@@ -7,7 +7,7 @@ use super::selection;
 use crate::odoo::contract::FieldDocument;
 use crate::tools::plan::{Found, ToolArguments};
 
-/// An answer without rows is short; a longer one need not be read to know that it holds some.
+/// An answer without rows is short; a longer one need not be parsed to know that it has some.
 const MAX_EMPTY_ANSWER_BYTES: usize = 4096;
 
 /// Whether a search, a grouping or a count found nothing and compares what could be a selection.
@@ -22,7 +22,7 @@ pub(in crate::tools) fn may_compare_wrong_value(arguments: &ToolArguments, got: 
         && got.first().is_ok_and(|raw| raw.get().len() < MAX_EMPTY_ANSWER_BYTES && nothing(raw))
 }
 
-/// The value of a selection that was asked for in vain.
+/// Hint for a condition that compares with a value that its selection does not have.
 pub(in crate::tools) fn wrong_value(arguments: &ToolArguments, got: &Found<'_>) -> Option<String> {
     let Found::Results { fields, .. } = got else { return None };
     selection::wrong_value(arguments.0.get("domain")?, fields)

@@ -1,4 +1,4 @@
-//! Paths such as `partner_id.country_id` where names of fields belong: the call that gets what is behind them.
+//! Hints for paths such as `partner_id.country_id` in place of field names: the call that follows them.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::odoo::contract::{FieldDocument, Step};
 /// More ids than these are not repeated.
 const MOST_IDS: usize = 20;
 
-/// What to do instead of naming a path that begins with this field; none where it leads nowhere or is no reading step.
+/// What to do instead of naming a path that begins with this field; `None` if it leads nowhere or is no reading step.
 pub(in crate::tools) fn instead(head: &FieldDocument, rest: &str, steps: &[Step]) -> Option<String> {
     let to = head.relation.as_deref()?;
     let name = &head.name;

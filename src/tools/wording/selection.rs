@@ -1,4 +1,4 @@
-//! Values of selections: which are meant where a label, another case or a near miss was given.
+//! Suggestions for selection values: a label, another case or a near miss instead of the value.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use super::suggest::{question, suggest};
 use crate::odoo::contract::FieldDocument;
 use crate::vocab::{quoted, quoted_json};
 
-/// More values than this are not told: time zones have hundreds.
+/// At most this many values are listed: time zones have hundreds.
 const MAX_LISTED_VALUES: usize = 20;
 
-/// As many compared texts are looked at: the first wrong one is all that is told.
+/// At most this many comparisons are checked; only the first wrong one is reported.
 const MAX_COMPARED_TEXTS: usize = 200;
 
 /// Whether a domain compares fields of the model itself with texts, as selections are.
@@ -17,7 +17,7 @@ pub(in crate::tools) fn may_be_compared(domain: &Value) -> bool {
     comparisons(domain).next().is_some()
 }
 
-/// What a domain asks of a selection that it does not have; Odoo takes any text and just finds nothing.
+/// Hint for a comparison with a value that the selection does not have: Odoo accepts any text and finds nothing.
 pub(in crate::tools) fn wrong_value(domain: &Value, fields: &[FieldDocument]) -> Option<String> {
     let selection = |name: &str| {
         fields
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_label_or_a_near_miss_is_answered_with_its_value() {
-        for (condition, told) in [
+        for (condition, expected) in [
             (json!(["state", "=", "Sales Order"]), "did you mean \"sale\" (\"Sales Order\")?"),
             (json!(["state", "=", "sales order"]), "did you mean \"sale\" (\"Sales Order\")?"),
             (json!(["state", "=", "SALE"]), "did you mean \"sale\" (\"Sales Order\")?"),
@@ -115,7 +115,7 @@ mod tests {
             let domain = json!(["|", ["name", "=", "x"], condition]);
             assert!(may_be_compared(&domain));
             let hint = wrong_value(&domain, &fields()).unwrap();
-            assert!(hint.starts_with("`state` has no value \"") && hint.contains(told), "{hint}");
+            assert!(hint.starts_with("`state` has no value \"") && hint.contains(expected), "{hint}");
         }
     }
 
@@ -144,9 +144,9 @@ mod tests {
         let selection: Vec<_> = zones.iter().map(|zone| (zone, zone)).collect();
         let field = json!({"name": "tz", "type": "selection", "label": "Timezone", "selection": selection});
         let field: FieldDocument = serde_json::from_value(field).unwrap();
-        let told = options(&field, Some("Europe/Brusels"));
-        assert!(told.starts_with("one of \"Europe/Brussels\" (\"Europe/Brussels\"), "), "{told}");
-        assert!(!told.contains("Africa") && told.ends_with(", and more: see describe_model"), "{told}");
+        let listed = options(&field, Some("Europe/Brusels"));
+        assert!(listed.starts_with("one of \"Europe/Brussels\" (\"Europe/Brussels\"), "), "{listed}");
+        assert!(!listed.contains("Africa") && listed.ends_with(", and more: see describe_model"), "{listed}");
         for given in [None, Some("???")] {
             assert!(options(&field, given).starts_with("one of \"Africa/Abidjan\" (\"Africa/Abidjan\"), "));
         }

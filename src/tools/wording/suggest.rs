@@ -1,7 +1,7 @@
-//! What a misspelt name may have meant.
+//! Did-you-mean suggestions by edit distance.
 //!
-//! The distance of two texts costs the product of their lengths, so it is computed only where a lower bound of
-//! it, made of lengths and letters, leaves a chance; and of no name that is longer than names are.
+//! The distance of two texts costs the product of their lengths, so a cheap lower bound (lengths and letters) filters
+//! the candidates first, and texts longer than any name are skipped.
 
 use crate::tools::arguments::bounds::MAX_NAME_CHARS;
 
@@ -164,7 +164,7 @@ pub(in crate::tools) fn question(alternatives: &str) -> String {
     format!("did you mean {alternatives}?")
 }
 
-/// The question as a sentence of its own, with the blank before it; empty where nothing is alike.
+/// The question as a sentence of its own, with the blank before it; empty without suggestions.
 pub(in crate::tools) fn sentence(names: &[&str]) -> String {
     if names.is_empty() {
         String::new()
@@ -173,7 +173,7 @@ pub(in crate::tools) fn sentence(names: &[&str]) -> String {
     }
 }
 
-/// After a semicolon: the question and then the facts, or the facts alone where nothing is alike.
+/// After a semicolon: the question and then the facts, or the facts alone without suggestions.
 pub(in crate::tools) fn question_or_facts(names: &[&str], facts: &str) -> String {
     if names.is_empty() {
         return facts.to_owned();

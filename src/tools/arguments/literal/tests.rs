@@ -46,7 +46,7 @@ fn what_stands_in_quotes_is_never_touched() {
 
 #[test]
 fn an_invalid_literal_is_refused_with_name_and_position() {
-    for (text, told) in [
+    for (text, expected) in [
         ("[('user_id','=',uid)]", "holds the name \"uid\" at character 17"),
         ("[('d','>',context_today())]", "\"context_today\""),
         ("[('d','>',datetime.now())]", "\"datetime.now\""),
@@ -70,9 +70,9 @@ fn an_invalid_literal_is_refused_with_name_and_position() {
         ("name = x", "\"name\""),
     ] {
         match parse(text) {
-            Err(fault) => assert!(fault.to_string().contains(told), "{text}: {fault}"),
+            Err(fault) => assert!(fault.to_string().contains(expected), "{text}: {fault}"),
             // JSON reads an integer beyond 64 bits as a float.
-            Ok(value) => assert!(told.is_empty() && value.is_f64(), "{text}: {value}"),
+            Ok(value) => assert!(expected.is_empty() && value.is_f64(), "{text}: {value}"),
         }
     }
 }

@@ -254,9 +254,12 @@ fn of_many_allowed_models_a_few_are_named() {
         })
         .collect();
     let denied = fault("model_denied", "Not x.", json!({"model": "x"}));
-    let told = explain(&denied, CallContext::default(), KnownSchema { models: &many, fields: &[] });
-    assert!(told.contains("x.m10, ") && told.contains("x.m29 and 5 more: list_models tells."), "{told}");
-    assert!(!told.contains("x.m30"), "{told}");
+    let sentence = explain(&denied, CallContext::default(), KnownSchema { models: &many, fields: &[] });
+    assert!(
+        sentence.contains("x.m10, ") && sentence.contains("x.m29 and 5 more: list_models tells."),
+        "{sentence}"
+    );
+    assert!(!sentence.contains("x.m30"), "{sentence}");
     let unseen = explain(&denied, CallContext::default(), KnownSchema::default());
     assert_eq!(unseen, "Not x. The list of models is for an administrator of Odoo to change.");
 }
@@ -382,7 +385,7 @@ fn a_query_that_is_too_long_is_named_as_callers_know_it() {
 fn an_incompatible_aggregate_is_explained_instead_of_the_database_error() {
     let said = "Odoo can't group res.partner this way: function sum(character varying) does not exist";
     let error = fault("bad_request", said, json!({"at": "steps.0.groupby"}));
-    let told = |aggregate: &str, fields: &[FieldDocument]| {
+    let explained = |aggregate: &str, fields: &[FieldDocument]| {
         let steps = [serde_json::from_value(json!({
             "op": "read_group", "model": "res.partner", "domain": [], "groupby": ["country_id"],
             "aggregates": ["date:max", aggregate], "having": [], "limit": 80, "offset": 0, "order": null,
@@ -393,10 +396,10 @@ fn an_incompatible_aggregate_is_explained_instead_of_the_database_error() {
         explain(&error, doing, KnownSchema { models: &[], fields })
     };
     let sentence = "`aggregates`: `sum` needs a number; `name` is a char field.";
-    assert_eq!(told("name:sum", &fields()), sentence);
+    assert_eq!(explained("name:sum", &fields()), sentence);
     let sentence = "`aggregates`: `bool_or` needs true or false; `name` is a char field.";
-    assert_eq!(told("name:bool_or", &fields()), sentence);
-    for unexplained in [told("name:max", &fields()), told("name:sum", &[])] {
+    assert_eq!(explained("name:bool_or", &fields()), sentence);
+    for unexplained in [explained("name:max", &fields()), explained("name:sum", &[])] {
         assert!(unexplained.starts_with("`groupby`: Odoo can't group"), "{unexplained}");
     }
     assert_eq!(needed_schema(&error, CallContext::default()), NeededSchema::Nothing);
