@@ -1,4 +1,4 @@
-//! Arguments, configuration, telemetry, app, exit code.
+//! Entry point: arguments, configuration, telemetry, app, exit code.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use odoo_mcp_sidecar::telemetry;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// The command was used wrongly (`EX_USAGE`); the configuration counts as part of the command.
+/// The exit code of a usage error (`EX_USAGE`); the configuration counts as part of the command.
 const EX_USAGE: u8 = 64;
 
 #[tokio::main]
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The text, then the code; a closed pipe is no reason to panic.
+/// Prints the text and gives the code; a closed pipe is no reason to panic.
 fn print_and_exit(to: &mut dyn Write, text: &str, code: ExitCode) -> ExitCode {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
     code

@@ -1,16 +1,16 @@
-//! The rules of the house, checked on the source itself. No exceptions list, and no dependencies.
+//! Lint of the module structure, run on the source itself. No dependencies.
 //!
-//! Rooms may import only rooms that stand before them in `LAYERS`; warp is named in `web` only; the
-//! environment is read in `config` only; a file has at most 500 lines and opens with `//!`. All faults are
-//! told at once.
+//! A module may import only modules that stand before it in `LAYERS`; the files of one module import each other in no
+//! circle; warp is named in `web` only; the environment is read in `config` only; a file has at most 500 lines and
+//! opens with `//!`. All faults are reported at once.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// From the ground to the roof: the whole rule about imports. Rooms that are not built yet stand at their place.
-const LAYERS: [&str; 15] = [
+/// Lowest layer first: the whole rule about imports between modules. Modules without code yet have their place too.
+const LAYERS: [&str; 16] = [
     "vocab",
     "config",
     "telemetry",
@@ -20,6 +20,7 @@ const LAYERS: [&str; 15] = [
     "guard",
     "oauth",
     "audit",
+    "sessions",
     "events",
     "tools",
     "mcp",
@@ -28,18 +29,30 @@ const LAYERS: [&str; 15] = [
     "main",
 ];
 
-const MOST_LINES: usize = 500;
+/// Circles that are known: two halves of one type, in files of their own for their length.
+const KNOWN_CIRCLES: [&str; 3] = [
+    "audit/call_entry.rs, audit/request_entry.rs",
+    "odoo/batch.rs, odoo/client.rs, odoo/exchange.rs",
+    // Opens with the request path as one function.
+    "web/admin.rs, web/dispatch.rs, web/pipeline.rs, web/respond.rs, web/routes.rs",
+];
+
+const MAX_LINES: usize = 500;
 
 /// Ways to read the environment. Arguments are no environment; what `env!` reads, cargo has set.
 const ENVIRONMENT: [&str; 6] = ["var", "var_os", "vars", "vars_os", "set_var", "remove_var"];
 
 #[test]
-fn the_house_keeps_its_rules() {
+fn the_source_keeps_its_structure() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     read(&root, &root, &mut files);
     assert!(files.len() > 30, "the source was not found");
-    let faults = check(&files);
+    let mut tests = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    read(&root, &root, &mut tests);
+    let mut faults = check(&files);
+    faults.extend(long_tests(&tests));
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
@@ -62,15 +75,15 @@ fn check(files: &[(String, String)]) -> Vec<String> {
     for (path, text) in files {
         let mut fault = |what: String| faults.insert(format!("{path}: {what}"));
         let lines = text.lines().count();
-        if lines > MOST_LINES {
-            fault(format!("has {lines} lines, more than {MOST_LINES}"));
+        if lines > MAX_LINES {
+            fault(format!("has {lines} lines, more than {MAX_LINES}"));
         }
         if !text.starts_with("//!") {
             fault("does not open with a `//!` line".to_owned());
         }
-        let Some(room) = room(path) else { continue };
-        let Some(height) = LAYERS.iter().position(|layer| *layer == room) else {
-            fault(format!("the room {room} has no place in the layers"));
+        let Some(module) = module(path) else { continue };
+        let Some(height) = LAYERS.iter().position(|layer| *layer == module) else {
+            fault(format!("the module {module} has no place in the layers"));
             continue;
         };
         // Tests stand beside the code but belong to no layer.
@@ -80,15 +93,15 @@ fn check(files: &[(String, String)]) -> Vec<String> {
         let words = words(body(text));
         for import in imports(&words) {
             match LAYERS.iter().position(|layer| *layer == import) {
-                Some(other) if other > height => fault(format!("{room} -> {import} points upward")),
+                Some(other) if other > height => fault(format!("{module} -> {import} points upward")),
                 Some(_) => true,
-                None => fault(format!("{room} -> {import} is no room")),
+                None => fault(format!("{module} -> {import} is no module")),
             };
         }
-        if room != "web" && words.iter().any(|word| word == "warp") {
+        if module != "web" && words.iter().any(|word| word == "warp") {
             fault("names warp outside web".to_owned());
         }
-        if room != "config" && reads_environment(&words) {
+        if module != "config" && reads_environment(&words) {
             fault("reads the environment outside config".to_owned());
         }
         if words.windows(4).any(|four| four == ["super", "::", "super", "::"]) {
@@ -100,18 +113,25 @@ fn check(files: &[(String, String)]) -> Vec<String> {
             faults.extend(order(text));
         }
     }
+    faults.extend(circles(files));
     faults.into_iter().collect()
 }
 
-/// The room of a file; none for the crate's root.
-fn room(path: &str) -> Option<&str> {
+/// Files of tests that have outgrown one subject.
+fn long_tests(files: &[(String, String)]) -> Vec<String> {
+    let long = files.iter().filter(|(_, text)| text.contains("test]\n") && text.lines().count() > MAX_LINES);
+    long.map(|(path, _)| format!("tests/{path}: has more than {MAX_LINES} lines of tests")).collect()
+}
+
+/// The module of a file; none for the crate's root.
+fn module(path: &str) -> Option<&str> {
     match path {
         "lib.rs" => None,
         _ => Some(path.split('/').next().unwrap_or(path).trim_end_matches(".rs")),
     }
 }
 
-/// `lib.rs` lists the rooms in the order of the layers.
+/// `lib.rs` lists the modules in the order of the layers.
 fn order(text: &str) -> Option<String> {
     let listed: Vec<_> =
         text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
@@ -135,29 +155,29 @@ fn reads_environment(words: &[String]) -> bool {
         || words.iter().any(|word| word == "option_env")
 }
 
-/// The rooms named by `crate::room` paths, alone or at the top of a braced group.
+/// The modules named by `crate::module` paths, alone or at the top of a braced group.
 fn imports(words: &[String]) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
+    let mut modules = BTreeSet::new();
     for (at, word) in words.iter().enumerate() {
         let ours = word == "crate" || word == "odoo_mcp_sidecar";
         match words.get(at + 1).map(String::as_str) {
-            Some("::") if ours => rooms.extend(words.get(at + 2).cloned()),
-            Some("::{") if ours => rooms.extend(group(&words[at + 2..])),
+            Some("::") if ours => modules.extend(words.get(at + 2).cloned()),
+            Some("::{") if ours => modules.extend(group(&words[at + 2..])),
             _ => {}
         }
     }
-    rooms
+    modules
 }
 
 fn group(words: &[String]) -> Vec<String> {
-    let (mut depth, mut first, mut rooms) = (1, true, Vec::new());
+    let (mut depth, mut first, mut modules) = (1, true, Vec::new());
     for word in words {
         match word.as_str() {
             "{" | "::{" => depth += 1,
             "}" => depth -= 1,
             "," if depth == 1 => first = true,
             name if depth == 1 && first => {
-                rooms.push(name.to_owned());
+                modules.push(name.to_owned());
                 first = false;
             }
             _ => {}
@@ -166,7 +186,109 @@ fn group(words: &[String]) -> Vec<String> {
             break;
         }
     }
-    rooms
+    modules
+}
+
+// === circles of files ===
+
+/// Circles among the files of one module, each with its files in order.
+///
+/// A file's own parents do not count: a `mod.rs` holds what its files share and re-exports what they make.
+fn circles(files: &[(String, String)]) -> Vec<String> {
+    let sources = files.iter().filter(|(path, _)| !path.ends_with("tests.rs") && !path.contains("/tests/"));
+    let sources: BTreeMap<Vec<String>, &(String, String)> =
+        sources.map(|file| (module_path(&file.0), file)).collect();
+    let mut reached: BTreeMap<&Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for (own, (_, text)) in &sources {
+        reached.insert(own, imported_files(own, &words(body(text)), &sources));
+    }
+    // The transitive closure: what is reached by what is reached, until nothing is added.
+    loop {
+        let mut grown = false;
+        for own in sources.keys() {
+            let further: Vec<_> =
+                reached[own].iter().filter_map(|other| reached.get(other)).flatten().cloned().collect();
+            let known = reached.get_mut(own).unwrap();
+            grown |= further.into_iter().fold(false, |grown, other| known.insert(other) || grown);
+        }
+        if !grown {
+            break;
+        }
+    }
+    let mut faults = BTreeSet::new();
+    for (own, others) in &reached {
+        if others.contains(*own) {
+            let circle = others.iter().filter(|other| reached[*other].contains(*own));
+            let names: Vec<&str> = circle.map(|other| sources[other].0.as_str()).collect();
+            let names = names.join(", ");
+            if !KNOWN_CIRCLES.contains(&names.as_str()) {
+                faults.insert(format!("{names}: import each other in a circle"));
+            }
+        }
+    }
+    faults.into_iter().collect()
+}
+
+/// `tools/wording/answer.rs` as `tools`, `wording`, `answer`; a `mod.rs` as its folder.
+fn module_path(path: &str) -> Vec<String> {
+    let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// The files of the same module that a file names, by `use` or by a path in its code.
+fn imported_files(
+    own: &[String],
+    words: &[String],
+    sources: &BTreeMap<Vec<String>, &(String, String)>,
+) -> BTreeSet<Vec<String>> {
+    let mut paths = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let follows = matches!(words.get(at + 1).map(String::as_str), Some("::" | "::{"));
+        let inside = at > 0 && matches!(words[at - 1].as_str(), "::" | "::{");
+        if !follows || inside {
+            continue;
+        }
+        let start = match word.as_str() {
+            "crate" => Vec::new(),
+            "self" => own.to_vec(),
+            "super" => own[..own.len() - 1].to_vec(),
+            child => [own, &[child.to_owned()]].concat(),
+        };
+        let known = matches!(word.as_str(), "crate" | "self" | "super") || sources.contains_key(&start);
+        if known {
+            expand(words, at + 1, start, &mut paths);
+        }
+    }
+    let file = |path: Vec<String>| {
+        (1..=path.len()).rev().map(|end| path[..end].to_vec()).find(|path| sources.contains_key(path))
+    };
+    let same = |path: &Vec<String>| path[0] == own[0] && !own.starts_with(path);
+    paths.into_iter().filter_map(file).filter(same).collect()
+}
+
+/// All paths of a `use` tree behind `start`; answers where the tree ends.
+fn expand(words: &[String], mut at: usize, start: Vec<String>, paths: &mut Vec<Vec<String>>) -> usize {
+    match words.get(at).map(String::as_str) {
+        Some("::") => {
+            let next = words.get(at + 1).cloned();
+            expand(words, at + 2, start.into_iter().chain(next).collect(), paths)
+        }
+        Some("::{") => {
+            at += 1;
+            while words.get(at).is_some_and(|word| word != "}") {
+                at = match words[at].as_str() {
+                    "," | "as" => at + 1,
+                    "self" => expand(words, at + 1, start.clone(), paths),
+                    name => expand(words, at + 1, [&start[..], &[name.to_owned()]].concat(), paths),
+                };
+            }
+            at + 1
+        }
+        _ => {
+            paths.push(start);
+            at
+        }
+    }
 }
 
 /// Identifiers and the marks that matter, without comments and literals.
@@ -247,8 +369,8 @@ fn planted_faults_are_found() {
             "vocab -> web points upward",
         ),
         ("vocab/id.rs", "fn f() { crate::odoo::Client::new(); }", "vocab -> odoo points upward"),
-        ("tools/a.rs", "use crate::utils::x;", "tools -> utils is no room"),
-        ("utils/a.rs", "fn f() {}", "the room utils has no place in the layers"),
+        ("tools/a.rs", "use crate::utils::x;", "tools -> utils is no module"),
+        ("utils/a.rs", "fn f() {}", "the module utils has no place in the layers"),
         ("mcp/a.rs", "use warp::Filter;", "names warp outside web"),
         ("mcp/a.rs", "fn f() { std::env::var(\"X\"); }", "reads the environment outside config"),
         ("mcp/a.rs", "use std::env::{self, var};", "reads the environment outside config"),
@@ -260,11 +382,41 @@ fn planted_faults_are_found() {
         assert_eq!(faults, [format!("{path}: {expected}")], "{code}");
     }
     assert_eq!(planted("web/a.rs", "use warp::Filter;\n"), ["web/a.rs: does not open with a `//!` line"]);
-    let long = format!("//! Head.\n{}", "\n".repeat(MOST_LINES));
+    let long = format!("//! Head.\n{}", "\n".repeat(MAX_LINES));
     assert_eq!(planted("web/a.rs", &long), ["web/a.rs: has 501 lines, more than 500"]);
     let all =
         planted("vocab/a.rs", "use crate::app::App;\nuse warp::Filter;\nfn f() { std::env::vars(); }\n");
     assert_eq!(all.len(), 4, "{all:?}");
     let lib = planted("lib.rs", "//! Crate.\npub mod config;\npub mod vocab;\n");
     assert_eq!(lib.len(), 1, "{lib:?}");
+}
+
+#[test]
+fn planted_circles_are_found() {
+    let plant = |files: &[(&str, &str)]| {
+        let owned = |(path, code): &(&str, &str)| ((*path).to_owned(), format!("//! Head.\n{code}\n"));
+        check(&files.iter().map(owned).collect::<Vec<_>>())
+    };
+    let found = plant(&[
+        ("tools/mod.rs", "mod a;\nmod b;\nuse a::A;\npub struct M;"),
+        ("tools/a.rs", "use super::{M, b::{self, B}};"),
+        ("tools/b.rs", "fn f() { super::c::inner::call(); }"),
+        ("tools/c/mod.rs", "mod inner;"),
+        ("tools/c/inner.rs", "use crate::tools::a::A;"),
+    ]);
+    assert_eq!(found, ["tools/a.rs, tools/b.rs, tools/c/inner.rs: import each other in a circle"]);
+    let found = plant(&[("odoo/a.rs", "mod x;\nuse x::X;"), ("odoo/a/x.rs", "use super::super_duper::Y;")]);
+    assert_eq!(found, Vec::<String>::new());
+    let found = plant(&[
+        ("tools/mod.rs", "mod a;\nuse a::A;"),
+        (
+            "tools/a.rs",
+            "use super::b::B;\nuse super::M;\n#[cfg(test)]\nmod tests {\n    use super::super::b;\n}",
+        ),
+        ("tools/b.rs", "use crate::odoo::a::A;\nfn f() { a::b(); }"),
+        ("tools/b/tests.rs", "use crate::tools::a::A;"),
+    ]);
+    assert_eq!(found, Vec::<String>::new());
+    let long = ("api/x.rs".to_owned(), format!("#[test]\n{}", "\n".repeat(MAX_LINES)));
+    assert_eq!(long_tests(&[long]), ["tests/api/x.rs: has more than 500 lines of tests"]);
 }

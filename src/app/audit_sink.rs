@@ -1,7 +1,8 @@
-//! The audit trail's way to Odoo.
+//! The audit sink: appends batches to the audit log in Odoo, and requests its checks.
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -14,9 +15,9 @@ use crate::odoo::contract::{
     LinkDocument,
 };
 use crate::odoo::{Client, Error};
-use crate::state::{BoxFuture, SpoolEntry};
+use crate::state::SpoolEntry;
 
-/// Odoo's audit log.
+/// The audit log in Odoo.
 pub struct OdooAuditSink {
     pub client: Arc<Client>,
     pub replica: Uuid,
@@ -40,9 +41,9 @@ impl AuditSink for OdooAuditSink {
         })
     }
 
-    fn check<'a>(&'a self, question: &'a CheckRequest) -> BoxFuture<'a, Result<CheckAnswer, SinkError>> {
+    fn check<'a>(&'a self, request: &'a CheckRequest) -> BoxFuture<'a, Result<CheckAnswer, SinkError>> {
         Box::pin(async move {
-            let CheckRequest { seen, after, incidents } = question;
+            let CheckRequest { seen, after, incidents } = request;
             let alarms = incidents.iter().map(alarm_document).collect();
             let request = CheckAuditRequest { replica: self.replica, seen: *seen, after: *after, alarms };
             self.client.check_audit(&request).await.map(check_answer).map_err(|error| sink_error(&error))

@@ -1,10 +1,10 @@
-//! Why the sidecar could not start.
+//! Startup errors.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A failed start, in a sentence for the operator.
+/// Why the sidecar could not start, as a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot listen on {address} ({key}): {error}")]
@@ -17,6 +17,6 @@ pub enum Error {
     State(#[from] crate::state::Error),
     #[error("the client of Odoo cannot be built: {0}")]
     Client(crate::odoo::Error),
-    #[error("signals cannot be heard: {0}")]
+    #[error("signal handlers cannot be installed: {0}")]
     Signals(io::Error),
 }

@@ -1,8 +1,9 @@
-//! The wiring: builds every part once, starts, supervises and stops them in order.
+//! The wiring: builds every component once, then starts, supervises and stops them in order.
 //!
-//! Start: both listeners are bound before anything runs, so that a taken port ends the start with one clear
-//! sentence; then requests are served at once, and `/readyz` tells when Odoo has answered. Stop: no new
-//! connections, streams end, requests in flight finish within a bound, open writes are seen through.
+//! Start: both listeners are bound before any task runs, so that a port in use fails the start with one clear
+//! sentence; then requests are served at once, and `/readyz` reports when Odoo has answered. Graceful
+//! shutdown: no new connections, streams end, requests in flight drain within a timeout, open writes are
+//! awaited.
 
 mod audit_sink;
 mod error;
@@ -21,16 +22,17 @@ use rmcp::ServerHandler;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::audit::{AuditSink, AuditTrail, ChainMonitor};
+use crate::audit::{AuditSink, AuditTrail, ChainMonitor, SpoolSender};
 use crate::config::Config;
 use crate::guard::{ConcurrencyLimit, FailedAuthLimiter, MasterSwitch, RequestRateLimiter};
-use crate::mcp::{Endpoint, Handler, LegacySessionManager, SessionRegistry};
+use crate::mcp::{Endpoint, Handler, LegacySessionManager};
 use crate::mirror::{Mirror, ReplicaIdentity};
 use crate::odoo::Client;
+use crate::sessions::SessionRegistry;
 use crate::state::{CounterStore, EmbeddedStore, KeyValueStore, Spool};
 use crate::tools::Toolbox;
 use crate::vocab::{Clock, Secret};
-use crate::web::{ServerParts, ServerState, Shutdown};
+use crate::web::{Deps, ServerState, Shutdown};
 use tasks::Tasks;
 
 /// The whole sidecar, wired but not started.
@@ -38,26 +40,26 @@ pub struct App {
     config: Config,
     client: Arc<Client>,
     mirror: Arc<Mirror>,
-    switch: Arc<MasterSwitch>,
-    addresses: Arc<FailedAuthLimiter>,
+    master_switch: Arc<MasterSwitch>,
+    failed_auth: Arc<FailedAuthLimiter>,
     endpoint: Endpoint,
     clock: Clock,
 }
 
 impl App {
-    /// Wires the product.
+    /// Wires the components.
     pub fn build(config: Config) -> Result<Self, Error> {
         Self::build_with(config, |handler| handler)
     }
 
-    /// Lets another clock say which minute and which day it is; for tests of what happens when they end.
+    /// Replaces the clock of rate limit windows and audit entries, for tests.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// Wires the product with another handler round its own. The conformance server adds its fixtures so:
-    /// edge, authentication, sessions and dispatch stay the product's code.
+    /// Wires the components with a handler that wraps the product's. The conformance server adds its fixtures
+    /// that way: request path, authentication, sessions and dispatch stay the product's code.
     pub fn build_with<H>(config: Config, wrap: impl FnOnce(Handler) -> H) -> Result<Self, Error>
     where
         H: ServerHandler + Clone,
@@ -73,12 +75,12 @@ impl App {
         ));
         let handler = wrap(Handler::new(Arc::new(toolbox)));
         let endpoint = Endpoint::new(handler, sessions, limits.max_body_bytes);
-        let switch = Arc::new(MasterSwitch::new(Arc::clone(&mirror)));
-        let addresses = Arc::new(FailedAuthLimiter::new(limits.failed_attempts));
-        Ok(Self { config, client, mirror, switch, addresses, endpoint, clock: Clock::system() })
+        let master_switch = Arc::new(MasterSwitch::new(Arc::clone(&mirror)));
+        let failed_auth = Arc::new(FailedAuthLimiter::new(limits.failed_attempts));
+        Ok(Self { config, client, mirror, master_switch, failed_auth, endpoint, clock: Clock::system() })
     }
 
-    /// Binds both listeners and starts everything; comes back when requests are served.
+    /// Binds both listeners and starts all tasks; returns once requests are served.
     pub async fn start(self) -> Result<RunningApp, Error> {
         let server = &self.config.server;
         let public = bind("listen", server.listen).await?;
@@ -97,34 +99,34 @@ impl App {
             wake_url: Some(server.wake_target(admin_at)),
             wake_secret: Some(wake_secret()),
         };
-        let life = Shutdown::default();
+        let shutdown = Shutdown::default();
         let mut tasks = Tasks::default();
         self.spawn_core(&mut tasks, identity);
         self.spawn_session_sync(&mut tasks, replica);
-        let books = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
-        spawn_audit(&mut tasks, &audit, &chain, Arc::new(books));
-        let parts = ServerParts {
+        let sink = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
+        spawn_audit(&mut tasks, &audit, &chain, Arc::new(sink));
+        let deps = Deps {
             mirror: self.mirror,
-            master_switch: self.switch,
-            failed_auth: self.addresses,
+            master_switch: self.master_switch,
+            failed_auth: self.failed_auth,
             rate_limiter: RequestRateLimiter::new(Arc::clone(&state) as Arc<dyn CounterStore>, self.clock),
             audit: Arc::clone(&audit),
             chain,
             endpoint: self.endpoint.clone(),
-            shutdown: life.clone(),
+            shutdown: shutdown.clone(),
         };
-        let edge = ServerState::new(server, &self.config.limits, parts);
+        let server_state = ServerState::new(server, &self.config.limits, deps);
         let running = RunningApp {
             public_at,
             admin_at,
-            shutdown: life,
+            shutdown,
             tasks,
             endpoint: self.endpoint,
             client: self.client,
             audit,
             state,
             drain_timeout: server.drain_timeout,
-            listeners: running::listen(&edge, &self.config.limits, public, admin),
+            listeners: running::listen(&server_state, &self.config.limits, public, admin),
         };
         if server.likely_behind_untrusted_proxy() {
             tracing::warn!(
@@ -136,7 +138,7 @@ impl App {
         Ok(running)
     }
 
-    /// Serves until the process is told to end.
+    /// Serves until a signal ends the process; a second signal ends it without draining.
     pub async fn run(self) -> Result<(), Error> {
         let mut signals = signals::Signals::new().map_err(Error::Signals)?;
         let running = self.start().await?;
@@ -144,7 +146,7 @@ impl App {
         tracing::info!(signal, "stopping");
         tokio::select! {
             () = running.stop() => tracing::info!("stopped"),
-            signal = signals.next() => tracing::warn!(signal, "told twice: ending at once"),
+            signal = signals.next() => tracing::warn!(signal, "second signal: exiting without draining"),
         }
         Ok(())
     }
@@ -155,28 +157,28 @@ impl App {
         AuditTrail::new(spool, self.config.audit.spool_max_bytes, self.clock.clone(), Box::new(payloads))
     }
 
-    fn build_chain_monitor(&self, replica: Uuid, notes: Arc<dyn KeyValueStore>) -> Arc<ChainMonitor> {
+    fn build_chain_monitor(&self, replica: Uuid, store: Arc<dyn KeyValueStore>) -> Arc<ChainMonitor> {
         let mirror = Arc::clone(&self.mirror);
         let retention = move || mirror.settings().map(|settings| settings.audit_retention_days);
-        ChainMonitor::new(replica, notes, self.clock.clone(), Box::new(retention))
+        ChainMonitor::new(replica, store, self.clock.clone(), Box::new(retention))
     }
 
     fn spawn_core(&self, tasks: &mut Tasks, identity: ReplicaIdentity) {
         let mirror = Arc::clone(&self.mirror);
         tasks.supervise("mirror", move |cancel| Arc::clone(&mirror).run_feed(cancel, identity.clone()));
-        let switch = Arc::clone(&self.switch);
-        tasks.supervise("switch", move |cancel| Arc::clone(&switch).watch_gate(cancel));
+        let master_switch = Arc::clone(&self.master_switch);
+        tasks.supervise("switch", move |cancel| Arc::clone(&master_switch).watch_gate(cancel));
         let sessions = Arc::clone(self.endpoint.sessions());
         tasks.supervise("sessions", move |cancel| Arc::clone(&sessions).run_reaper(cancel));
-        let addresses = Arc::clone(&self.addresses);
-        tasks.supervise("addresses", move |cancel| Arc::clone(&addresses).run_cleanup(cancel));
+        let failed_auth = Arc::clone(&self.failed_auth);
+        tasks.supervise("addresses", move |cancel| Arc::clone(&failed_auth).run_cleanup(cancel));
     }
 
-    /// Odoo hears of the sessions, and says which of them to end.
+    /// Session sync with Odoo, and the sessions that Odoo ends.
     fn spawn_session_sync(&self, tasks: &mut Tasks, replica: Uuid) {
         let (registry, mirror) = (Arc::clone(self.endpoint.registry()), Arc::clone(&self.mirror));
-        let ender = Arc::clone(&registry);
-        mirror.on_session_end(move |session| ender.end(session));
+        let ending = Arc::clone(&registry);
+        mirror.on_session_end(move |session| ending.end(session));
         let client = Arc::clone(&self.client);
         tasks.supervise("register", move |cancel| {
             session_sink::run_session_sync(
@@ -196,21 +198,21 @@ fn spawn_audit(
     chain: &Arc<ChainMonitor>,
     sink: Arc<dyn AuditSink>,
 ) {
-    let summing = Arc::clone(audit);
-    tasks.supervise("audit_sums", move |cancel| Arc::clone(&summing).run_aggregation(cancel));
-    let (sending, watch, to) = (Arc::clone(audit), Arc::clone(chain), Arc::clone(&sink));
+    let trail = Arc::clone(audit);
+    tasks.supervise("audit_sums", move |cancel| Arc::clone(&trail).run_aggregation(cancel));
+    let (trail, monitor, receiver) = (Arc::clone(audit), Arc::clone(chain), Arc::clone(&sink));
     tasks.supervise("audit_sender", move |cancel| {
-        Arc::clone(&sending).run_delivery(Arc::clone(&to), Arc::clone(&watch), cancel)
+        SpoolSender::run(Arc::clone(&trail), Arc::clone(&receiver), Arc::clone(&monitor), cancel)
     });
-    let watch = Arc::clone(chain);
-    tasks.supervise("audit_chain", move |cancel| Arc::clone(&watch).run_checks(Arc::clone(&sink), cancel));
+    let monitor = Arc::clone(chain);
+    tasks.supervise("audit_chain", move |cancel| Arc::clone(&monitor).run_checks(Arc::clone(&sink), cancel));
 }
 
 async fn bind(key: &'static str, address: std::net::SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|error| Error::Bind { key, address, error })
 }
 
-/// What Odoo signs its wake-ups with; made anew at each start.
+/// The secret with which Odoo signs its wake-ups; new at each start.
 fn wake_secret() -> Secret {
     Secret::new(hex::encode(rand::random::<[u8; 32]>()))
 }

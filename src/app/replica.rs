@@ -1,4 +1,5 @@
-//! The id by which Odoo knows this sidecar; kept in the data directory, so that a restart is no new replica.
+//! The replica id by which Odoo knows this sidecar; stored in the data directory, so that it survives a
+//! restart.
 
 use std::fs::{DirBuilder, OpenOptions, read_to_string};
 use std::io::{self, Write};
@@ -9,12 +10,12 @@ use uuid::Uuid;
 
 use super::Error;
 
-/// Reads the id, or makes one; makes the directory too, for this user only. On a volume without room a new id
-/// lasts until the next start.
+/// Loads or creates the id, and the directory with mode 700. On a full volume a new id lasts until the next
+/// start.
 pub fn load(directory: &Path) -> Result<Uuid, Error> {
     match load_or_create(directory) {
         Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            tracing::warn!(path = %directory.display(), %error, "the replica's id cannot be kept: a restart makes another");
+            tracing::warn!(path = %directory.display(), %error, "the replica id cannot be stored: the next start creates another");
             Ok(Uuid::new_v4())
         }
         loaded => loaded.map_err(|error| Error::Data { path: directory.to_owned(), error }),
@@ -29,13 +30,13 @@ fn load_or_create(directory: &Path) -> io::Result<Uuid> {
             if let Ok(id) = text.trim().parse() {
                 return Ok(id);
             }
-            tracing::warn!(path = %path.display(), "the replica's id cannot be read; a new one is made");
+            tracing::warn!(path = %path.display(), "the replica id cannot be read: creating a new one");
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     let id = Uuid::new_v4();
-    // Written aside and renamed: a full disk must not leave half an id.
+    // Atomic replace, by rename: a full disk must not leave half an id.
     let draft = directory.join("replica.draft");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     writeln!(file, "{id}")?;
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_outlives_a_restart_and_the_directory_is_private() {
+    fn the_id_survives_a_restart_and_the_directory_is_private() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("a/b");
         let id = load(&directory).unwrap();

@@ -1,4 +1,4 @@
-//! The running sidecar, and the order in which it stops.
+//! The running sidecar, and its graceful shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::odoo::Client;
 use crate::state::{CounterStore, EmbeddedStore};
 use crate::web::{self, ListenerLimits, ServerState, Shutdown};
 
-/// How long what is left may take after everything was told to end.
+/// The timeout of each step after everything was cancelled.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
-/// A sidecar that serves.
+/// A started sidecar.
 pub struct RunningApp {
     pub(super) public_at: SocketAddr,
     pub(super) admin_at: SocketAddr,
@@ -33,7 +33,7 @@ pub struct RunningApp {
     pub(super) listeners: Listeners,
 }
 
-/// Both accept loops. The admin one goes on while the public one drains: `/readyz` has to say so.
+/// Both accept loops. The admin one continues while the public one drains, since `/readyz` reports that.
 pub(super) struct Listeners {
     public: JoinSet<()>,
     admin: JoinSet<()>,
@@ -42,53 +42,57 @@ pub(super) struct Listeners {
 
 /// Starts both accept loops.
 pub(super) fn listen(
-    edge: &Arc<ServerState>,
+    state: &Arc<ServerState>,
     limits: &Limits,
     public: TcpListener,
     admin: TcpListener,
 ) -> Listeners {
-    let admin_life = Shutdown { kill: edge.shutdown.kill.clone(), ..Shutdown::default() };
-    let mut listeners =
-        Listeners { public: JoinSet::new(), admin: JoinSet::new(), admin_shutdown: admin_life };
-    let bounds = ListenerLimits::from(limits);
-    // Health must be answered when the public side is full.
-    let few = ListenerLimits { max_connections: 64, ..bounds.clone() };
-    listeners.public.spawn(web::serve(public, web::public(Arc::clone(edge)), bounds, edge.shutdown.clone()));
-    let life = listeners.admin_shutdown.clone();
-    listeners.admin.spawn(web::serve(admin, web::admin(Arc::clone(edge)), few, life));
+    let admin_shutdown = Shutdown { kill: state.deps.shutdown.kill.clone(), ..Shutdown::default() };
+    let mut listeners = Listeners { public: JoinSet::new(), admin: JoinSet::new(), admin_shutdown };
+    let public_limits = ListenerLimits::from(limits);
+    // Connections of its own, so that health is served when the public listener is full.
+    let admin_limits = ListenerLimits { max_connections: 64, ..public_limits.clone() };
+    listeners.public.spawn(web::serve(
+        public,
+        web::public(Arc::clone(state)),
+        public_limits,
+        state.deps.shutdown.clone(),
+    ));
+    let admin_shutdown = listeners.admin_shutdown.clone();
+    listeners.admin.spawn(web::serve(admin, web::admin(Arc::clone(state)), admin_limits, admin_shutdown));
     listeners
 }
 
 impl RunningApp {
-    /// Where tools connect.
+    /// The address of the MCP endpoint.
     pub fn public_addr(&self) -> SocketAddr {
         self.public_at
     }
 
-    /// Where health is asked.
+    /// The address of the health endpoints.
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin_at
     }
 
-    /// Stops in order: accepting and streams, requests, sessions, writes, tasks, state.
+    /// Graceful shutdown, in order: accept loops and streams, requests, sessions, writes, tasks, state.
     pub async fn stop(self) {
         self.shutdown.stop.cancel();
-        let Listeners { mut public, mut admin, admin_shutdown: admin_life } = self.listeners;
+        let Listeners { mut public, mut admin, admin_shutdown } = self.listeners;
         if timeout(self.drain_timeout, join_all(&mut public)).await.is_err() {
-            tracing::warn!("requests were still running when the time to drain was over");
+            tracing::warn!("the drain timeout expired with requests in flight");
         }
         self.endpoint.close();
-        // A write whose client has left is still seen through, so that Odoo's answer is not lost.
+        // A write whose client has left is still awaited, so that Odoo's answer is not lost.
         let open = self.client.drain(self.drain_timeout).await;
         if open > 0 {
-            tracing::warn!(open, "writes were still open when the time to drain was over");
+            tracing::warn!(open, "the drain timeout expired with open writes");
         }
-        admin_life.stop.cancel();
+        admin_shutdown.stop.cancel();
         self.shutdown.kill.cancel();
         let _ = timeout(SHUTDOWN_GRACE, async { tokio::join!(join_all(&mut public), join_all(&mut admin)) })
             .await;
         self.tasks.shut_down(SHUTDOWN_GRACE).await;
-        // Last, since everything above may still count. It writes a file, which is not for the runtime.
+        // Last, since every step above may still count. Blocking file I/O, hence not on the runtime.
         self.audit.close();
         let state = self.state;
         let _ = tokio::task::spawn_blocking(move || state.close()).await;

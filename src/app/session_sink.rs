@@ -1,4 +1,4 @@
-//! Tells Odoo of the sessions: the ledger's words put into the contract's.
+//! The session sink: sends session syncs to Odoo in the form of the contract.
 
 use std::sync::Arc;
 
@@ -7,19 +7,20 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::mcp::{Era, SessionRegistry, SessionSink, SessionSnapshot, SyncError};
 use crate::mirror::{Gate, Mirror};
 use crate::odoo::Client;
 use crate::odoo::contract::{SessionDocument, SyncSessionsRequest};
+use crate::sessions::{Era, SessionRegistry, SessionSink, SessionSnapshot, SessionSync, SyncError};
 use crate::vocab::rfc3339_millis;
 
-/// Odoo's list of sessions.
+/// The list of sessions in Odoo.
 struct OdooSessionSink {
     client: Arc<Client>,
     replica: Uuid,
 }
 
-/// Tells Odoo of the sessions until `cancel`, and then that they have ended.
+/// Runs the session sync until `cancel`, from the first hello on: before that, Odoo does not know the
+/// replica.
 pub async fn run_session_sync(
     registry: Arc<SessionRegistry>,
     mirror: Arc<Mirror>,
@@ -27,11 +28,10 @@ pub async fn run_session_sync(
     replica: Uuid,
     cancel: CancellationToken,
 ) {
-    // Odoo knows the replica from its hello on.
     let mut gate = mirror.watch_gate();
     let greeted = gate.wait_for(|gate| *gate != Gate::Unknown);
     if cancel.run_until_cancelled(greeted).await.is_some() {
-        registry.run_sync(Arc::new(OdooSessionSink { client, replica }), cancel).await;
+        SessionSync::run(registry, Arc::new(OdooSessionSink { client, replica }), cancel).await;
     }
 }
 

@@ -1,10 +1,10 @@
-//! SIGTERM and SIGINT.
+//! Signal handlers for SIGTERM and SIGINT.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that end the process; heard from the moment this exists.
+/// The signals that end the process; handled as soon as this exists.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -15,7 +15,7 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// The name of the next one.
+    /// The name of the next signal.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

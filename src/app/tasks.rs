@@ -1,14 +1,14 @@
-//! Background tasks: each has a name, is started again if it fails, and ends when it is told to.
+//! Supervision of background tasks: each has a name, is restarted after a failure, and ends when cancelled.
 
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Before a failed task is started again.
+/// The pause before a failed task is restarted.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// The background tasks of one sidecar. Dropped, they end.
+/// The background tasks of one sidecar; aborted when dropped.
 #[derive(Debug, Default)]
 pub struct Tasks {
     cancel: CancellationToken,
@@ -16,7 +16,7 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Keeps a task running until the end. `make` begins it, anew after each failure.
+    /// Runs a task until shutdown. `make` starts it, and again after each failure.
     pub fn supervise<F, T>(&mut self, name: &'static str, make: F)
     where
         F: Fn(CancellationToken) -> T + Send + 'static,
@@ -25,7 +25,7 @@ impl Tasks {
         let cancel = self.cancel.clone();
         self.set.spawn(async move {
             while !cancel.is_cancelled() {
-                // In a task of its own, so that a panic is an answer here and not the end of the keeper.
+                // In a task of its own, so that a panic is a result here and does not end the supervisor.
                 let mut run = JoinSet::new();
                 run.spawn(make(cancel.child_token()));
                 let end = run.join_next().await;
@@ -34,16 +34,16 @@ impl Tasks {
                 }
                 match end {
                     Some(Err(error)) => {
-                        tracing::error!(task = name, %error, "a task failed; starting it again")
+                        tracing::error!(task = name, %error, "a task failed; restarting it")
                     }
-                    _ => tracing::error!(task = name, "a task ended by itself; starting it again"),
+                    _ => tracing::error!(task = name, "a task ended unexpectedly; restarting it"),
                 }
                 let _ = tokio::time::timeout(RESTART_DELAY, cancel.cancelled()).await;
             }
         });
     }
 
-    /// Tells all tasks to end and waits until they have, but not longer than `within`.
+    /// Cancels all tasks and waits for them, at most `within`.
     pub async fn shut_down(mut self, within: Duration) {
         self.cancel.cancel();
         let all = async { while self.set.join_next().await.is_some() {} };

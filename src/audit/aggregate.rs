@@ -1,7 +1,8 @@
-//! Counts of requests of the same kind: exact in number, cheap for each of them.
+//! Aggregation: counts requests of the same kind in one entry, exact in number and cheap for each request.
 //!
 //! A kind is looked up by its hash and compared member by member, so that counting another request of a known
-//! kind neither allocates nor waits for a disk. A sum runs until the stretch of time is over in which it began.
+//! kind neither allocates nor waits for a disk. An aggregate runs until the end of the time window in which
+//! it began.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -15,10 +16,10 @@ use super::document::{EntryDocument, Status};
 use super::redact;
 use crate::vocab::{ConnectionId, MutexExt, UserId, rfc3339_millis};
 
-/// Locks, so that requests on several threads seldom meet.
+/// The number of locks, so that threads seldom contend.
 const SHARDS: usize = 16;
 
-/// What requests of one kind have in common.
+/// The kind: the members that requests of one aggregate have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct AggregateKey<'a> {
     pub connection: Option<ConnectionId>,
@@ -32,35 +33,35 @@ pub(super) struct AggregateKey<'a> {
     pub reason: Option<&'a str>,
 }
 
-/// The sums that run.
+/// The running aggregates.
 #[derive(Debug)]
 pub(super) struct Aggregator {
     window_ms: u64,
     max_aggregates: usize,
     hasher: RandomState,
     active: AtomicUsize,
-    /// Sums go on beyond their stretch of time, since they cannot be kept.
+    /// Aggregates continue beyond their window, while they cannot be written.
     rollover_paused: AtomicBool,
     shards: [Mutex<Shard>; SHARDS],
 }
 
-/// Sums by hash; two kinds may have the same.
+/// Aggregates by hash; two kinds may share one.
 type Shard = HashMap<u64, Vec<Aggregate>>;
 
 #[derive(Debug)]
 struct Aggregate {
     document: EntryDocument,
     ip: Option<IpNet>,
-    /// When its stretch of time is over.
+    /// The end of its window.
     end_ms: u64,
-    /// It has grown since it was last taken.
+    /// It has changed since the last `drain`.
     dirty: bool,
 }
 
-// === impl Key ===
+// === impl AggregateKey ===
 
 impl AggregateKey<'_> {
-    /// The kind of all requests that ended so.
+    /// The kind of all requests with this outcome.
     pub fn of_outcome(status: Status, reason: Option<&str>) -> AggregateKey<'_> {
         AggregateKey {
             connection: None,
@@ -75,7 +76,7 @@ impl AggregateKey<'_> {
         }
     }
 
-    /// What is left of a kind where too many are told apart: that of which there are only so many.
+    /// The coarser kind that is used when there are too many: only members of low cardinality.
     fn coarsened(self) -> Self {
         Self {
             connection: self.connection,
@@ -85,7 +86,7 @@ impl AggregateKey<'_> {
     }
 }
 
-// === impl Sum ===
+// === impl Aggregate ===
 
 impl Aggregate {
     fn new(key: AggregateKey<'_>, first_ms: u64, end_ms: u64, error: Option<String>) -> Self {
@@ -114,11 +115,11 @@ impl Aggregate {
         Self { document, ip: key.ip, end_ms, dirty: true }
     }
 
-    /// As it may be kept: clients choose some of these words.
+    /// The document with redacted names, since clients choose them.
     fn redacted(&self) -> EntryDocument {
         let mut document = self.document.clone();
-        for word in [&mut document.method, &mut document.tool, &mut document.client] {
-            *word = word.as_deref().map(redact::name);
+        for name in [&mut document.method, &mut document.tool, &mut document.client] {
+            *name = name.as_deref().map(redact::name);
         }
         document
     }
@@ -140,12 +141,12 @@ impl Aggregate {
     }
 }
 
-/// An address as such, a network in CIDR form.
+/// An address alone, or a network in CIDR notation.
 fn ip_text(ip: IpNet) -> String {
     if ip.prefix_len() == ip.max_prefix_len() { ip.addr().to_string() } else { ip.to_string() }
 }
 
-// === impl Sums ===
+// === impl Aggregator ===
 
 impl Aggregator {
     pub fn new(window_ms: u64, max_aggregates: usize) -> Self {
@@ -154,13 +155,13 @@ impl Aggregator {
         Self { window_ms, max_aggregates, hasher: RandomState::new(), active, rollover_paused, shards }
     }
 
-    /// Whether sums go on beyond their stretch of time; without an end to it, a store that cannot be written
-    /// would have one more of each kind every few seconds.
+    /// Pauses the rollover to new windows; otherwise, while the store cannot be written, each kind would get
+    /// one more aggregate every few seconds.
     pub fn pause_rollover(&self, rollover_paused: bool) {
         self.rollover_paused.store(rollover_paused, Ordering::Release);
     }
 
-    /// Counts a request that came at `now_ms`; whether nothing ran before it.
+    /// Counts a request that arrived at `now_ms`; returns whether its aggregate is the only one.
     pub fn add(
         &self,
         key: AggregateKey<'_>,
@@ -198,19 +199,20 @@ impl Aggregator {
         self.active.load(Ordering::Acquire) == 0
     }
 
-    /// What has grown or is over by now, and whether it is over; `all`: everything is.
+    /// Drains the aggregates that have changed or ended, each with whether it has ended; `all` ends every
+    /// one.
     pub fn drain(&self, now_ms: u64, all: bool) -> Vec<(EntryDocument, bool)> {
         let mut drained = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.locked();
             shard.retain(|_, aggregates| {
                 aggregates.retain_mut(|aggregate| {
-                    let over = all || now_ms >= aggregate.end_ms;
-                    if over || std::mem::take(&mut aggregate.dirty) {
-                        drained.push((aggregate.redacted(), over));
+                    let ended = all || now_ms >= aggregate.end_ms;
+                    if ended || std::mem::take(&mut aggregate.dirty) {
+                        drained.push((aggregate.redacted(), ended));
                     }
-                    self.active.fetch_sub(usize::from(over), Ordering::AcqRel);
-                    !over
+                    self.active.fetch_sub(usize::from(ended), Ordering::AcqRel);
+                    !ended
                 });
                 !aggregates.is_empty()
             });

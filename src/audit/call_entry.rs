@@ -1,4 +1,4 @@
-//! A row of its own: a call that reached Odoo, or was about to.
+//! The call entry: the audit entry of a single call that reached Odoo, or was about to.
 
 use std::sync::Arc;
 
@@ -8,41 +8,44 @@ use super::request_entry::RequestEntry;
 use crate::state::{CommitTicket, Stage};
 use crate::vocab::CallId;
 
-/// What is told of a call whose end this process did not see.
+/// The error sentences of calls whose answer this process did not see.
 const STOPPED_ERROR: &str = "The sidecar was stopped before Odoo answered.";
 const CLIENT_LEFT_ERROR: &str = "The client left before Odoo answered.";
 
-/// The most records that are named.
+/// The error sentence of a call that panicked.
+const PANIC_ERROR: &str = "An internal error of the sidecar ended the call.";
+
+/// The most record ids of an entry.
 const MAX_IDS: usize = 100;
 
-/// What a call is about to do.
+/// A call that is about to be made.
 #[derive(Debug, Clone, Default)]
 pub struct CallInfo {
     pub tool: &'static str,
     pub model: Option<String>,
     pub ids: Vec<i64>,
-    /// Of a call that changes something: the addon can tell what became of it.
+    /// Set for a write: the addon can look up its outcome by it.
     pub call_id: Option<CallId>,
-    /// The arguments as JSON text, where payloads are wanted.
+    /// The arguments as JSON text, if payloads are logged.
     pub request: Option<String>,
 }
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CallOutcome<'a> {
-    /// Records that it made.
+    /// The records that it created.
     pub created_ids: &'a [i64],
-    /// Why it failed: the machine's word.
+    /// The machine-readable reason of a failure.
     pub reason: Option<&'a str>,
-    /// It was not let through, rather than tried in vain.
+    /// Whether it was refused by a check, rather than tried and failed.
     pub refused: bool,
-    /// What became of a change is not known.
+    /// Whether the outcome of a write is unknown.
     pub unknown: bool,
-    /// What the client is told.
+    /// The text of the answer to the client.
     pub text: &'a str,
 }
 
-/// A row that is open. Dropped, it was abandoned.
+/// An open call entry. Dropped without `close`, it is recorded as abandoned.
 #[derive(Debug)]
 pub struct CallEntry {
     entry: Arc<RequestEntry>,
@@ -52,7 +55,7 @@ pub struct CallEntry {
 }
 
 impl CallEntry {
-    /// Opens a row. What is kept now is what will be told should this process not live to close it.
+    /// Spools an open entry, in the form that is delivered if this process crashes before it is closed.
     pub(super) fn new(entry: Arc<RequestEntry>, info: CallInfo) -> Self {
         let CallInfo { tool, model, ids, call_id, request } = info;
         let mut document = entry.document();
@@ -67,8 +70,8 @@ impl CallEntry {
         Self { entry, document, opened: Some(opened), closed: false }
     }
 
-    /// Comes back when a kill could not lose the row any more. None where it cannot be kept: then the call must
-    /// not be made, and the request may end otherwise.
+    /// Waits until a kill can no longer lose the entry. None if it could not be written: then the call must
+    /// not be made, and the request ends otherwise.
     pub async fn committed(mut self) -> Option<Self> {
         let committed = match self.opened.take() {
             Some(opened) => opened.committed().await,
@@ -83,7 +86,7 @@ impl CallEntry {
         None
     }
 
-    /// Closes the row; `RequestEntry::committed` tells when that is kept.
+    /// Closes the entry; `RequestEntry::committed` waits for its commit.
     pub fn close(mut self, outcome: CallOutcome<'_>) {
         self.closed = true;
         let failed = outcome.reason.is_some();
@@ -112,13 +115,19 @@ impl Drop for CallEntry {
         if self.closed {
             return;
         }
-        // What became of a change, the addon knows; a read that nobody waits for is over.
-        if self.document.call_id.is_none() {
+        // The addon knows the outcome of a write; a read without a client is over.
+        if std::thread::panicking() {
+            self.document.status = Status::Error;
+            self.document.reason = Some("internal_error".to_owned());
+            self.document.error = Some(bounded_sentence(PANIC_ERROR));
+            self.document.duration_ms = Some(self.entry.elapsed_ms());
+        } else if self.document.call_id.is_none() {
             self.document.reason = Some("client_left".to_owned());
             self.document.error = Some(bounded_sentence(CLIENT_LEFT_ERROR));
             self.document.duration_ms = Some(self.entry.elapsed_ms());
         }
-        self.entry.spool(&self.document, Stage::Ready);
+        let ticket = self.entry.spool(&self.document, Stage::Ready);
+        self.entry.set_ticket(ticket);
     }
 }
 

@@ -1,9 +1,9 @@
-//! Tamper detection: compares the audit log in Odoo with what this sidecar knows of its own hash chain.
+//! Tamper detection: compares the audit log in Odoo with the hash chain that this sidecar has stored.
 //!
-//! Code that runs in Odoo owns the log and can delete from it, change it or make it anew. The newest number and
-//! hash are kept here, in the state file, where no such code reaches; each answer of Odoo is judged by them before
-//! it replaces them. What was found is an incident: logged once, reported with every check until an administrator
-//! has acknowledged it, and kept after that so that it is not found again.
+//! Code that runs in Odoo owns the log and can delete, change or recreate entries. The newest sequence number
+//! and hash are stored in the state file of the sidecar, out of reach of such code; each answer of Odoo is
+//! evaluated against them before it replaces them. A finding becomes an incident: logged once, reported with
+//! every check until an administrator acknowledges it, and kept after that so that it is not raised again.
 
 use std::collections::BTreeMap;
 
@@ -13,44 +13,44 @@ use uuid::Uuid;
 
 use crate::vocab::rfc3339_millis;
 
-/// How many incidents are kept; the addon takes no more.
+/// The most incidents that are kept; the addon accepts no more.
 const MAX_INCIDENTS: usize = 32;
 
-/// Odoo's clock may be so far ahead of this one.
+/// How far Odoo's clock may be ahead of this one.
 const MAX_CLOCK_SKEW_MS: u64 = 10 * 60 * 1000;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
-/// For so long each hour has a mark, then each day.
+/// The age up to which there is a mark for each hour; beyond, one for each day.
 const HOURLY_MARKS_HOURS: u64 = 48;
 
-/// A place in the chain.
+/// A link of the hash chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainLink {
     pub sequence: u64,
     pub hash: String,
 }
 
-/// Where the chain stands in Odoo.
+/// The state of the chain in Odoo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChainState {
-    /// The retention has deleted up to here.
+    /// The last link that the retention has deleted.
     pub start: ChainLink,
-    /// The newest entry that was stored, as noted apart from the entries.
+    /// The newest link according to the counter beside the entries.
     pub tip: ChainLink,
-    /// The newest entry that there is.
+    /// The newest entry that exists.
     pub newest: ChainLink,
-    /// The hash at the number that was asked for.
+    /// The hash at the requested sequence number.
     pub seen: Option<String>,
 }
 
-/// What a check answers besides.
+/// The result of an inspection of stored entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inspection {
-    /// The first missing number, and how many are missing.
+    /// The first missing sequence number, and how many are missing.
     pub gap: Option<(u64, u64)>,
-    /// The first entry that is not as it was stored, among those that were hashed again.
+    /// The first entry of the inspected window whose hash differs.
     pub changed: Option<u64>,
 }
 
@@ -61,14 +61,14 @@ pub enum IncidentKind {
     Lowered,
     Changed,
     Missing,
-    /// Earlier than the retention deletes.
+    /// Deleted before the retention allows it.
     Deleted,
 }
 
-/// What was found, in the contract's form.
+/// A finding that is reported, in the contract's form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Made of what was found, so that it is the same when it is found again.
+    /// A hash of the finding, so that the same finding has the same id.
     pub id: String,
     pub kind: IncidentKind,
     pub sequence: u64,
@@ -78,20 +78,21 @@ pub struct Incident {
     pub acknowledged: bool,
 }
 
-/// The newest entry that is known, and when it was made; up to where the retention has deleted.
+/// The newest known link with its creation time, and the last number that the retention has deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredChain {
-    /// Whose chain it is: a sidecar that got another id begins another one.
+    /// The owner: a sidecar with a new id begins a new chain.
     pub replica: Uuid,
     pub seen: ChainLink,
     pub time_ms: u64,
     pub start: u64,
 }
 
-/// The first number of an hour, and when it was made: what the retention must not have deleted yet.
+/// By hour, the first sequence number and its creation time: evidence of what the retention may not delete
+/// yet.
 pub(super) type HourMarks = BTreeMap<u64, (u64, u64)>;
 
-/// What is kept of the chain.
+/// The stored knowledge of the chain.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ChainRecord {
     pub chain: Option<StoredChain>,
@@ -99,31 +100,31 @@ pub(super) struct ChainRecord {
     pub incidents: Vec<Incident>,
 }
 
-/// What is known at the time of a judgement.
+/// The context of an evaluation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CheckContext {
     pub replica: Uuid,
     pub now_ms: u64,
-    /// When the newest entry that was just handed on was made.
+    /// The creation time of the newest entry just delivered.
     pub newest_ms: Option<u64>,
-    /// The shortest retention that was in force lately, in days; 0: forever. None: not known.
+    /// The shortest retention since the start, in days; 0: forever. None: not known.
     pub retention_days: Option<u32>,
 }
 
-/// One thing that is wrong.
+/// A deviation from the stored chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Finding {
     kind: IncidentKind,
     sequence: u64,
     missing: u64,
-    /// Distinguishes findings at the same number at different times.
+    /// Distinguishes findings at the same sequence number.
     hash: String,
 }
 
-// === impl Memory ===
+// === impl ChainRecord ===
 
 impl ChainRecord {
-    /// Judges an answer, takes over what it says and answers the new incidents.
+    /// Evaluates an answer, updates the record and returns the new incidents.
     pub fn evaluate(
         &mut self,
         state: &ChainState,
@@ -140,38 +141,40 @@ impl ChainRecord {
         findings.into_iter().filter_map(|finding| self.add_incident(finding, at.now_ms)).collect()
     }
 
-    /// Whether entries are gone that are younger than the retention.
+    /// Whether entries younger than the retention were deleted.
     fn deleted_too_early(&self, state: &ChainState, at: CheckContext) -> bool {
         let (Some(stored), Some(days)) = (&self.chain, at.retention_days) else { return false };
         if state.start.sequence <= stored.start {
             return false;
         }
         let deleted = self.marks.values().copied().chain([(stored.seen.sequence, stored.time_ms)]);
-        let youngest =
-            deleted.filter(|(sequence, _)| *sequence <= state.start.sequence).map(|(_, time)| time).max();
+        let youngest = deleted
+            .filter(|(sequence, _)| *sequence <= state.start.sequence)
+            .map(|(_, created)| created)
+            .max();
         let age = u64::from(days) * DAY_MS;
-        youngest.is_some_and(|made| days == 0 || made + age > at.now_ms + MAX_CLOCK_SKEW_MS)
+        youngest.is_some_and(|created| days == 0 || created + age > at.now_ms + MAX_CLOCK_SKEW_MS)
     }
 
     fn update(&mut self, state: &ChainState, at: CheckContext) {
         let newest = if state.newest.sequence < state.start.sequence { &state.start } else { &state.newest };
-        // Without the retention nothing can be said of what it deleted: later.
+        // While the retention is unknown, deletions cannot be evaluated: done by a later answer.
         let start = match (&self.chain, at.retention_days) {
             (Some(stored), None) => stored.start.min(state.start.sequence),
             _ => state.start.sequence,
         };
         let before = self.chain.as_ref().map(|stored| stored.time_ms);
         let time_ms = at.newest_ms.max(before).unwrap_or(at.now_ms);
-        if let Some(made) = at.newest_ms {
-            self.add_mark(made, newest.sequence);
+        if let Some(created) = at.newest_ms {
+            self.add_mark(created, newest.sequence);
         }
         self.marks.retain(|_, (sequence, _)| *sequence > start);
         self.chain = Some(StoredChain { replica: at.replica, seen: newest.clone(), time_ms, start });
     }
 
-    fn add_mark(&mut self, made_ms: u64, sequence: u64) {
-        let hour = made_ms / HOUR_MS;
-        self.marks.entry(hour).or_insert((sequence, made_ms));
+    fn add_mark(&mut self, created_ms: u64, sequence: u64) {
+        let hour = created_ms / HOUR_MS;
+        self.marks.entry(hour).or_insert((sequence, created_ms));
         let mut day = None;
         self.marks.retain(|marked, _| {
             let first_of_day = day.replace(marked / 24) != Some(marked / 24);
@@ -186,9 +189,9 @@ impl ChainRecord {
             return None;
         }
         if self.incidents.len() >= MAX_INCIDENTS {
-            // The oldest that is over makes room; where all are open, there are alarms enough.
-            let over = self.incidents.iter().position(|known| known.acknowledged)?;
-            self.incidents.remove(over);
+            // The oldest acknowledged one is evicted; if all are open, the new one is dropped.
+            let evicted = self.incidents.iter().position(|known| known.acknowledged)?;
+            self.incidents.remove(evicted);
         }
         let incident =
             Incident { id, kind, sequence, missing, time: rfc3339_millis(now_ms), acknowledged: false };
@@ -216,17 +219,17 @@ impl Inspection {
     }
 }
 
-/// What is wrong with the newest entry that is known.
+/// Compares the newest known link with the chain in Odoo.
 fn compare_newest(stored: &StoredChain, state: &ChainState) -> Vec<Finding> {
     let ChainLink { sequence, hash } = stored.seen.clone();
     if sequence == 0 {
         return Vec::new();
     }
-    let there = state.newest.sequence.max(state.start.sequence);
-    let kind = if there < sequence || state.tip.sequence < sequence {
+    let newest = state.newest.sequence.max(state.start.sequence);
+    let kind = if newest < sequence || state.tip.sequence < sequence {
         IncidentKind::Lowered
     } else if sequence < state.start.sequence {
-        // Deleted, whether or not it was time.
+        // Deleted: `deleted_too_early` evaluates that.
         return Vec::new();
     } else {
         let found =
@@ -237,7 +240,7 @@ fn compare_newest(stored: &StoredChain, state: &ChainState) -> Vec<Finding> {
             None => IncidentKind::Missing,
         }
     };
-    // As the count of the missing would be found.
+    // The same id as the gap that an inspection finds.
     let (missing, hash) = if kind == IncidentKind::Missing { (1, String::new()) } else { (0, hash) };
     vec![Finding { kind, sequence, missing, hash }]
 }

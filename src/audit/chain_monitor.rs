@@ -1,4 +1,4 @@
-//! Keeps what is known of the chain over restarts, and has Odoo's audit log checked every few seconds.
+//! The chain monitor: persists the chain record, and has Odoo check its audit log every few seconds.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,17 +17,17 @@ const CHAIN_KEY: &str = "audit_chain";
 const MARKS_KEY: &str = "audit_chain_marks";
 const INCIDENTS_KEY: &str = "audit_incidents";
 
-/// How often the log is checked, idle or not. A check that takes long, as the log is large, is made less often.
+/// The check interval, idle or not: a multiple of the duration of the last check, within these bounds.
 const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 const CHECK_PAUSE_FACTOR: u32 = 10;
 
 const RETENTION_UNKNOWN: u32 = u32::MAX;
 
-/// The retention in days that the administrator has chosen, asked at each check; none: not known.
+/// The retention in days that is configured, read at each check; none: not known.
 pub type RetentionDays = Box<dyn Fn() -> Option<u32> + Send + Sync>;
 
-/// What Odoo is asked.
+/// A check request to Odoo.
 #[derive(Debug, Clone, Default)]
 pub struct CheckRequest {
     pub seen: Option<u64>,
@@ -35,7 +35,7 @@ pub struct CheckRequest {
     pub incidents: Vec<Incident>,
 }
 
-/// What Odoo answers.
+/// The answer to a check.
 #[derive(Debug, Clone, Default)]
 pub struct CheckAnswer {
     pub state: ChainState,
@@ -44,7 +44,7 @@ pub struct CheckAnswer {
     pub acknowledged: Vec<Acknowledgement>,
 }
 
-/// An administrator knows of an incident.
+/// An incident that an administrator has acknowledged.
 #[derive(Debug, Clone, Default)]
 pub struct Acknowledgement {
     pub id: String,
@@ -52,43 +52,42 @@ pub struct Acknowledgement {
     pub note: String,
 }
 
-/// The guard of one chain.
+/// The monitor of this sidecar's hash chain.
 pub struct ChainMonitor {
     replica: Uuid,
     store: Arc<dyn KeyValueStore>,
     clock: Clock,
     retention: RetentionDays,
-    /// The shortest of this process: what it has deleted is gone for good, whatever is chosen later.
+    /// The shortest retention seen by this process: its deletions stay valid when a longer one is set later.
     shortest_retention: AtomicU32,
     record: Mutex<Option<ChainRecord>>,
-    /// Held over a question to Odoo: an answer of before must not be judged by what came after.
+    /// Held during an exchange with Odoo: an answer must not be evaluated against a record newer than its
+    /// request.
     exchange: tokio::sync::Mutex<()>,
-    /// Rung where something was found: Odoo gets to know at once.
+    /// Notified with a new incident, so that it is reported at once.
     incident_found: Notify,
 }
 
 impl ChainMonitor {
     pub fn new(
         replica: Uuid,
-        notes: Arc<dyn KeyValueStore>,
+        store: Arc<dyn KeyValueStore>,
         clock: Clock,
         retention: RetentionDays,
     ) -> Arc<Self> {
-        let (shortest, record) = (AtomicU32::new(RETENTION_UNKNOWN), Mutex::default());
-        let (turn, found) = (tokio::sync::Mutex::default(), Notify::new());
         Arc::new(Self {
             replica,
-            store: notes,
+            store,
             clock,
             retention,
-            shortest_retention: shortest,
-            record,
-            exchange: turn,
-            incident_found: found,
+            shortest_retention: AtomicU32::new(RETENTION_UNKNOWN),
+            record: Mutex::default(),
+            exchange: tokio::sync::Mutex::default(),
+            incident_found: Notify::new(),
         })
     }
 
-    /// Checks the log until `cancel`, also where nothing happens.
+    /// Checks the log periodically until `cancel`.
     pub async fn run_checks(self: Arc<Self>, sink: Arc<dyn AuditSink>, cancel: CancellationToken) {
         let mut after = 0;
         let mut step = async || {
@@ -103,7 +102,7 @@ impl ChainMonitor {
         while cancel.run_until_cancelled(step()).await.is_some() {}
     }
 
-    /// How many incidents no administrator knows of.
+    /// The number of unacknowledged incidents.
     pub fn open_incidents(&self) -> usize {
         let record = self.record();
         record.iter().flat_map(|record| &record.incidents).filter(|incident| !incident.acknowledged).count()
@@ -111,17 +110,17 @@ impl ChainMonitor {
 
     // === for the sender ===
 
-    /// To be held from the question on until `observe`.
+    /// Locks the exchange: held from the request until `observe`.
     pub(super) async fn begin_exchange(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.exchange.lock().await
     }
 
-    /// The newest number that is kept; none: Odoo has answered none yet.
+    /// The newest stored sequence number; none before the first answer of Odoo.
     pub(super) fn known_sequence(&self) -> Option<u64> {
         self.record().as_ref()?.chain.as_ref().map(|stored| stored.seen.sequence)
     }
 
-    /// Judges where the chain stands; `newest_ms`: when the newest entry that was just stored was made.
+    /// Evaluates the state of the chain; `newest_ms`: the creation time of the newest entry just stored.
     pub(super) fn observe(&self, state: &ChainState, inspection: &Inspection, newest_ms: Option<u64>) {
         let at = CheckContext {
             replica: self.replica,
@@ -136,7 +135,7 @@ impl ChainMonitor {
         if record.chain.is_none() && state.newest.sequence > 0 {
             tracing::warn!(
                 sequence = state.newest.sequence,
-                "nothing was kept of this sidecar's audit chain: what happened to it before is not known here"
+                "no record of this sidecar's audit chain is stored: earlier tampering cannot be detected"
             );
         }
         let found = record.evaluate(state, inspection, at);
@@ -211,12 +210,12 @@ impl ChainMonitor {
         }
     }
 
-    /// What is known, read from the notes when they can be.
+    /// The record, loaded from the store once it is open.
     fn record(&self) -> MutexGuard<'_, Option<ChainRecord>> {
         let mut record = self.record.locked();
         if record.is_none() && self.store.is_open() {
             let chain: Option<StoredChain> = self.load(CHAIN_KEY);
-            // Of another sidecar nothing counts.
+            // The record of another sidecar is ignored.
             let own = chain.filter(|stored| stored.replica == self.replica);
             *record = Some(own.map_or_else(ChainRecord::default, |chain| ChainRecord {
                 chain: Some(chain),
@@ -227,13 +226,13 @@ impl ChainMonitor {
         record
     }
 
-    fn load<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
-        serde_json::from_str(&self.store.get(name)?).ok()
+    fn load<T: serde::de::DeserializeOwned>(&self, key: &str) -> Option<T> {
+        serde_json::from_str(&self.store.get(key)?).ok()
     }
 
-    fn save<T: serde::Serialize>(&self, name: &'static str, value: &T) {
+    fn save<T: serde::Serialize>(&self, key: &'static str, value: &T) {
         if let Ok(text) = serde_json::to_string(value) {
-            self.store.set(name, text);
+            self.store.set(key, text);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! An entry as the addon stores it; `tests/wire/contract/append_audit.json` holds samples.
+//! The audit document: an entry as the addon stores it; `tests/wire/contract/append_audit.json` holds
+//! samples.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,7 +7,7 @@ use uuid::Uuid;
 use crate::state::SpoolEntry;
 use crate::vocab::{CallId, ConnectionId, UserId};
 
-/// The longest sentence that is kept.
+/// The bound of an error sentence.
 const MAX_ERROR_CHARS: usize = 2000;
 
 /// How a request ended.
@@ -14,16 +15,16 @@ const MAX_ERROR_CHARS: usize = 2000;
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Success,
-    /// The tool answered that it failed.
+    /// The tool returned an error.
     Error,
-    /// It was not let through.
+    /// A check of the sidecar or of the addon refused it.
     Refused,
-    /// It ended without an answer.
+    /// It ended before it was answered.
     Abandoned,
 }
 
-/// One request, or `count` of the same kind. None of the members can hold a credential but the two payloads,
-/// which only `mask` makes.
+/// One request, or `count` requests of the same kind. Only the two payloads could hold a credential, and only
+/// `redact` produces them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntryDocument {
@@ -50,19 +51,19 @@ pub struct EntryDocument {
 }
 
 impl EntryDocument {
-    /// As it is kept and sent.
+    /// The spool entry: the same JSON that is sent.
     pub(super) fn to_spool_entry(&self) -> SpoolEntry {
         // Texts and numbers only: nothing here can fail to serialise.
         SpoolEntry { id: self.id, body: serde_json::to_string(self).unwrap_or_default() }
     }
 }
 
-/// A sentence within its bound.
+/// Truncates an error sentence to its bound.
 pub(super) fn bounded_sentence(text: &str) -> String {
     truncate_chars(text, MAX_ERROR_CHARS)
 }
 
-/// The first characters of a text, of which the last says that there were more.
+/// Truncates a text; the last character then is an ellipsis.
 pub(super) fn truncate_chars(text: &str, max_chars: usize) -> String {
     if text.len() <= max_chars || text.chars().nth(max_chars).is_none() {
         return text.to_owned();

@@ -1,18 +1,20 @@
-//! The audit trail: every request is accounted for exactly once, over any kill of the process.
+//! The audit trail: accounts for every request exactly once, across any crash of the process.
 //!
 //! ```text
-//! web opens an Entry -> tools turn it into a Row (a call that Odoo gets to see) -> spool -> sender -> Odoo
-//!                    -> else it ends as a verdict, which is summed              -> spool ->
+//! web opens a RequestEntry -> a call that reaches Odoo becomes a CallEntry -> spool -> sender -> Odoo
+//!                          -> any other request is aggregated by its kind  -> spool ->
 //! ```
 //!
-//! A row is kept as "opened" before the call is sent and as "closed" before the answer leaves; what was opened
-//! and never closed is told of after the next start. Everything else is counted: one sum for each kind of
-//! request and stretch of time, kept at most a tenth of a second late. No type here has a place for a
-//! credential; payloads are masked before they are cut, and left out unless the administrator wants them.
+//! A call entry is committed as open before the call is sent, and as ready before the answer leaves; one that
+//! a crash left open is delivered after the restart. All other requests are aggregated: one entry with a
+//! count for each kind of request and time window, flushed within a tenth of a second. No type here has a
+//! member for a credential; payloads are redacted before they are truncated, and left out unless the
+//! administrator has enabled them.
 //!
-//! What Odoo has stored is guarded from there on: see `chain`.
+//! Entries stored in Odoo are covered by tamper detection: see `chain`.
 //!
-//! Owns the seams that it needs: `state::Spool` keeps, `AuditSink` takes. Knows no HTTP and no XML-RPC.
+//! Owns the seams that it needs: `state::Spool` queues entries, `AuditSink` receives them. Knows no HTTP and
+//! no XML-RPC.
 
 mod aggregate;
 mod call_entry;
@@ -32,7 +34,7 @@ pub use document::{EntryDocument, Status};
 pub use redact::without_secrets;
 pub use request_entry::{RequestEntry, RequestInfo, RequestOutcome, SessionInfo};
 pub use secret_patterns::names_a_secret;
-pub use sender::{Accepted, AuditSink, SinkError};
+pub use sender::{Accepted, AuditSink, SinkError, SpoolSender};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -46,18 +48,18 @@ use crate::state::{CommitTicket, Spool, Stage, StorageFault};
 use crate::vocab::Clock;
 use aggregate::Aggregator;
 
-/// How long counts may lie before they are kept.
+/// How often aggregates are flushed to the spool.
 const AGGREGATE_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How many requests of one kind are summed: callers that are known, and strangers.
+/// The aggregation windows: of identified callers, and of anonymous requests.
 const AGGREGATE_WINDOW_MS: u64 = 10_000;
 const ANONYMOUS_WINDOW_MS: u64 = 60_000;
 
-/// How many kinds are told apart at a time; a flood of more counts without its details.
+/// The most aggregates at a time; beyond that, requests are counted without their details.
 const MAX_AGGREGATES: usize = 8192;
 const MAX_ANONYMOUS_AGGREGATES: usize = 1024;
 
-/// Whether the administrator wants payloads in the log, asked at each call.
+/// Whether payloads are logged, evaluated for each call.
 pub type PayloadPolicy = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// The audit trail of one sidecar.
@@ -68,20 +70,20 @@ pub struct AuditTrail {
     payload_policy: PayloadPolicy,
     identified: Aggregator,
     anonymous: Aggregator,
-    /// Rung where something is to be summed up.
+    /// Notified when the first aggregate begins.
     aggregated: Notify,
-    /// Rung where something can be sent.
+    /// Notified when an entry is ready for delivery.
     deliverable: Notify,
 }
 
 impl std::fmt::Debug for AuditTrail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Audit").field("spool", &self.spool).finish_non_exhaustive()
+        f.debug_struct("AuditTrail").field("spool", &self.spool).finish_non_exhaustive()
     }
 }
 
 impl AuditTrail {
-    /// An audit trail that refuses calls when `spool` has grown to `max_spool_bytes`.
+    /// An audit trail that refuses calls once `spool` has reached `max_spool_bytes`.
     pub fn new(
         spool: Arc<dyn Spool>,
         max_spool_bytes: u64,
@@ -100,17 +102,17 @@ impl AuditTrail {
         })
     }
 
-    /// Opens the entry of a request that came at `begun`.
-    pub fn open(self: &Arc<Self>, request_id: Uuid, peer: IpAddr, begun: Instant) -> Arc<RequestEntry> {
-        Arc::new(RequestEntry::new(Arc::clone(self), request_id, peer, begun))
+    /// Opens the entry of a request that arrived at `started`.
+    pub fn open(self: &Arc<Self>, request_id: Uuid, peer: IpAddr, started: Instant) -> Arc<RequestEntry> {
+        Arc::new(RequestEntry::new(Arc::clone(self), request_id, peer, started))
     }
 
-    /// Whether another call can be accounted for. Where it cannot, it must not be made.
+    /// Whether another call can be recorded. If not, it must not be made.
     pub fn can_record(&self) -> bool {
         self.unavailable_reason().is_none()
     }
 
-    /// Why no other call can be accounted for, as a word for machines.
+    /// Why no other call can be recorded, as a machine-readable reason.
     pub fn unavailable_reason(&self) -> Option<&'static str> {
         match self.spool.fault() {
             Some(StorageFault::NotOpen) => Some("closed"),
@@ -120,7 +122,7 @@ impl AuditTrail {
         }
     }
 
-    /// Keeps running sums, until `cancel`.
+    /// Flushes running aggregates until `cancel`.
     pub async fn run_aggregation(self: Arc<Self>, cancel: CancellationToken) {
         let step = || async {
             if self.identified.is_empty() && self.anonymous.is_empty() {
@@ -132,14 +134,15 @@ impl AuditTrail {
         while cancel.run_until_cancelled(step()).await.is_some() {}
     }
 
-    /// Keeps all sums as they are, for the end of the process.
+    /// Flushes all aggregates, at shutdown.
     pub fn close(&self) {
         self.flush_aggregates(true);
     }
 
     fn flush_aggregates(&self, all: bool) {
         let now_ms = self.clock.unix_ms();
-        // What cannot be written grows here, in as few sums as there are kinds, rather than in the queue.
+        // While the file cannot be written, counts grow here, one aggregate for each kind, rather than in the
+        // queue.
         let paused =
             !all && matches!(self.spool.fault(), Some(StorageFault::NotOpen | StorageFault::Unwritable));
         for aggregator in [&self.identified, &self.anonymous] {
@@ -150,14 +153,14 @@ impl AuditTrail {
         }
         for aggregator in [&self.identified, &self.anonymous] {
             let drained = aggregator.drain(now_ms, all);
-            let ended = drained.iter().any(|(_, ended)| *ended);
+            let ready = drained.iter().any(|(_, ended)| *ended);
             let stage = |ended| if ended { Stage::Ready } else { Stage::Open };
             let entries = drained
                 .into_iter()
                 .map(|(document, ended)| (document.to_spool_entry(), stage(ended)))
                 .collect();
             self.spool.put_in_background(entries);
-            if ended {
+            if ready {
                 self.deliverable.notify_one();
             }
         }

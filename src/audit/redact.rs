@@ -1,61 +1,58 @@
-//! Takes secrets out of payloads: by the name of the member that holds them, and by their shape.
+//! Redaction of secrets in payloads: by the name of the member that holds them, and by their shape.
 //!
-//! Always before anything is cut, so that no half of a secret stands. JSON inside of texts is opened and masked
-//! like the rest. What no rule knows of stays: this is why payloads are logged only where an administrator asks
-//! for it.
+//! Always before truncation, so that no part of a secret is left. JSON inside of strings is parsed and
+//! redacted too. A secret that no rule matches stays: hence payloads are logged only if an administrator
+//! enables that.
 
 use serde_json::{Map, Value};
 
 use super::document;
-use super::secret_patterns::{self, names_a_secret};
+use super::secret_patterns::{self, MASK, names_a_secret};
 use super::truncate::truncate_json;
 use crate::vocab::{first_bytes, offload};
-
-/// What stands in place of a secret.
-pub(super) const MASK: &str = "***";
 
 const MAX_REQUEST_CHARS: usize = 16_000;
 const MAX_RESPONSE_CHARS: usize = 4_000;
 
-/// So many times of what is shown is looked at, since masks are shorter than what they hide.
+/// How many times the bound is scanned, since masks are shorter than the secrets they replace.
 const SCAN_FACTOR: usize = 4;
 
-/// What each value takes of that at least.
+/// The least that each value takes of the scan budget.
 const MIN_VALUE_BYTES: usize = 4;
 
-/// What names a secret does so early.
+/// The part of a member's name that is matched.
 const MAX_NAME_BYTES: usize = 1000;
 
-/// Longer words are no secrets that are known by their shape.
+/// The longest word that the shape rules match.
 const MAX_WORD_BYTES: usize = 300;
 
-/// Far more than any sentence has that is told.
+/// Far more than the longest error sentence.
 const MAX_SENTENCE_BYTES: usize = 16_000;
 
-/// How often JSON is opened that lies inside of a text inside of JSON.
+/// The most levels of JSON inside of strings.
 const MAX_JSON_DEPTH: u8 = 8;
 
-/// The arguments of a call, given as JSON text.
+/// Redacts and truncates the arguments of a call, given as JSON text.
 pub(super) fn request(text: &str) -> String {
     redact_payload(text, MAX_REQUEST_CHARS)
 }
 
-/// What a tool answered: JSON text or a sentence.
+/// Redacts and truncates the answer of a tool: JSON text or a sentence.
 pub(super) fn response(text: &str) -> String {
     redact_payload(text, MAX_RESPONSE_CHARS)
 }
 
-/// The message for the client: it may quote the request, or an error of code in Odoo.
+/// Redacts an error sentence, which may quote the request or an error raised in Odoo.
 pub(super) fn sentence(text: &str) -> String {
     document::bounded_sentence(&without_secrets(text))
 }
 
-/// A sentence without its secrets.
+/// Redacts a sentence.
 pub fn without_secrets(text: &str) -> String {
     secret_patterns::redact_sentence(leading_words(text, MAX_SENTENCE_BYTES))
 }
 
-/// What a client calls itself, a method or a tool.
+/// Redacts the name of a client, a method or a tool.
 pub(super) fn name(text: &str) -> String {
     secret_patterns::redact(text)
 }
@@ -73,10 +70,10 @@ fn redact_payload(text: &str, max_chars: usize) -> String {
     })
 }
 
-/// Masks as much of a payload as can be shown of it, and leaves out the rest: a large one costs no more than
-/// one that fits.
+/// Redacts as much of a payload as can be shown and drops the rest: a large one costs no more than one that
+/// fits.
 struct Redactor {
-    /// Bytes that are still looked at.
+    /// The rest of the scan budget.
     bytes_left: usize,
 }
 
@@ -86,7 +83,7 @@ impl Redactor {
         match value {
             Value::String(text) => *text = self.redacted_text(text, depth),
             Value::Array(items) => {
-                // A condition of a domain names a member in another way.
+                // A condition of a domain: [field, operator, value].
                 if let [Value::String(name), Value::String(_), operand] = items.as_mut_slice()
                     && names_a_secret(name)
                 {
@@ -102,28 +99,28 @@ impl Redactor {
     }
 
     fn redact_items(&mut self, items: &mut Vec<Value>, depth: u8) {
-        let mut seen = 0;
+        let mut scanned = 0;
         for item in items.iter_mut() {
             if self.bytes_left == 0 {
                 break;
             }
             self.redact(item, depth);
-            seen += 1;
+            scanned += 1;
         }
-        let more = items.len() - seen;
+        let more = items.len() - scanned;
         if more > 0 {
-            items.truncate(seen);
+            items.truncate(scanned);
             items.push(Value::String(format!("… {more} more")));
         }
     }
 
     fn redact_members(&mut self, members: Map<String, Value>, depth: u8) -> Map<String, Value> {
-        // A method such as `change_password` is given its secrets in a row.
+        // A method such as `change_password` takes its secrets as positional arguments.
         let method = members.get("method").and_then(Value::as_str).is_some_and(names_a_secret);
-        let (count, mut masked) = (members.len(), Map::new());
+        let (count, mut redacted) = (members.len(), Map::new());
         for (seen, (name, mut value)) in members.into_iter().enumerate() {
             if self.bytes_left == 0 {
-                masked.insert("…".to_owned(), Value::String(format!("{} more", count - seen)));
+                redacted.insert("…".to_owned(), Value::String(format!("{} more", count - seen)));
                 break;
             }
             if names_a_secret(leading_words(&name, MAX_NAME_BYTES))
@@ -133,9 +130,9 @@ impl Redactor {
             } else {
                 self.redact(&mut value, depth);
             }
-            masked.insert(self.redacted_text(&name, depth), value);
+            redacted.insert(self.redacted_text(&name, depth), value);
         }
-        masked
+        redacted
     }
 
     fn redacted_text(&mut self, text: &str, depth: u8) -> String {
@@ -153,19 +150,18 @@ impl Redactor {
     }
 }
 
-/// The beginning of a text, without the word at its end if that is cut: half of a secret is no longer known by
-/// its shape.
-fn leading_words(text: &str, max_chars: usize) -> &str {
-    if text.len() <= max_chars {
+/// The beginning of a text, without a last word that is cut: half of a secret no longer matches its shape.
+fn leading_words(text: &str, max_bytes: usize) -> &str {
+    if text.len() <= max_bytes {
         return text;
     }
-    let cut = first_bytes(text, max_chars);
+    let cut = first_bytes(text, max_bytes);
     let whole = cut.trim_end_matches(|c: char| !c.is_whitespace());
     let tail = first_bytes(cut, cut.len().saturating_sub(MAX_WORD_BYTES));
     if whole.len() < tail.len() { tail } else { whole }
 }
 
-/// Everything but the fact that there is something.
+/// Replaces any value but null by the mask.
 fn redact_value(value: &mut Value) {
     if !value.is_null() {
         *value = Value::String(MASK.to_owned());

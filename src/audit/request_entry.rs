@@ -1,7 +1,7 @@
-//! The entry of one request, from its first byte to its end.
+//! The audit entry of one request, from its first byte to its end.
 //!
-//! Held by the road of the request and by the handler of its call, since either may outlive the other. Whoever
-//! ends it first decides how it is told of; where nobody does, it was abandoned.
+//! Shared by the HTTP pipeline and the tool handler, either of which may outlive the other. The first to end
+//! it sets the outcome; if neither does, `Drop` records it as abandoned.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,36 +19,36 @@ use super::{AuditTrail, redact};
 use crate::state::{CommitTicket, Stage};
 use crate::vocab::{ConnectionId, MutexExt, UserId, rfc3339_millis};
 
-/// Names that clients make up are cut at this.
+/// The bound of names that clients choose.
 const MAX_NAME_CHARS: usize = 128;
 
-/// What strangers are summed by: the networks that one of them can have for himself.
+/// The networks by which anonymous requests are aggregated: the ones that a single client can own.
 const ANONYMOUS_PREFIX_V4_BITS: u8 = 24;
 const ANONYMOUS_PREFIX_V6_BITS: u8 = 64;
 
-/// What a client that left is told of.
+/// The error sentence of an abandoned request.
 const CLIENT_LEFT_ERROR: &str = "The client left before it was answered.";
 
 /// The session that a request belongs to.
 pub trait SessionInfo: std::fmt::Debug + Send + Sync {
-    /// None while it is only being opened.
+    /// None while the session is being opened.
     fn id(&self) -> Option<&str>;
 
-    /// Name and version of the client, as far as it told them.
+    /// Name and version of the client, if it sent them.
     fn client(&self) -> Option<&str>;
 }
 
-/// What is asked, as far as it is known.
+/// The content of a request, as far as it is known.
 #[derive(Debug, Clone, Default)]
 pub struct RequestInfo {
     pub method: Option<String>,
     pub tool: Option<String>,
     pub session: Option<Arc<dyn SessionInfo>>,
-    /// It is a request: not a notification and the like, of which only refusals are told.
+    /// Whether it is a request; of notifications and responses only refusals are recorded.
     pub is_request: bool,
 }
 
-/// How a request ended that has no row of its own.
+/// The outcome of a request without a call entry.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestOutcome<'a> {
     pub status: Status,
@@ -66,11 +66,11 @@ pub struct RequestEntry {
     started_ms: u64,
     caller: OnceLock<(ConnectionId, UserId)>,
     info: OnceLock<RequestInfo>,
-    /// It has a row, or was summed.
+    /// It has a call entry or was aggregated.
     ended: AtomicBool,
-    /// Of the row's end.
+    /// The commit ticket of the closed call entry.
     ticket: Mutex<Option<CommitTicket>>,
-    /// Notified when the row is kept.
+    /// Notified when the open call entry is committed.
     call_recorded: Notify,
 }
 
@@ -84,7 +84,7 @@ impl<'a> RequestOutcome<'a> {
     }
 }
 
-// === impl Entry ===
+// === impl RequestEntry ===
 
 impl RequestEntry {
     pub(super) fn new(audit: Arc<AuditTrail>, id: Uuid, peer: IpAddr, started: Instant) -> Self {
@@ -103,12 +103,12 @@ impl RequestEntry {
         }
     }
 
-    /// The caller is known.
+    /// Sets the caller, once authenticated.
     pub fn identify(&self, connection: ConnectionId, user: UserId) {
         let _ = self.caller.set((connection, user));
     }
 
-    /// The message is known.
+    /// Sets the content, once the message is read.
     pub fn describe(&self, info: RequestInfo) {
         let _ = self.info.set(RequestInfo {
             method: bounded_name(info.method),
@@ -117,17 +117,17 @@ impl RequestEntry {
         });
     }
 
-    /// Whether payloads are wanted.
+    /// Whether payloads are logged.
     pub fn wants_payloads(&self) -> bool {
         (self.audit.payload_policy)()
     }
 
-    /// Whether it was told how it ended, or will be.
+    /// Whether its outcome is recorded, or will be by its call entry.
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// The request ended. Without effect where it has a row, or ended before.
+    /// Ends the request and aggregates it. No effect if it has a call entry or has ended before.
     pub fn end(&self, outcome: RequestOutcome<'_>) {
         let silent =
             outcome.status != Status::Refused && self.info.get().is_some_and(|info| !info.is_request);
@@ -136,34 +136,33 @@ impl RequestEntry {
         }
     }
 
-    /// Gives the request a row of its own; to be called before the call that it is about is made. None where
-    /// it ended already.
+    /// Opens the call entry of the request, before the call is made. None if the request has ended.
     pub fn open_call(self: &Arc<Self>, call: CallInfo) -> Option<CallEntry> {
         (!self.ended.swap(true, Ordering::AcqRel)).then(|| CallEntry::new(Arc::clone(self), call))
     }
 
-    /// Comes back when the end of the row is kept: before that, the answer must not leave.
+    /// Waits until the closed call entry is committed: before that, the answer must not leave.
     pub async fn committed(&self) {
         let ticket = self.ticket.locked().take();
         if let Some(ticket) = ticket {
-            // What is done is done: the client gets its answer, and the writer tries on.
+            // On a failed write the client gets its answer all the same, and the writer retries.
             ticket.committed().await;
         }
     }
 
-    /// Comes back when the row is kept, so that the call can be made: from then on it is not refused for want of
-    /// an account. For one waiter; never comes back where there is no row.
+    /// Waits until the open call entry is committed: from then on the call is not refused for an unavailable
+    /// audit log. For one waiter; pending forever if there is no call entry.
     pub async fn call_recorded(&self) {
         self.call_recorded.notified().await;
     }
 
-    // === for the row ===
+    // === for the call entry ===
 
     pub(super) fn notify_call_recorded(&self) {
         self.call_recorded.notify_one();
     }
 
-    /// A row that came to nothing: the request is to end otherwise.
+    /// Removes a call entry that could not be committed, so that the request can end otherwise.
     pub(super) fn reopen(&self) {
         self.audit.spool.remove(self.id);
         self.ended.store(false, Ordering::Release);
@@ -181,7 +180,7 @@ impl RequestEntry {
         self.audit.put(document, stage)
     }
 
-    /// All that is known of the request, with nothing said of its end.
+    /// The document of the request so far, without an outcome.
     pub(super) fn document(&self) -> EntryDocument {
         let (connection, user) = self.caller.get().copied().unzip();
         let RequestInfo { method, tool, session, .. } = self.info.get().cloned().unwrap_or_default();
@@ -254,7 +253,7 @@ impl Drop for RequestEntry {
 }
 
 fn bounded_name(name: Option<String>) -> Option<String> {
-    // Almost always as it came.
+    // Almost always short enough.
     name.map(|name| {
         if name.len() > MAX_NAME_CHARS {
             super::document::truncate_chars(&name, MAX_NAME_CHARS)

@@ -1,14 +1,14 @@
-//! Secrets in running text, known by their shape or by the name before them.
+//! Secret patterns: rules that match secrets in text, by their shape or by the name before them.
 //!
-//! Each rule finds where secrets begin and how far they reach. They may find the same place: what is found is
-//! joined before it is replaced. Too much hidden is better than too little. No rule reads a stretch of text more
-//! than a few times, since a client chooses what stands there.
+//! Each rule yields byte ranges; overlapping ranges are merged before they are replaced. A false positive is
+//! better than a leak. Clients choose the text, so each rule runs in linear time.
 
 use std::ops::Range;
 
-use super::redact::MASK;
+/// The replacement of a secret.
+pub(super) const MASK: &str = "***";
 
-/// Parts of names whose value is a secret; compared without case, `_` and `-`.
+/// Parts of names whose value is a secret, compared without case, `_` and `-`.
 const SECRET_NAME_PARTS: [&str; 15] = [
     "password",
     "passwd",
@@ -27,10 +27,10 @@ const SECRET_NAME_PARTS: [&str; 15] = [
     "otpcode",
 ];
 
-/// Our own credentials, wherever they stand.
+/// The prefixes of this product's credentials, matched anywhere.
 const OWN_PREFIXES: [&str; 5] = ["mcp_ak_", "mcp_at_", "mcp_rt_", "mcp_ac_", "mcp_cs_"];
 
-/// Beginnings of credentials of well-known services, at the start of a word.
+/// The prefixes of credentials of well-known services, matched at the start of a word.
 const SERVICE_PREFIXES: [&str; 26] = [
     "sk-",
     "sk_",
@@ -60,27 +60,27 @@ const SERVICE_PREFIXES: [&str; 26] = [
     "eyJ",
 ];
 
-/// What follows such a beginning is at least this long.
+/// The shortest secret after a prefix or a scheme.
 const MIN_SECRET_BYTES: usize = 8;
 
-/// Shorter words may be anything.
+/// The shortest word that is checked for randomness.
 const MIN_RANDOM_BYTES: usize = 32;
 
-/// What an `Authorization` header begins with.
+/// The schemes of an `Authorization` header.
 const AUTH_SCHEMES: [&str; 2] = ["bearer ", "basic "];
 
 const PEM_BEGIN: &str = "-----BEGIN ";
 const PEM_END: &str = "-----END ";
 const PEM_KEY: &str = "PRIVATE KEY";
 
-/// Whether what has this name is a secret.
+/// Whether the value of this name is a secret.
 pub fn names_a_secret(name: &str) -> bool {
     let plain: String =
         name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).map(|c| c.to_ascii_lowercase()).collect();
     SECRET_NAME_PARTS.iter().any(|part| plain.contains(part))
 }
 
-/// The text without its secrets.
+/// Redacts any text.
 pub(super) fn redact(text: &str) -> String {
     redact_by(
         &[
@@ -96,7 +96,7 @@ pub(super) fn redact(text: &str) -> String {
     )
 }
 
-/// The same for a sentence, in which nothing needs a UUID; in Odoo many a secret is one.
+/// Redacts a sentence, UUIDs included: no sentence needs one, and many secrets in Odoo are UUIDs.
 pub(super) fn redact_sentence(text: &str) -> String {
     redact_by(
         &[
@@ -136,7 +136,7 @@ fn redact_by(rules: &[fn(&str, &mut SecretRanges)], text: &str) -> String {
 
 type SecretRanges = Vec<Range<usize>>;
 
-/// What a credential is written in.
+/// The characters of a credential.
 fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '~' | '+' | '/' | '=' | '%')
 }
@@ -179,13 +179,13 @@ fn own_credentials(text: &str, found: &mut SecretRanges) {
 }
 
 fn service_credentials(text: &str, found: &mut SecretRanges) {
-    for beginning in SERVICE_PREFIXES {
+    for prefix in SERVICE_PREFIXES {
         let mut past = 0;
-        for (start, _) in text.match_indices(beginning) {
+        for (start, _) in text.match_indices(prefix) {
             if start < past || !starts_word(text, start) {
                 continue;
             }
-            let from = start + beginning.len();
+            let from = start + prefix.len();
             past = from + run_length(text, from, is_token_char);
             if past >= from + MIN_SECRET_BYTES {
                 found.push(start..past);
@@ -195,7 +195,7 @@ fn service_credentials(text: &str, found: &mut SecretRanges) {
 }
 
 fn auth_headers(text: &str, found: &mut SecretRanges) {
-    // Of the same length as the text, so that places are the same.
+    // Same length as the text, so that offsets are the same.
     let lower = text.to_ascii_lowercase();
     for scheme in AUTH_SCHEMES {
         for (start, _) in lower.match_indices(scheme) {
@@ -241,7 +241,7 @@ fn named_values(text: &str, found: &mut SecretRanges) {
         let quote = text.get(from..).and_then(|rest| rest.chars().next()).filter(|c| matches!(c, '"' | '\''));
         let (from, rest) = match quote {
             Some(quote) => (from + 1, run_length(text, from + 1, |c| c != quote)),
-            // Inside of another secret it ends where that one does.
+            // Inside of another secret: already covered.
             None if at < past => continue,
             None => (from, run_length(text, from, is_value_char)),
         };
@@ -252,7 +252,7 @@ fn named_values(text: &str, found: &mut SecretRanges) {
     }
 }
 
-/// Words that look as if they were drawn by lot: keys and tokens without a name or a beginning.
+/// Words that look random: keys and tokens without a name or a prefix.
 fn random_words(text: &str, found: &mut SecretRanges) {
     for (start, word) in words(text) {
         if word.len() >= MIN_RANDOM_BYTES && is_random(word) {
@@ -269,7 +269,7 @@ fn is_random(word: &str) -> bool {
     let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit());
     match () {
         () if hex => digits > 0 && upper + lower > 0,
-        // Names of models and modules have no capitals, those of classes no digits.
+        // Names of models and modules have no capitals, names of classes no digits.
         () if upper > 0 && lower > 0 => digits >= 3,
         () => plain && digits >= 6 && upper + lower >= 6,
     }
@@ -286,7 +286,7 @@ fn uuids(text: &str, found: &mut SecretRanges) {
     }
 }
 
-/// Runs of letters, digits, `_` and `-`, with their places.
+/// Runs of letters, digits, `_` and `-`, with their offsets.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let begin = text.as_ptr() as usize;
@@ -294,7 +294,7 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     words.map(move |word| (word.as_ptr() as usize - begin, word))
 }
 
-/// What a value without quotes is made of.
+/// The characters of an unquoted value.
 fn is_value_char(c: char) -> bool {
     !c.is_whitespace() && !matches!(c, '&' | ',' | ';' | '"' | '\'')
 }

@@ -1,91 +1,96 @@
-//! Hands on what is kept, oldest first and one batch at a time, and forgets only what was taken.
+//! The delivery task: sends the spool to Odoo in batches, oldest first, with retry and backoff.
 //!
-//! The other side knows entries by their id, so a batch whose answer was lost is simply sent again. Nothing is
-//! dropped: what cannot be taken now comes later, what is refused by itself is set aside for a person.
+//! Delivery is at least once: the receiver deduplicates by entry id, so a batch whose answer was lost is sent
+//! again. Nothing is dropped: an entry that fails is deferred, an entry that is refused for good is
+//! dead-lettered.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{AuditTrail, ChainMonitor, ChainState, CheckAnswer, CheckRequest, Inspection};
-use crate::state::{BoxFuture, DeliveryReport, SpoolEntry};
+use crate::state::{DeliveryReport, SpoolEntry};
 use crate::vocab::{Backoff, Outage};
 
-/// The most that one batch holds.
+/// The most entries and bytes of one batch.
 const MAX_BATCH_ENTRIES: usize = 500;
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
-/// How long the first entry waits for company.
+/// How long the first entry waits for others to share its batch.
 const BATCH_DELAY: Duration = Duration::from_millis(500);
 
-/// When what was put off is tried again.
+/// The pause before deferred entries are retried.
 const DEFERRED_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// Backoff while nothing can be delivered.
 const DELIVERY_BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
 
-/// Entries that fail alone, one after the other, before it is not taken for their fault any more.
+/// The failures of single entries in a row after which the receiver, not the entry, counts as failing.
 const MAX_SINGLE_FAILURES: usize = 3;
 
-/// Entries that were taken, but for those to be sent again later.
+/// An accepted batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accepted {
+    /// The entries to be sent again later.
     pub pending: Vec<Uuid>,
-    /// The tip of the chain now, if the addon answers it.
+    /// The state of the hash chain, if the addon returns it.
     pub chain: Option<ChainState>,
 }
 
-/// Why entries were not taken.
+/// Why a batch was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkError {
-    /// They have a form that will never be taken; says what is wrong, and nothing of what stands there.
+    /// Invalid for good; names what is wrong without quoting the entry.
     Rejected(String),
-    /// The other side failed over them.
+    /// The receiver failed while processing it.
     Failed,
-    /// It did not answer in time: there were perhaps too many.
+    /// No answer in time: perhaps the batch was too large.
     TimedOut,
-    /// It cannot be asked at the moment.
+    /// The receiver is unreachable.
     Unavailable,
 }
 
-/// Where entries go.
+/// The receiver of entries.
 pub trait AuditSink: Send + Sync {
-    /// Gives entries away, oldest first; `seen`: the number in the chain whose hash is wanted.
+    /// Sends a batch, oldest first; `seen`: the sequence number whose hash is requested.
     fn append<'a>(
         &'a self,
         entries: &'a [SpoolEntry],
         seen: Option<u64>,
     ) -> BoxFuture<'a, Result<Accepted, SinkError>>;
 
-    /// Asks whether what was given away is still there.
+    /// Requests the state of the hash chain and an inspection of stored entries.
     fn check<'a>(&'a self, question: &'a CheckRequest) -> BoxFuture<'a, Result<CheckAnswer, SinkError>>;
 }
 
-/// One run of the task.
-struct SpoolSender {
+/// The state of the delivery task.
+pub struct SpoolSender {
     audit: Arc<AuditTrail>,
     chain: Arc<ChainMonitor>,
     sink: Arc<dyn AuditSink>,
     batch_limit: usize,
     backoff: Backoff,
-    /// When something was last put off.
+    /// Since when entries have been deferred.
     deferred_since: Option<Instant>,
     outage: Outage,
 }
 
-impl AuditTrail {
-    /// Sends what is kept to `sink`, until `cancel`.
-    pub async fn run_delivery(
-        self: Arc<Self>,
+// === impl SpoolSender ===
+
+impl SpoolSender {
+    /// Delivers the spool to `sink` until `cancel`.
+    pub async fn run(
+        audit: Arc<AuditTrail>,
         sink: Arc<dyn AuditSink>,
         chain: Arc<ChainMonitor>,
         cancel: CancellationToken,
     ) {
-        let mut sender = SpoolSender {
-            audit: self,
+        let mut sender = Self {
+            audit,
             chain,
             sink,
             batch_limit: MAX_BATCH_ENTRIES,
@@ -95,12 +100,8 @@ impl AuditTrail {
         };
         while cancel.run_until_cancelled(sender.step()).await.is_some() {}
     }
-}
 
-// === impl Sender ===
-
-impl SpoolSender {
-    /// Sends one batch, or waits for something to send.
+    /// Sends one batch, or waits for entries.
     async fn step(&mut self) {
         if self.deferred_since.is_some_and(|since| since.elapsed() >= DEFERRED_RETRY_DELAY) {
             self.deferred_since = None;
@@ -121,7 +122,7 @@ impl SpoolSender {
         match error {
             None if committed => {
                 self.reset_backoff();
-                // A long queue must not take a worker of Odoo all for itself.
+                // A long queue must not occupy a worker of Odoo all the time.
                 sleep(if full { started.elapsed().min(BATCH_DELAY) } else { BATCH_DELAY }).await;
             }
             error => self.back_off(error.as_ref()).await,
@@ -131,9 +132,9 @@ impl SpoolSender {
     async fn wait_for_entries(&self) {
         let ready = self.audit.deliverable.notified();
         let notified = match self.deferred_since {
-            // Also where nothing new comes.
+            // Even if no new entry becomes ready.
             Some(since) => timeout(DEFERRED_RETRY_DELAY.saturating_sub(since.elapsed()), ready).await.is_ok(),
-            // A store that opens late holds entries of before, for which nothing rings.
+            // A spool that opens late holds entries of earlier processes, without a notification.
             None if self.audit.unavailable_reason().is_some() => {
                 timeout(DEFERRED_RETRY_DELAY, ready).await.is_ok()
             }
@@ -149,7 +150,7 @@ impl SpoolSender {
 
     fn reset_backoff(&mut self) {
         if self.outage.end() {
-            tracing::info!("the audit log is handed on again");
+            tracing::info!("delivery of the audit log to Odoo works again");
         }
         self.backoff.reset();
         self.batch_limit = (self.batch_limit * 2).min(MAX_BATCH_ENTRIES);
@@ -160,13 +161,15 @@ impl SpoolSender {
             self.batch_limit = (self.batch_limit / 2).max(1);
         }
         if self.outage.begin() {
-            tracing::warn!("the audit log cannot be handed on; it is kept until it can");
+            tracing::warn!(
+                "delivery of the audit log to Odoo failed; entries stay in the spool and are retried"
+            );
         }
         sleep(self.backoff.next_delay()).await;
     }
 
     async fn append(&self, entries: &[SpoolEntry]) -> Result<Accepted, SinkError> {
-        let _turn = self.chain.begin_exchange().await;
+        let _exchange = self.chain.begin_exchange().await;
         let accepted = self.sink.append(entries, self.chain.known_sequence()).await?;
         if let Some(state) = &accepted.chain {
             let created = entries.iter().filter_map(|entry| created_ms(entry.id)).max();
@@ -175,10 +178,10 @@ impl SpoolSender {
         Ok(accepted)
     }
 
-    /// What became of the entries, and what stood in the way of the rest. A batch that is refused is divided until
-    /// the entries are found that it was refused for.
+    /// Delivers a batch; returns the result of each entry, and the error that stopped the rest. A refused
+    /// batch is bisected down to the entries it was refused for.
     async fn deliver(&self, entries: &[SpoolEntry]) -> (DeliveryReport, Option<SinkError>) {
-        let (mut all, mut failures) = (DeliveryReport::default(), 0);
+        let (mut report, mut failures) = (DeliveryReport::default(), 0);
         let mut parts = vec![entries];
         while let Some(part) = parts.pop() {
             match self.append(part).await {
@@ -186,8 +189,8 @@ impl SpoolSender {
                     failures = 0;
                     let (deferred, accepted): (Vec<_>, Vec<_>) =
                         part.iter().map(|entry| entry.id).partition(|id| accepted.pending.contains(id));
-                    all.delivered.extend(accepted);
-                    all.deferred.extend(deferred);
+                    report.delivered.extend(accepted);
+                    report.deferred.extend(deferred);
                 }
                 Err(SinkError::Rejected(_) | SinkError::Failed) if part.len() > 1 => {
                     let (older, newer) = part.split_at(part.len() / 2);
@@ -195,31 +198,31 @@ impl SpoolSender {
                 }
                 Err(SinkError::Rejected(what)) => {
                     for SpoolEntry { id, .. } in part {
-                        tracing::error!(entry = %id, %what, "an audit entry was refused and is set aside");
-                        all.dead_lettered.push((*id, what.clone()));
+                        tracing::error!(entry = %id, %what, "an audit entry was refused and moved to the dead letters");
+                        report.dead_lettered.push((*id, what.clone()));
                     }
                 }
                 Err(SinkError::Failed) => {
                     failures += 1;
-                    all.deferred.extend(part.iter().map(|entry| entry.id));
+                    report.deferred.extend(part.iter().map(|entry| entry.id));
                     if failures >= MAX_SINGLE_FAILURES {
-                        return (all, Some(SinkError::Failed));
+                        return (report, Some(SinkError::Failed));
                     }
                 }
-                Err(error) => return (all, Some(error)),
+                Err(error) => return (report, Some(error)),
             }
         }
-        (all, None)
+        (report, None)
     }
 }
 
-/// When an entry was made, as its id says.
+/// The creation time in the id of an entry.
 fn created_ms(id: Uuid) -> Option<u64> {
     let (seconds, nanos) = id.get_timestamp()?.to_unix();
     Some(seconds * 1000 + u64::from(nanos / 1_000_000))
 }
 
-/// Leaves out what would make a batch too large; at least one stays.
+/// Truncates a batch to its bound in bytes, but not below one entry.
 fn limit_bytes(entries: &mut Vec<SpoolEntry>) {
     let mut bytes = 0;
     let fitting = entries.iter().take_while(|entry| {

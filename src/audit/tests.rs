@@ -1,16 +1,18 @@
-//! Rows and sums by themselves: exact in number, whatever happens at the same time.
+//! Call entries and aggregates: exact in number under concurrency.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::BoxFuture;
+
 use super::aggregate::{AggregateKey, Aggregator};
 use super::*;
-use crate::state::{BoxFuture, DeliveryReport, SpoolEntry};
+use crate::state::{DeliveryReport, SpoolEntry};
 use crate::vocab::{CallId, ConnectionId, UserId};
 
 const NOON_MS: u64 = 1_795_435_200_000;
 
-/// A spool that remembers what it was given, unless it is told to fail.
+/// A spool in memory that fails on demand.
 #[derive(Debug, Default)]
 struct MemorySpool(Mutex<Vec<(Stage, EntryDocument)>>, AtomicBool);
 
@@ -87,7 +89,7 @@ async fn a_call_is_recorded_before_and_after_and_not_aggregated_as_well() {
         ..CallInfo::default()
     };
     let call = entry.open_call(info).unwrap().committed().await.unwrap();
-    assert!(entry.open_call(CallInfo::default()).is_none(), "a second row");
+    assert!(entry.open_call(CallInfo::default()).is_none(), "a second call entry");
     let [(Stage::Open, opened)] = &memory.entries()[..] else { panic!("{:?}", memory.entries()) };
     assert_eq!((opened.status, opened.reason.as_deref()), (Status::Abandoned, Some("unknown")));
     assert_eq!(opened.error.as_deref(), Some("The sidecar was stopped before Odoo answered."));
@@ -123,9 +125,27 @@ async fn a_call_that_is_never_closed_is_abandoned() {
 }
 
 #[tokio::test]
+async fn a_call_that_panics_is_an_error() {
+    let (audit, memory, _) = trail();
+    for call_id in [None, Some(CallId::random())] {
+        let call =
+            identified_entry(&audit, "tools/call").open_call(CallInfo { call_id, ..CallInfo::default() });
+        let ended = tokio::spawn(async move {
+            let _open = call;
+            assert!(std::hint::black_box(false), "a secret");
+        });
+        assert!(ended.await.is_err_and(|error| error.is_panic()));
+        let (Stage::Ready, row) = memory.entries().pop().unwrap() else { panic!("the row is open") };
+        assert_eq!((row.status, row.reason.as_deref()), (Status::Error, Some("internal_error")));
+        assert_eq!(row.call_id, call_id, "the addon knows the outcome of a change");
+        assert!(!row.error.unwrap().contains("secret"));
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_cannot_be_recorded_is_not_opened() {
     let (audit, memory, _) = trail();
-    // One byte was allowed, and none is used yet.
+    // One byte is allowed, and none is used yet.
     assert!(audit.can_record());
     memory.1.store(true, Ordering::SeqCst);
     assert!(!audit.can_record());
@@ -153,7 +173,7 @@ fn requests_of_a_kind_are_aggregated_and_spooled_while_they_run() {
     let recorded = memory.entries();
     assert!(recorded.iter().all(|(stage, _)| *stage == Stage::Open));
     assert_eq!(recorded.iter().map(|(_, sum)| sum.count).sum::<u64>(), 4);
-    // Nothing new, nothing to keep.
+    // Without changes, nothing is flushed.
     audit.flush_aggregates(false);
     assert_eq!(memory.entries().len(), 2);
     identified_entry(&audit, "tools/list").end(RequestOutcome::SUCCESS);
@@ -163,9 +183,9 @@ fn requests_of_a_kind_are_aggregated_and_spooled_while_they_run() {
     let recorded = memory.entries().split_off(2);
     let count =
         |stage| recorded.iter().filter(|(s, _)| *s == stage).map(|(_, sum)| sum.count).collect::<Vec<_>>();
-    let mut over = count(Stage::Ready);
-    over.sort_unstable();
-    assert_eq!((over, count(Stage::Open)), (vec![1, 4], vec![1]));
+    let mut ended = count(Stage::Ready);
+    ended.sort_unstable();
+    assert_eq!((ended, count(Stage::Open)), (vec![1, 4], vec![1]));
 }
 
 #[test]

@@ -1,14 +1,14 @@
-//! Makes a JSON value short: valid JSON as long as possible, by leaving out the ends of long lists and texts.
+//! Truncates a JSON value: valid JSON as long as possible, by dropping the ends of long lists and texts.
 
 use serde_json::Value;
 
 use super::document::truncate_chars;
 
-/// How long lists and texts may be, tried one after the other.
+/// The bounds of lists and texts, tried in order.
 const TRUNCATION_STEPS: [(usize, usize); 6] = [(50, 2000), (20, 500), (10, 200), (5, 100), (3, 60), (1, 30)];
 
-/// `value` as JSON text of at most `most` characters. What even short lists and texts do not make short enough
-/// is cut, and ends with a sign that says so.
+/// `value` as JSON text of at most `max_chars` characters. If even the tightest bounds do not fit, the text
+/// is cut and ends with an ellipsis.
 pub(super) fn truncate_json(value: &Value, max_chars: usize) -> String {
     let whole = value.to_string();
     if is_within(&whole, max_chars) {

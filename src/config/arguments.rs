@@ -1,4 +1,4 @@
-//! The command line.
+//! Parser of the command line.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ pub struct Arguments {
     /// Settings file (TOML); every key of it can also be given as ODOO_MCP_SECTION__KEY.
     #[arg(long, env = "ODOO_MCP_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Check the configuration, tell of every fault, and end.
+    /// Check the configuration, report every fault, and exit.
     #[arg(long)]
     pub check: bool,
     /// Where AI tools connect, for example 127.0.0.1:8765.
@@ -24,7 +24,7 @@ pub struct Arguments {
     /// The origin under which tools reach /odoo/mcp.
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
-    /// Where what must outlive a restart is kept.
+    /// Directory of the data that must outlive a restart.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Odoo's address, as the sidecar reaches it.
@@ -41,19 +41,19 @@ pub struct Arguments {
     pub log_format: Option<String>,
 }
 
-/// What the command line asks for.
+/// The parsed command line.
 #[derive(Debug)]
 pub enum ParsedCommand {
-    /// Go on with these.
+    /// Start with these arguments.
     Run(Box<Arguments>),
-    /// The text was all that was asked for (`--help`, `--version`).
+    /// Print the text and exit (`--help`, `--version`).
     Print(String),
-    /// The command line makes no sense; the text says why.
+    /// The command line cannot be parsed; the text says why.
     UsageError(String),
 }
 
 impl Arguments {
-    /// Reads a command line. clap's own `parse` would end the process by itself, with its own exit code.
+    /// Parses a command line. clap's own `parse` would end the process by itself, with its own exit code.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> ParsedCommand {
         match Self::try_parse_from(arguments) {
             Ok(arguments) => ParsedCommand::Run(Box::new(arguments)),

@@ -1,4 +1,4 @@
-//! How much of the audit log is kept until Odoo has it.
+//! `[audit]`: size of the spool of audit entries.
 
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ const MIN_SPOOL_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditConfig {
-    /// Bytes that may wait for Odoo; beyond them tool calls are refused.
+    /// Bytes in the spool; when it is full, tool calls are refused.
     pub spool_max_bytes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Faults of the configuration, gathered so that an operator mends them in one go.
+//! Errors of the configuration, collected so that an operator corrects them in one go.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use std::fmt;
 pub struct Faults(Vec<String>);
 
 impl Faults {
-    /// Notes one fault of a key.
+    /// Adds one fault of a key.
     pub fn add(&mut self, key: impl fmt::Display, what: impl fmt::Display) {
         self.0.push(format!("{key}: {what}"));
     }
 
-    /// Notes each value of a section that is nought, where nought would stop the sidecar from working.
+    /// Adds a fault for each value of a section that must not be 0.
     pub(super) fn refuse_zeros<T: Default + PartialEq>(
         &mut self,
         section: &str,

@@ -1,4 +1,4 @@
-//! Bounds that protect the process itself. Limits of a connection are set in Odoo.
+//! Limits that protect the process itself. Limits of a connection are set in Odoo.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::{Faults, value};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Open TCP connections; the next one is told 503 and closed.
+    /// Open TCP connections; one more gets 503 and is closed.
     pub max_connections: usize,
-    /// For a connection that sends nothing at all.
+    /// Timeout of a connection that sends nothing at all.
     #[serde(deserialize_with = "value::span")]
     pub first_byte_timeout: Duration,
-    /// For the headers of a request, and how long a connection may rest between two requests.
+    /// Timeout of the headers of a request, and idle timeout of a connection between two requests.
     #[serde(deserialize_with = "value::span")]
     pub header_timeout: Duration,
-    /// For the body of a request.
+    /// Timeout of the body of a request.
     #[serde(deserialize_with = "value::span")]
     pub body_timeout: Duration,
-    /// For a client that does not read what it is sent.
+    /// Write timeout: for a client that does not read its response.
     #[serde(deserialize_with = "value::span")]
     pub write_timeout: Duration,
     /// Bytes of all headers of a request together.
@@ -35,7 +35,7 @@ pub struct Limits {
     /// channels of rmcp 3.9.0 have a part in it (`SessionConfig::DEFAULT_CHANNEL_CAPACITY`): tokio allocates them
     /// in blocks of `BLOCK_CAP` = 32 messages, so a smaller capacity would not make them smaller.
     pub sessions: usize,
-    /// How long a session may rest, without a request and without an open stream: one of the legacy era is
+    /// Idle timeout of a session, without a request and without an open stream: one of the legacy era is
     /// closed then, a client of the modern era no longer counts as live.
     #[serde(deserialize_with = "value::span")]
     pub session_idle: Duration,
@@ -54,7 +54,7 @@ pub struct Limits {
     pub streams_per_connection: usize,
     /// Open streams in all.
     pub streams: usize,
-    /// Failed authentications of one address a minute, before it is made to wait.
+    /// Failed authentications of one address a minute, before its rate limit applies.
     pub failed_attempts: NonZeroU32,
 }
 

@@ -1,4 +1,4 @@
-//! `[log]`: how much is told, and in which form.
+//! `[log]`: log level and format.
 
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
@@ -19,7 +19,7 @@ pub struct Log {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text.
     #[default]
     Text,
     /// One JSON object a line.

@@ -1,4 +1,4 @@
-//! How long the sidecar relies on what Odoo said, and how much it asks about unknown credentials.
+//! `[mirror]`: lifetimes and sizes of the caches, and the rate limits of look-ups of unknown credentials.
 
 use serde::Deserialize;
 
@@ -8,32 +8,32 @@ use super::Faults;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MirrorConfig {
-    /// How long a resolved credential is served without asking Odoo again. A revocation acts at once all the same.
+    /// How long a resolved credential is cached. A revocation acts at once all the same.
     pub connection_ttl_ms: u64,
-    /// The most resolved credentials that are kept.
+    /// Size of the cache of resolved credentials.
     pub max_connections: u64,
-    /// How long an unknown, expired or revoked credential is refused without asking Odoo again.
+    /// How long the refusal of an unknown, expired or revoked credential is cached.
     pub refusal_ttl_ms: u64,
-    /// The most refused credentials that are remembered.
+    /// Size of the cache of refused credentials.
     pub max_refusals: u64,
     /// Look-ups of never seen credentials per second, for all callers together.
     pub unknown_per_second: u32,
     /// Look-ups of never seen credentials at once, for all callers together.
     pub unknown_burst: u32,
     /// Look-ups of never seen credentials per second from one address (an IPv6 one: its /56), so that a
-    /// flood from one place leaves the shared budget to the others.
+    /// flood from one network leaves the shared budget to the others.
     pub unknown_per_second_address: u32,
     /// Look-ups of never seen credentials at once from one address.
     pub unknown_burst_address: u32,
-    /// How long models and fields are served without asking Odoo again.
+    /// How long models and fields are cached.
     pub schema_ttl_ms: u64,
-    /// The most fields that are kept, over all models, languages and kinds of users.
+    /// Size of the schema cache in fields, over all models, languages and kinds of users.
     pub max_fields: u64,
     /// How often the sidecar reports to Odoo and reads all settings.
     pub hello_ms: u64,
-    /// How often it asks for changes where no wake-up comes.
+    /// Poll interval of changes while no wake-up comes.
     pub poll_ms: u64,
-    /// How often it asks for changes while a stream is open.
+    /// Poll interval of changes while a stream is open.
     pub poll_watched_ms: u64,
 }
 
@@ -58,7 +58,7 @@ impl Default for MirrorConfig {
 }
 
 impl MirrorConfig {
-    /// A span that nothing is remembered for may be nought; one between two questions to Odoo may not.
+    /// A cache lifetime may be 0, which switches the cache off; a poll interval may not.
     pub(super) fn check(&self, faults: &mut Faults) {
         let kept = [
             ("max_connections", self.max_connections),
@@ -72,7 +72,7 @@ impl MirrorConfig {
             ("unknown_per_second_address", self.unknown_per_second_address),
             ("unknown_burst_address", self.unknown_burst_address),
         ];
-        faults.refuse_zeros("mirror", &look_ups, "must be at least 1, or nobody new could connect");
+        faults.refuse_zeros("mirror", &look_ups, "must be at least 1, or no new client could connect");
         let pauses = [
             ("hello_ms", self.hello_ms),
             ("poll_ms", self.poll_ms),

@@ -1,7 +1,7 @@
-//! What the operator decides before the start: the settings file, the environment, the flags.
+//! Configuration of the process: the settings file, the environment, the flags.
 //!
-//! The only room that reads any of the three. Everything is read once, before a port is bound; all faults
-//! are gathered and told together. What the administrator decides while the sidecar runs (switch, limits of
+//! The only module that reads any of the three. Everything is read once, before a port is bound; all faults
+//! are reported together. What the administrator decides while the sidecar runs (switch, limits of
 //! a connection, policy) lives in Odoo and never here. Later sources win: file, environment
 //! (`ODOO_MCP_ODOO__URL` for `url` of `[odoo]`), flags.
 
@@ -25,7 +25,7 @@ pub use log::{Log, LogFormat};
 pub use server::Server;
 pub use sources::ConfigSources;
 
-/// Everything that the operator decided, checked.
+/// The validated configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     pub server: Server,
@@ -37,7 +37,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads, merges and checks all sources; every fault that there is comes back, not only the first.
+    /// Reads, merges and checks all sources; the error holds every fault, not only the first.
     pub fn load(source: &ConfigSources) -> Result<Self, Faults> {
         let mut faults = Faults::default();
         let mut tree = source.merge(&mut faults);
@@ -48,7 +48,7 @@ impl Config {
             mirror: section::take_section(&mut tree, "mirror", &mut faults),
             audit: section::take_section(&mut tree, "audit", &mut faults),
             log: section::take_section(&mut tree, "log", &mut faults),
-            // Last: what is left over belongs to no section.
+            // Last: the remaining keys belong to no section.
             server: section::read_section(tree, "", &mut faults),
         };
         config.server.check(&mut faults);

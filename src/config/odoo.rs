@@ -1,4 +1,4 @@
-//! Where Odoo is and how the sidecar reaches it. Static: read once, before a port is bound.
+//! `[odoo]`: address, credentials, timeouts and limits of the client. Static: read once, before a port is bound.
 
 use std::time::Duration;
 
@@ -20,27 +20,27 @@ pub struct OdooConfig {
     pub login: String,
     /// The API key of the service user.
     pub api_key: Secret,
-    /// How long a connection may take to be made.
+    /// Timeout of connecting.
     pub connect_timeout_ms: u64,
-    /// How long hello, authentication, changes and schemas may take, waiting included.
+    /// Timeout of hello, authentication, changes and schemas, queueing included.
     pub control_timeout_ms: u64,
-    /// How long a schema may take, waiting included.
+    /// Timeout of a schema, queueing included.
     pub schema_timeout_ms: u64,
     /// The most calls that may be in Odoo at once, however many workers it has; more wait until their deadline.
     pub max_in_flight: usize,
     /// How many calls may be in an Odoo at once that has threads instead of workers.
     pub threads: usize,
-    /// How many small reads may share one request while Odoo is busy; 1: none does.
+    /// Batch size: how many small reads may share one request while Odoo is busy; 1: no batches.
     pub batch_size: usize,
     /// The longest answer that is read.
     pub max_answer_bytes: usize,
-    /// How long after its deadline the fate of a write whose answer was lost is asked for.
+    /// How long after its deadline the outcome of a write whose answer was lost is asked for.
     pub settle_ms: u64,
-    /// Failures of the connection in a row after which calls fail at once.
+    /// Circuit breaker: consecutive connection failures after which calls fail at once.
     pub breaker_failures: u32,
-    /// How long calls then fail at once before one may try; doubled with each failed try.
+    /// Backoff of the open circuit breaker before it lets one call through; doubled with each failure.
     pub breaker_pause_ms: u64,
-    /// The longest that the pause grows to.
+    /// Maximum of that backoff.
     pub breaker_pause_max_ms: u64,
 }
 
@@ -87,7 +87,7 @@ impl OdooConfig {
         if self.login.is_empty() {
             faults.add("odoo.login", "is needed");
         }
-        // A file that could not be read has been told of already.
+        // A file that could not be read has been reported already.
         if self.api_key.expose().is_empty() && !faults.mentions("odoo.api_key_file") {
             faults
                 .add("odoo.api_key", "is needed; better give api_key_file, the path of a file with the key");
@@ -95,7 +95,7 @@ impl OdooConfig {
         self.check_bounds(faults);
     }
 
-    /// `settle_ms` may be nought: the fate of a write is asked for until its deadline then.
+    /// `settle_ms` may be 0: the outcome of a write is asked for until its deadline then.
     fn check_bounds(&self, faults: &mut Faults) {
         let timeouts = [
             ("connect_timeout_ms", self.connect_timeout_ms),

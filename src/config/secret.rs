@@ -6,7 +6,7 @@ use super::Faults;
 use super::section::Table;
 
 /// Replaces `<key>_file` of a section by `<key>` with the file's text, without the blanks around it.
-pub fn from_file(tree: &mut Table, section: &str, key: &str, faults: &mut Faults) {
+pub(super) fn from_file(tree: &mut Table, section: &str, key: &str, faults: &mut Faults) {
     let Some(ValueKind::Table(table)) = tree.get_mut(section).map(|value| &mut value.kind) else { return };
     let Some(path) = table.remove(&format!("{key}_file")).and_then(|value| value.into_string().ok()) else {
         return;

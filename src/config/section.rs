@@ -1,4 +1,4 @@
-//! From a table of loose values to a section's struct, without stopping at the first fault.
+//! Deserializer of a section that reports every fault, not only the first.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,14 @@ use serde::de::DeserializeOwned;
 use super::Faults;
 
 /// Values by key, as the sources gave them.
-pub type Table = HashMap<String, Value>;
+pub(super) type Table = HashMap<String, Value>;
 
 /// Takes a section out of the tree and reads it.
-pub fn take_section<T: DeserializeOwned + Default>(tree: &mut Table, name: &str, faults: &mut Faults) -> T {
+pub(super) fn take_section<T: DeserializeOwned + Default>(
+    tree: &mut Table,
+    name: &str,
+    faults: &mut Faults,
+) -> T {
     match tree.remove(name).map(|value| value.kind) {
         None => T::default(),
         Some(ValueKind::Table(table)) => read_section(table, name, faults),
@@ -22,9 +26,13 @@ pub fn take_section<T: DeserializeOwned + Default>(tree: &mut Table, name: &str,
     }
 }
 
-/// Reads a section key by key: serde would tell only of the first fault. Each key is tried alone, which is
+/// Reads a section key by key: serde reports only the first fault. Each key is tried alone, which is
 /// possible because every key has a default; those that pass make the section.
-pub fn read_section<T: DeserializeOwned + Default>(table: Table, section: &str, faults: &mut Faults) -> T {
+pub(super) fn read_section<T: DeserializeOwned + Default>(
+    table: Table,
+    section: &str,
+    faults: &mut Faults,
+) -> T {
     let mut sound = Table::new();
     let mut keys: Vec<_> = table.into_iter().collect();
     keys.sort_by(|left, right| left.0.cmp(&right.0));

@@ -1,4 +1,4 @@
-//! The keys outside any section: where the sidecar listens, under which name it is known, whom it believes.
+//! The keys outside any section: listeners, names, trusted proxies.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub struct Server {
     pub public_url: String,
     /// Where Odoo posts wake-ups; derived from `admin_listen` when absent.
     pub wake_url: Option<String>,
-    /// What must outlive a restart; created if need be, readable by the sidecar only.
+    /// Directory of the data that must outlive a restart; created if need be, readable by the sidecar only.
     pub data_dir: PathBuf,
     /// Proxies whose `X-Forwarded-For` is believed.
     #[serde(deserialize_with = "value::list")]
@@ -35,7 +35,7 @@ pub struct Server {
     /// loopback names, on `admin_listen` besides addresses, `localhost` and the host of `wake_url`.
     #[serde(deserialize_with = "value::list")]
     pub allowed_hosts: Vec<String>,
-    /// How long requests in flight may take to finish when the sidecar is told to stop.
+    /// Grace period of requests in flight when the sidecar stops.
     #[serde(deserialize_with = "value::span")]
     pub drain_timeout: Duration,
 }
@@ -62,7 +62,7 @@ impl Server {
         self.public_url.trim_end_matches('/')
     }
 
-    /// Whether clients probably come through a proxy whose word about them is not believed: there is TLS or another
+    /// Whether clients probably come through a proxy whose `X-Forwarded-For` is not believed: there is TLS or another
     /// machine in front, and no proxy is trusted.
     pub fn likely_behind_untrusted_proxy(&self) -> bool {
         let is_tls = Url::parse(&self.public_url).is_some_and(|url| url.scheme.eq_ignore_ascii_case("https"));
@@ -122,7 +122,7 @@ fn http_url(text: &str) -> Option<Url<'_>> {
 
 fn check_origin(text: &str) -> Result<(), &'static str> {
     http_uri(text).ok_or("is not an http or https URL")?;
-    // Exactly what `web` compares with: what it could not read would be listed in vain.
+    // Parsed as `web` parses it for the comparison: a value that it cannot read would never match.
     match http_url(text) {
         Some(Url { rest: "", .. }) => Ok(()),
         _ => Err("must be scheme, host and port only"),

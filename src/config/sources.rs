@@ -1,4 +1,4 @@
-//! Where settings come from, and how the sources are merged.
+//! Sources of the settings, and how they are merged.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

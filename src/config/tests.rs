@@ -125,7 +125,7 @@ fn all_faults_are_reported_at_once() {
                 [limits]\nbody_timeout = 'soon'\nin_flight = 0\nmax_header_bytes = 10\nfailed_attempts = 0\n\
                 [audit]\nspool_max_bytes = 5\n[odoo]\nurl = 'ftp://x'\napi_key = ['s3cret']\n[odo]\nurl = 'x'\n";
     let faults = faults(text);
-    let told = faults.join("\n");
+    let found = faults.join("\n");
     for key in [
         "listen: ",
         "listen_twice: is not a known key",
@@ -142,9 +142,9 @@ fn all_faults_are_reported_at_once() {
         "odoo.database: ",
         "odo: is not a known key",
     ] {
-        assert!(faults.iter().any(|fault| fault.starts_with(key)), "{key} is missing in\n{told}");
+        assert!(faults.iter().any(|fault| fault.starts_with(key)), "{key} is missing in\n{found}");
     }
-    assert!(!told.contains("s3cret"), "{told}");
+    assert!(!found.contains("s3cret"), "{found}");
 }
 
 #[test]
@@ -165,18 +165,18 @@ fn an_unknown_level_is_not_taken_for_a_target() {
         ("info, debug", " debug"),
         ("hyper=debug,debgu", "debgu"),
     ] {
-        let told = faults(&format!("{VALID_CONFIG}[log]\nlevel = '{level}'\n"));
+        let found = faults(&format!("{VALID_CONFIG}[log]\nlevel = '{level}'\n"));
         let levels = "error, warn, info, debug, trace, off";
-        assert_eq!(told, [format!("log.level: {part:?} is not a level: {levels}")]);
+        assert_eq!(found, [format!("log.level: {part:?} is not a level: {levels}")]);
     }
-    let told = faults(&format!("{VALID_CONFIG}[log]\nlevel = 'info,hyper=debgu'\n"));
-    assert!(told.len() == 1 && told[0].starts_with("log.level: \"info,hyper=debgu\": "), "{told:?}");
+    let found = faults(&format!("{VALID_CONFIG}[log]\nlevel = 'info,hyper=debgu'\n"));
+    assert!(found.len() == 1 && found[0].starts_with("log.level: \"info,hyper=debgu\": "), "{found:?}");
 }
 
 #[test]
 fn an_unknown_log_format_is_refused_with_the_valid_ones() {
-    let told = faults(&format!("{VALID_CONFIG}[log]\nformat = 'xml'\n"));
-    assert!(told[0].starts_with("log.format: \"xml\" is no form of a log: text or json"), "{told:?}");
+    let found = faults(&format!("{VALID_CONFIG}[log]\nformat = 'xml'\n"));
+    assert!(found[0].starts_with("log.format: \"xml\" is no form of a log: text or json"), "{found:?}");
     assert_eq!(
         load(&format!("{VALID_CONFIG}[log]\nformat = 'JSON'\n"), &[], &[]).unwrap().log.format,
         LogFormat::Json
@@ -197,8 +197,8 @@ fn a_zero_that_would_stop_the_sidecar_is_refused() {
         ("mirror", "[mirror]\n", [kept, look_ups, pauses].join(" ")),
     ] {
         for key in keys.split(' ') {
-            let told = faults(&format!("{VALID_CONFIG}{header}{key} = 0\n"));
-            assert!(told[0].starts_with(&format!("{section}.{key}: must be at least 1")), "{told:?}");
+            let found = faults(&format!("{VALID_CONFIG}{header}{key} = 0\n"));
+            assert!(found[0].starts_with(&format!("{section}.{key}: must be at least 1")), "{found:?}");
         }
     }
     let ttls = "connection_ttl_ms = 0\nrefusal_ttl_ms = 0\nschema_ttl_ms = 0\n";

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 /// A span of time: a number of seconds, or a text such as `500ms`, `10s`, `2m`, `1h 30m`.
-pub fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_any(SpanVisitor)
 }
 
@@ -44,7 +44,7 @@ impl Visitor<'_> for SpanVisitor {
 }
 
 /// A list: an array in the file, comma-separated in the environment and in flags.
-pub fn list<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn list<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: FromStr,
     T::Err: fmt::Display,

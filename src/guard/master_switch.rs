@@ -11,13 +11,6 @@ use crate::vocab::MutexExt;
 /// How often the gate is polled besides notifications: settings that become stale close it without one.
 const RECHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Why requests are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwitchClosed {
-    Disabled,
-    Unknown,
-}
-
 /// The switch. Streams hold its token, which is cancelled when the switch goes off.
 #[derive(Debug)]
 pub struct MasterSwitch {
@@ -31,15 +24,11 @@ impl MasterSwitch {
     }
 
     /// Whether requests are served, at this moment.
-    pub fn check(&self) -> Result<(), SwitchClosed> {
-        match self.mirror.gate() {
-            Gate::Open => Ok(()),
-            Gate::Disabled => Err(SwitchClosed::Disabled),
-            Gate::Unknown => Err(SwitchClosed::Unknown),
-        }
+    pub fn gate(&self) -> Gate {
+        self.mirror.gate()
     }
 
-    /// Cancelled as soon as the switch goes off. Take it before `check`, so that no change is missed in between.
+    /// Cancelled as soon as the switch goes off. Take it before `gate`, so that no change is missed in between.
     pub fn enabled_token(&self) -> CancellationToken {
         self.enabled.locked().clone()
     }
@@ -53,7 +42,7 @@ impl MasterSwitch {
                 Ok(()) = changes.changed() => {}
                 () = tokio::time::sleep(RECHECK_INTERVAL) => {}
             }
-            if self.check().is_err() {
+            if self.gate() != Gate::Open {
                 self.cancel_streams();
             }
         }

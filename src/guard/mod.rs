@@ -11,5 +11,5 @@ mod rate_limit;
 pub use address_rules::allows_address;
 pub use concurrency::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit};
 pub use failed_auth::{AddressPrefix, FailedAuthLimiter};
-pub use master_switch::{MasterSwitch, SwitchClosed};
+pub use master_switch::MasterSwitch;
 pub use rate_limit::{Counted, RateLimitExceeded, RateSettings, RequestRateLimiter, Scarce};

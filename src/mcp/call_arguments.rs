@@ -1,8 +1,8 @@
-//! The arguments of a tool call before rmcp reads them.
+//! Repair of tool call arguments before rmcp parses them.
 //!
-//! rmcp refuses a message that it cannot read as a whole, with a protocol error that no model gets to see. Where only
-//! the arguments are odd, the call goes on without them, and its answer says what is wrong with which one. Arguments
-//! that came as text are put in as the object that they are.
+//! rmcp refuses a message that it cannot parse as a whole, with a protocol error that no model gets to see. If only
+//! the arguments are malformed, the call goes on without them, and its answer names the argument and the error.
+//! Arguments sent as text are replaced by the object that the text holds.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -16,21 +16,21 @@ use serde_json::value::RawValue;
 use crate::tools;
 use crate::vocab::single_line;
 
-/// rmcp reads 128 levels, those of the message around the arguments included.
+/// Bound of nesting: rmcp parses 128 levels, those of the message around the arguments included.
 const MAX_DEPTH: usize = 120;
 
-/// A place is shown as far as this.
-const MAX_PLACE_CHARS: usize = 200;
+/// Bound of a path in a sentence.
+const MAX_PATH_CHARS: usize = 200;
 
-/// A number that is valid JSON and that no reader holds: what a number that JSON has no form for is taken as.
+/// Replaces a number that JSON cannot express: valid JSON that no parser can hold.
 const NON_FINITE_MARK: &[u8] = b"1e999";
-/// Half of a surrogate pair, which is valid JSON and no text: what bytes that are no UTF-8 are taken as.
+/// Replaces bytes that are not UTF-8: half of a surrogate pair, which is valid JSON and no text.
 const INVALID_UTF8_MARK: &[u8] = br"\ud800";
 
-/// What becomes of the arguments of a call.
+/// The outcome of checking the arguments of a call.
 #[derive(Debug, Default, PartialEq)]
 pub struct CheckedArguments {
-    /// The message that goes on instead.
+    /// The message that rmcp gets instead.
     pub body: Option<Bytes>,
     /// What is wrong with the arguments, in a sentence for the model.
     pub unreadable: Option<String>,
@@ -42,10 +42,10 @@ struct CallParams<'a> {
     arguments: Option<&'a RawValue>,
 }
 
-// === impl Arguments ===
+// === impl CheckedArguments ===
 
 impl CheckedArguments {
-    /// Looks at the parameters of a tool call, which lie in `body`.
+    /// Checks the parameters of a tool call, which lie in `body`.
     pub fn of_call(body: &Bytes, params: Option<&RawValue>) -> Self {
         let call = params.filter(|raw| raw.get().starts_with('{'));
         let call = call.and_then(|raw| serde_json::from_str::<CallParams<'_>>(raw.get()).ok());
@@ -77,7 +77,7 @@ impl CheckedArguments {
     }
 }
 
-/// The message with other bytes in the place of `raw`, which was borrowed from it.
+/// The message with `raw`, which was borrowed from it, replaced.
 fn replace_raw(body: &Bytes, raw: &RawValue, bytes: &Option<Vec<u8>>) -> Option<Bytes> {
     let bytes = bytes.as_ref()?;
     let start = (raw.get().as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
@@ -89,8 +89,8 @@ fn replace_raw(body: &Bytes, raw: &RawValue, bytes: &Option<Vec<u8>>) -> Option<
     Some(whole.freeze())
 }
 
-/// The message in valid JSON, with marks in the place of what JSON has no form for: `NaN` and `Infinity`, which
-/// Python writes by default, and bytes that are no UTF-8. None where it has neither.
+/// The message as valid JSON, with marks for what JSON cannot express: `NaN` and `Infinity`, which Python writes by
+/// default, and bytes that are not UTF-8. None if it has neither.
 pub fn repaired_json(body: &[u8]) -> Option<Bytes> {
     let mut whole = Vec::with_capacity(body.len());
     let mut changed = false;
@@ -123,7 +123,7 @@ pub fn repaired_json(body: &[u8]) -> Option<Bytes> {
     changed.then(|| Bytes::from(repaired))
 }
 
-/// How long the word at the start is that stands for a number which JSON does not have.
+/// Length of a word for a non-finite number at the start.
 fn non_json_number_len(rest: &[u8]) -> Option<usize> {
     ["NaN", "-NaN", "Infinity", "-Infinity"]
         .iter()
@@ -132,40 +132,40 @@ fn non_json_number_len(rest: &[u8]) -> Option<usize> {
         .map(<[u8]>::len)
 }
 
-// === where a value cannot be read ===
+// === path of a parse error ===
 
-/// Why a value cannot be read, or says a thing twice; none where it can.
+/// Why a value cannot be parsed, or names a member twice.
 fn read_error(text: &str) -> Option<String> {
-    let place = RefCell::new(Vec::new());
+    let path = RefCell::new(Vec::new());
     let mut reader = serde_json::Deserializer::from_str(text);
-    let error = PathVisitor(&place).deserialize(&mut reader).err()?;
-    Some(sentence(&path_text(&place.borrow()), &error))
+    let error = PathVisitor(&path).deserialize(&mut reader).err()?;
+    Some(sentence(&path_text(&path.borrow()), &error))
 }
 
-fn sentence(place: &str, error: &serde_json::Error) -> String {
+fn sentence(path: &str, error: &serde_json::Error) -> String {
     let cause = error.to_string();
     let cause = cause.split(" at line ").next().unwrap_or_default();
     match cause {
         "number out of range" => format!(
-            "`{place}` is a number that JSON readers cannot hold (larger than 1.8e308, infinite or NaN): send a finite \
+            "`{path}` is a number that JSON readers cannot hold (larger than 1.8e308, infinite or NaN): send a finite \
              number, or leave it out."
         ),
-        "recursion limit exceeded" => too_deep(place),
+        "recursion limit exceeded" => too_deep(path),
         cause if cause.contains("surrogate") || cause.contains("hex escape") || cause.contains("unicode") => {
             format!(
-                "`{place}` holds half a character (a surrogate such as \\ud83d alone, or bytes that are no UTF-8): send \
+                "`{path}` holds half a character (a surrogate such as \\ud83d alone, or bytes that are no UTF-8): send \
              whole characters."
             )
         }
-        cause if cause == TOO_DEEP_ERROR => too_deep(place),
-        cause => format!("`{place}` {cause}."),
+        cause if cause == TOO_DEEP_ERROR => too_deep(path),
+        cause => format!("`{path}` {cause}."),
     }
 }
 
 const TOO_DEEP_ERROR: &str = "is too deep";
 
-fn too_deep(place: &str) -> String {
-    let name = place.split(['.', '[']).next().unwrap_or_default();
+fn too_deep(path: &str) -> String {
+    let name = path.split(['.', '[']).next().unwrap_or_default();
     format!("`{name}` is nested deeper than {MAX_DEPTH} levels: send it in a flatter form.")
 }
 
@@ -176,9 +176,9 @@ enum PathStep {
     Item(usize),
 }
 
-fn path_text(place: &[PathStep]) -> String {
+fn path_text(path: &[PathStep]) -> String {
     let mut text = String::new();
-    for step in place {
+    for step in path {
         match step {
             PathStep::Item(index) => text.push_str(&format!("[{index}]")),
             PathStep::Member(name) => {
@@ -186,14 +186,14 @@ fn path_text(place: &[PathStep]) -> String {
                 text.push_str(name);
             }
         }
-        if text.len() > MAX_PLACE_CHARS {
+        if text.len() > MAX_PATH_CHARS {
             break;
         }
     }
-    if text.is_empty() { "arguments".to_owned() } else { single_line(&text, MAX_PLACE_CHARS) }
+    if text.is_empty() { "arguments".to_owned() } else { single_line(&text, MAX_PATH_CHARS) }
 }
 
-/// Reads a value without keeping it; where that fails, the place is where it stood.
+/// Parses a value without keeping it; after an error, the path is where it happened.
 #[derive(Clone, Copy)]
 struct PathVisitor<'a>(&'a RefCell<Vec<PathStep>>);
 
@@ -255,7 +255,7 @@ impl<'de> Visitor<'de> for PathVisitor<'_> {
         let mut seen = HashSet::new();
         while let Some(name) = members.next_key::<String>()? {
             if seen.contains(&name) {
-                let name = single_line(&name, MAX_PLACE_CHARS);
+                let name = single_line(&name, MAX_PATH_CHARS);
                 return Err(A::Error::custom(format!(
                     "names {name} twice, and only one of them could count"
                 )));
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_goes_on_as_it_is() {
+    fn readable_arguments_are_left_alone() {
         for arguments in [
             r#"{"a": [1, {"b": "\ud83d\ude00"}], "c": -0, "d": 123456789012345678901}"#,
             "null",
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn text_becomes_the_object_that_it_is() {
+    fn text_is_replaced_by_its_object() {
         for text in
             [r#""{\"a\": 1}""#, r#""```json\n{\"a\": 1}\n```""#, r#""{'a': 1}""#, r#""\ufeff{\"a\":1}""#]
         {
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_has_no_form_for_is_marked() {
+    fn what_json_cannot_express_is_marked() {
         let marked = |text: &[u8]| repaired_json(text).map(|body| String::from_utf8(body.to_vec()).unwrap());
         assert_eq!(
             marked(br#"{"a": [NaN, -Infinity, "NaN \" Infinity"]}"#).unwrap(),

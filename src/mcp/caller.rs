@@ -1,4 +1,4 @@
-//! Who is calling, carried along with a request through rmcp.
+//! Request context: the caller, carried through rmcp.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -9,35 +9,35 @@ use rmcp::model::Extensions;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::TrackedSession;
 use crate::audit::RequestEntry;
 use crate::guard::ConcurrencyPermit;
 use crate::odoo::memory_budget::MemoryAccount;
+use crate::sessions::TrackedSession;
 use crate::vocab::{MutexExt, Principal};
 
 tokio::task_local! {
     static REQUEST_SCOPE: RequestScope;
 }
 
-/// What a handler may know of a request. Lies in the extensions of its `http::request::Parts`.
+/// The context of a request, in the extensions of its `http::request::Parts`.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub principal: Arc<Principal>,
     pub peer: IpAddr,
     pub request_id: Uuid,
-    /// Ends with the connection: revoked, changed or deleted.
+    /// Cancelled when the connection is revoked, changed or deleted.
     pub lifetime: CancellationToken,
-    /// The session that the request belongs to or is about to open; none where it names one that is not there.
+    /// The session that the request belongs to or is about to open; none if it names one that does not exist.
     pub session: Option<Arc<TrackedSession>>,
-    /// Where what becomes of the request is accounted for; none where there is nothing to call.
+    /// The audit entry of the request; none if it cannot call a tool.
     pub audit: Option<Arc<RequestEntry>>,
-    /// Given back when the handler is done with the request, which can be after the client has left.
+    /// Released when the handler is done with the request, which can be after the client has disconnected.
     pub permit: Option<Arc<ConcurrencyPermit>>,
     /// Where the memory of the request and its answer is reserved.
     pub account: Arc<MemoryAccount>,
     /// What is wrong with the arguments of a tool call that goes on without them.
     pub unreadable: Option<Arc<str>>,
-    /// What an answer to the model says beside itself.
+    /// A note that is added to the answer to the model.
     pub notice: Option<Arc<str>>,
 }
 
@@ -50,13 +50,13 @@ impl Caller {
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
     }
 
-    /// The caller of the request that this task is about to hand to rmcp, for rmcp's synchronous questions.
+    /// The caller of the request that this task passes to rmcp, for rmcp's synchronous callbacks.
     pub fn current() -> Option<Self> {
         REQUEST_SCOPE.try_with(|scope| scope.caller.clone()).ok()
     }
 }
 
-/// What the code that rmcp calls back in the caller's own task needs to know.
+/// Task-local context of the code that rmcp calls back in the caller's own task.
 pub(super) struct RequestScope {
     caller: Caller,
     reservation: Mutex<Option<ConcurrencyPermit>>,
@@ -79,45 +79,5 @@ impl RequestScope {
             slot.map(|slot| (scope.caller.clone(), slot))
         };
         REQUEST_SCOPE.try_with(claim).ok().flatten()
-    }
-}
-
-#[cfg(test)]
-pub(super) mod fixture {
-    //! Callers for the tests of this room.
-
-    use super::*;
-    use crate::vocab::{
-        AddressRules, ConnectionId, ConnectionKind, MethodLevel, Proof, RateLimits, User, UserId,
-    };
-
-    pub fn caller(connection: i64) -> Caller {
-        let user = User { id: UserId(2), login: "a".into(), name: "A".into(), lang: None, tz: None };
-        let principal = Principal {
-            connection: ConnectionId(connection),
-            connection_name: "One".into(),
-            kind: ConnectionKind::ApiKey,
-            scope: crate::vocab::Scope::Full,
-            user,
-            allowed_tools: Vec::new(),
-            allowed_models: Vec::new(),
-            method_level: MethodLevel::Any,
-            limits: RateLimits::default(),
-            addresses: AddressRules::default(),
-            schema_key: "key".into(),
-            proof: Proof::of_text("a credential"),
-        };
-        Caller {
-            principal: Arc::new(principal),
-            peer: IpAddr::from([203, 0, 113, 9]),
-            request_id: Uuid::nil(),
-            lifetime: CancellationToken::new(),
-            session: None,
-            audit: None,
-            permit: None,
-            account: Arc::default(),
-            unreadable: None,
-            notice: None,
-        }
     }
 }

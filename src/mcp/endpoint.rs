@@ -1,4 +1,4 @@
-//! Any `ServerHandler`, mounted: one service with sessions, one without.
+//! Mounts any `ServerHandler` in two rmcp services: one with sessions, one without.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::caller::RequestScope;
 use super::list_cache::{CacheableRequest, ToolListCache};
-use super::{Caller, LegacySessionManager, ResponseBody, SessionRegistry};
+use super::{Caller, LegacySessionManager, ResponseBody};
 use crate::guard::ConcurrencyPermit;
+use crate::sessions::SessionRegistry;
 
-/// Proxies cut silent connections after 60 s and more.
+/// Keep-alive of event streams: proxies cut silent connections after 60 s and more.
 const SSE_KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Which of the two services a request goes to.
@@ -33,12 +34,12 @@ pub enum ServiceMode {
 pub struct EngineRequest {
     pub caller: Caller,
     pub mode: ServiceMode,
-    /// Room for the session that the request may open.
+    /// The permit of the session that the request may open.
     pub reservation: Option<ConcurrencyPermit>,
     pub request: Request<Bytes>,
 }
 
-/// The MCP engine behind the edge. The type of the handler is forgotten here.
+/// The MCP engine behind `web`, with the type of the handler erased.
 #[derive(Clone)]
 pub struct Endpoint {
     engine: Arc<dyn Engine>,
@@ -78,14 +79,14 @@ impl<H: ServerHandler> Engine for Services<H> {
 // === impl Endpoint ===
 
 impl Endpoint {
-    /// Mounts `handler`. `max_body` is the bound that the edge has already applied.
+    /// Mounts `handler`. `max_body` is the bound that `web` has already applied.
     pub fn new<H: ServerHandler + Clone>(
         handler: H,
         sessions: Arc<LegacySessionManager>,
         max_body: usize,
     ) -> Self {
         let cancel = CancellationToken::new();
-        // Host and Origin are checked by the edge, which answers in JSON; no retry, see `sessions`.
+        // Host and Origin are checked by `web`, which answers in JSON; no retry, see `legacy_sessions`.
         let config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
             .disable_allowed_origins()
@@ -120,7 +121,7 @@ impl Endpoint {
         self.sessions.registry()
     }
 
-    /// Carries a request through rmcp. Headers that hold secrets must be gone from it.
+    /// Serves a request with rmcp. Headers with secrets must have been removed from it.
     pub async fn handle(&self, incoming: EngineRequest) -> Response<ResponseBody> {
         let EngineRequest { caller, mode, reservation, mut request } = incoming;
         let plain = CacheableRequest::from_request(&request, &caller.principal);

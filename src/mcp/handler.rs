@@ -1,8 +1,10 @@
-//! The product's `ServerHandler`: tools, and an honest "no" to everything else.
+//! The product's `ServerHandler`: serves tools, and refuses everything else.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
     CompleteRequestParams, CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult,
@@ -15,13 +17,19 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::json;
 
 use super::{Caller, info};
-use crate::audit;
-use crate::audit::RequestOutcome;
-use crate::tools::{CallRejected, Category, NoTool, Reply, ToolSpec, Toolbox};
+use crate::audit::{self, RequestOutcome, Status};
+use crate::tools::{CallRejected, Category, NoTool, Reply, ToolHandle, Toolbox};
 use crate::vocab::quoted;
 
-/// The code of the answer where a call cannot be accounted for; `web` gives it its status.
+/// The error code of a call that cannot be audited; `web` gives it its status.
 pub const AUDIT_UNAVAILABLE: ErrorCode = ErrorCode(1007);
+
+/// The answer to a call that panicked.
+const READ_PANIC: &str = "Internal error of the sidecar; nothing is known of the answer to this call. Nothing was \
+                          changed. If it fails again, the administrator finds the place in the sidecar's log.";
+const CHANGE_PANIC: &str = "Internal error of the sidecar; nothing is known of the outcome of this change. Read the \
+                            records to check whether it was made before you repeat it. The administrator finds the \
+                            place in the sidecar's log.";
 
 /// Methods whose parameters rmcp reads into a type of their own. One that arrives as a custom request all
 /// the same had parameters of a wrong form.
@@ -39,14 +47,13 @@ impl Handler {
     }
 
     async fn run_tool(
-        &self,
         caller: &Caller,
-        spec: &ToolSpec,
+        tool: &ToolHandle<'_>,
         request: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
     ) -> Result<Reply, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
-        // What cannot be accounted for is not done.
+        // A call that cannot be audited is not made.
         let audit = caller.audit.as_ref().ok_or_else(|| call_error(&CallRejected::AuditUnavailable))?;
         if let Some(sentence) = &caller.unreadable {
             let sentence = audit::without_secrets(sentence);
@@ -55,8 +62,16 @@ impl Handler {
             return Ok(Reply::error(sentence));
         }
         let account = &caller.account;
-        let call = self.toolbox.call(&caller.principal, caller.peer, spec.name, arguments, audit, account);
-        let reply = if spec.category == Category::Read {
+        let is_read = tool.spec().category == Category::Read;
+        let call = tool.call(caller.peer, arguments, audit, account);
+        let call = catch_panic(call, is_read, |sentence| {
+            audit.end(RequestOutcome {
+                status: Status::Error,
+                reason: Some("internal_error"),
+                error: Some(sentence),
+            });
+        });
+        let reply = if is_read {
             tokio::select! {
                 reply = call => reply,
                 () = context.ct.cancelled() => {
@@ -64,16 +79,31 @@ impl Handler {
                 }
             }
         } else {
-            // A client that leaves must not turn a change that was made into one that nobody knows of.
+            // A client that disconnects must not cancel a change that Odoo may have made already.
             call.await
         };
-        // What a client has an answer for is in the log, even if this process is killed now.
+        // A call that is answered is in the log, even if this process is killed now.
         audit.committed().await;
         reply.map_err(|error| call_error(&error))
     }
 }
 
-/// Why there is no reply. What a connection may not call is refused like what is not there, but says why.
+/// Catches a panic of a tool call, so that the client gets an answer all the same. `close` is called with its sentence,
+/// for the audit entry; the panic hook has logged the place in the source.
+async fn catch_panic(
+    call: impl Future<Output = Result<Reply, CallRejected>>,
+    is_read: bool,
+    close: impl FnOnce(&str),
+) -> Result<Reply, CallRejected> {
+    // What the call shared with others is behind locks that ignore poisoning.
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
+        let sentence = if is_read { READ_PANIC } else { CHANGE_PANIC };
+        close(sentence);
+        Ok(Reply::error(sentence.to_owned()))
+    })
+}
+
+/// Why there is no reply. A tool that the connection may not call is refused like an unknown one, but says why.
 fn call_error(error: &CallRejected) -> ErrorData {
     match error {
         CallRejected::NoTool(none) => {
@@ -128,13 +158,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = Caller::from_extensions(&context.extensions)?;
-        let spec = self.toolbox.find(&caller.principal, &request.name).map_err(|none| {
-            if let Some(audit) = &caller.audit {
-                audit.end(RequestOutcome::refused(none.audited(), &none.to_string()));
-            }
-            call_error(&none.into())
-        })?;
-        let mut reply = self.run_tool(caller, &spec, request, &context).await?;
+        let tool = self.toolbox.admit(&caller.principal, &request.name, caller.audit.as_deref());
+        let tool = tool.map_err(|none| call_error(&none.into()))?;
+        let mut reply = Self::run_tool(caller, &tool, request, &context).await?;
         if let Some(notice) = &caller.notice {
             reply = reply.noting(notice);
         }
@@ -145,14 +171,14 @@ impl ServerHandler for Handler {
         Ok(result.into())
     }
 
-    /// Asked by rmcp to check `Mcp-Param-*` headers, synchronously, before the handler runs.
+    /// Called by rmcp to check `Mcp-Param-*` headers, synchronously, before the handler runs.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         let caller = Caller::current()?;
-        self.toolbox.find(&caller.principal, name).ok().map(|spec| info::tool_definition(&spec))
+        self.toolbox.find(&caller.principal, name).ok().map(|tool| info::tool_definition(&tool.spec()))
     }
 
-    // The handshake declares none of what follows. Legacy clients ask all the same, and many take an error for a
-    // broken server: they get empty lists. In the modern era, what is not declared does not exist.
+    // The handshake declares none of what follows. Legacy clients request it all the same, and many take an error for
+    // a broken server: they get empty lists. In the modern era, what is not declared does not exist.
 
     async fn list_prompts(
         &self,
@@ -201,7 +227,7 @@ impl ServerHandler for Handler {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        // The modern era has no handshake: there the method does not exist, whatever its parameters are.
+        // The modern era has no handshake: there the method does not exist, with any parameters.
         let removed = request.method == "initialize" && context.meta.protocol_version().is_some();
         if TYPED_METHODS.contains(&request.method.as_str()) && !removed {
             let message = format!("the parameters of {} have a wrong form", request.method);
@@ -225,4 +251,40 @@ fn method_not_found(method: &str) -> ErrorData {
         format!("the method {} is not served here", quoted(method)),
         None,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn panicking() -> Result<Reply, CallRejected> {
+        tokio::task::yield_now().await;
+        assert!(std::hint::black_box(false), "a secret");
+        Ok(Reply::error("not reached".to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_tool_is_answered_and_audited() {
+        for (is_read, expected) in [(true, "Nothing was changed"), (false, "check whether it was made")] {
+            let mut audited = None;
+            let reply =
+                catch_panic(panicking(), is_read, |sentence| audited = Some(sentence.to_owned())).await;
+            let reply = reply.unwrap();
+            assert!(reply.is_error);
+            assert!(reply.text.starts_with("Internal error of the sidecar"), "{}", reply.text);
+            assert!(reply.text.contains(expected), "{}", reply.text);
+            assert!(!reply.text.contains("a secret"));
+            assert_eq!(audited, Some(reply.text));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_without_a_panic_is_left_alone() {
+        let call = async { Ok(Reply { text: "done".to_owned(), is_error: false }) };
+        let reply = catch_panic(call, false, |_| unreachable!()).await.unwrap();
+        assert_eq!((reply.text.as_str(), reply.is_error), ("done", false));
+        let rejected = async { Err(CallRejected::AuditUnavailable) };
+        let rejected = catch_panic(rejected, true, |_| unreachable!()).await;
+        assert!(matches!(rejected, Err(CallRejected::AuditUnavailable)));
+    }
 }

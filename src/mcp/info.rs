@@ -1,4 +1,4 @@
-//! What the server says of itself, and how a tool is told to a client.
+//! Server info, instructions, and the tool definitions that clients get.
 
 use rmcp::model::{
     Implementation, MetaObject, ProtocolVersion, RequestMetaObject, ServerCapabilities, ServerConfig, Tool,
@@ -35,14 +35,14 @@ records to the user, link them by the record_url that comes with an answer.
 A refusal says what to change: follow it rather than trying variations. Before you change or delete records, \
 make sure that the user wants exactly that.";
 
-/// The answer to `initialize` and `server/discover`. Only what is really delivered is declared.
+/// The answer to `initialize` and `server/discover`. Only capabilities that are served are declared.
 pub fn server_config() -> ServerConfig {
     ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
         .with_server_info(implementation())
         .with_instructions(INSTRUCTIONS)
 }
 
-/// Who answers: the modern era, which has no handshake, wants it with each result. Nothing for the others.
+/// Server info for `_meta`: the modern era, which has no handshake, needs it with each result.
 pub fn server_info_meta(request: &RequestMetaObject) -> Option<MetaObject> {
     request.protocol_version()?;
     let identity = serde_json::to_value(implementation()).ok()?;
@@ -53,7 +53,7 @@ fn implementation() -> Implementation {
     Implementation::new("odoo-mcp-sidecar", env!("CARGO_PKG_VERSION")).with_title("Odoo")
 }
 
-/// A tool in MCP's words.
+/// A tool as MCP defines it.
 pub fn tool_definition(spec: &ToolSpec) -> Tool {
     let annotations = ToolAnnotations::from_raw(
         // Once is enough: `title` of the tool itself comes first for every client that knows it.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_declared_that_is_not_delivered() {
+    fn only_served_capabilities_are_declared() {
         let capabilities = serde_json::to_value(server_config().capabilities).unwrap();
         assert_eq!(capabilities, json!({"tools": {}}));
     }

@@ -1,4 +1,4 @@
-//! Sessions of the legacy era: counted before they exist, bound to the connection that opened them, reaped.
+//! Session manager of the legacy era: bounds sessions, binds them to a connection, expires idle ones.
 //!
 //! Wraps rmcp's in-memory manager, which does none of that. A session is no authentication: every request
 //! brings its credential, and the session has to belong to the same connection.
@@ -19,21 +19,21 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::caller::RequestScope;
-use super::{SessionRegistry, TrackedSession};
 use crate::guard::{ConcurrencyExceeded, ConcurrencyLimit, ConcurrencyPermit};
+use crate::sessions::{SessionRegistry, TrackedSession};
 use crate::vocab::ConnectionId;
 
-/// What a client is told to wait before it fetches an answer whose stream broke.
+/// Retry delay for clients that resume a broken stream.
 const SSE_RETRY_DELAY: Duration = Duration::from_secs(3);
 
-/// How many requests of a session are remembered, for clients that come back for an answer.
+/// Recent requests that a session keeps, for clients that resume a stream.
 const MAX_RECENT_REQUESTS: usize = 32;
 
-/// What a client is told that comes back for an answer which is gone.
+/// The error for a client that resumes a stream whose answer is lost.
 const LOST_ANSWER_ERROR: &str = "The stream broke and the answer was lost. If this was to change something, look whether it \
                     was done before you try again";
 
-/// How long closing a session may take; its worker can be held up by a reader that does not read.
+/// Timeout of closing a session; its worker can be blocked by a client that does not read.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The sessions that are open.
@@ -57,13 +57,13 @@ struct OpenSession {
     standalone_stream: Weak<()>,
 }
 
-// === impl Sessions ===
+// === impl LegacySessionManager ===
 
 impl LegacySessionManager {
     pub fn new(slots: Arc<ConcurrencyLimit>, registry: Arc<SessionRegistry>) -> Self {
         let mut engine = LocalSessionManager::default();
         let mut config = SessionConfig::default();
-        // rmcp's time-out looks at requests only and would end a session under an open stream.
+        // rmcp's timeout looks at requests only and would end a session under an open stream.
         config.keep_alive = None;
         // rmcp would prime every client; see `resumable`.
         config.sse_retry = None;
@@ -73,13 +73,13 @@ impl LegacySessionManager {
         Self { engine, slots, open: DashMap::new(), registry }
     }
 
-    /// Reserves room for a session; to be asked before rmcp sees `initialize`.
+    /// Reserves the permit of a session; to be called before rmcp gets `initialize`.
     pub fn reserve(&self, owner: ConnectionId) -> Result<ConcurrencyPermit, ConcurrencyExceeded> {
         self.slots.try_acquire(owner)
     }
 
-    /// The session of `owner` with this id. None where it is unknown, over, or of somebody else; the caller is
-    /// not told which.
+    /// The session of `owner` with this id. None if it is unknown, has ended, or is of another connection; the
+    /// caller cannot distinguish these.
     pub fn find(&self, id: &str, owner: ConnectionId) -> Option<Arc<TrackedSession>> {
         let session = self.open.get(id)?;
         let tracked = &session.tracked;
@@ -91,12 +91,7 @@ impl LegacySessionManager {
         &self.registry
     }
 
-    /// How many sessions are open.
-    pub fn count(&self) -> usize {
-        self.open.len()
-    }
-
-    /// Closes sessions that were idle for too long or whose connection ended; called every second or so.
+    /// Closes sessions that are idle for too long or whose connection ended; called every second or so.
     pub async fn reap(&self) {
         let is_over = |session: &OpenSession| self.registry.is_expired(&session.tracked);
         let expired: Vec<_> = self
@@ -138,8 +133,8 @@ impl LegacySessionManager {
         self.open.get(id).is_some_and(|session| session.resumable)
     }
 
-    /// Ends the standalone stream that the session has, so that the one about to open takes its place: rmcp would
-    /// leave the new one silent. Answers what the new one keeps while it lives.
+    /// Ends the standalone stream that the session has, so that the new one takes its place: rmcp would leave the new
+    /// one silent. Returns the guard that the new one keeps while it lives.
     async fn replace_standalone_stream(
         &self,
         id: &SessionId,
@@ -172,7 +167,7 @@ impl LegacySessionManager {
         }
     }
 
-    /// The error that ends a request whose answer cannot be fetched any more, so that nobody waits for it.
+    /// The error that ends a request whose answer is lost, so that no client waits for it.
     fn lost_answer(&self, id: &SessionId, last_event_id: &str) -> Option<ServerSseMessage> {
         let stream: u64 = last_event_id.split_once('/')?.1.parse().ok()?;
         let session = self.open.get(id)?;
@@ -182,9 +177,9 @@ impl LegacySessionManager {
     }
 }
 
-/// An event with its number told one higher than rmcp's. rmcp counts a stream's events from 0 and replays from
-/// a number on, the event of that number included; so no event has the id of the priming one, which ids must
-/// not, and a client that comes back gets what follows the last event that it has.
+/// An event with its number one higher than rmcp's. rmcp counts a stream's events from 0 and replays from
+/// a number on, the event of that number included; so no event repeats the id of the priming one, and a
+/// client that resumes gets what follows the last event that it has.
 fn with_shifted_id(mut event: ServerSseMessage) -> ServerSseMessage {
     if let Some(id) = event.event_id.take() {
         let (number, stream) = id.split_at(id.find('/').unwrap_or(id.len()));
@@ -194,7 +189,7 @@ fn with_shifted_id(mut event: ServerSseMessage) -> ServerSseMessage {
     event
 }
 
-/// The events of a stream, and what is kept as long as it lives.
+/// The events of a stream, with a guard that lives as long as the stream.
 fn holding_guard(
     events: impl Stream<Item = ServerSseMessage> + Send + Sync + 'static,
     lives: Option<Arc<()>>,
@@ -205,7 +200,7 @@ fn holding_guard(
     })
 }
 
-/// An event without data whose id lets the client come back for what follows it.
+/// An event without data whose id lets the client resume after it.
 fn priming_event(id: String) -> impl Stream<Item = ServerSseMessage> + Send + Sync {
     stream::iter([ServerSseMessage::priming(id, SSE_RETRY_DELAY)])
 }

@@ -1,10 +1,9 @@
-//! rmcp's answer to `tools/list`, kept for the next client with the same rights.
+//! Cache of rmcp's answers to `tools/list`, keyed by the rights of a connection.
 //!
-//! Making and writing out the list anew costs four times what the rest of the request does, and it depends on
-//! nothing but what the connection may use. Only the plainest form of a modern request is answered from
-//! here: the headers and members that every such request has, each once and as they must be. Whatever has
-//! more, less or other goes to rmcp, which judges it; so does the first request of each kind, whose answer
-//! is the one that is kept.
+//! Building and serializing the list costs four times what the rest of the request does, and it depends on nothing
+//! but what the connection may use. Only the plainest form of a modern request is answered from the cache: the
+//! headers and members that every such request has, each once and valid. Any other goes to rmcp, which validates
+//! it; so does the first request of each key, whose answer is cached.
 
 use std::time::Duration;
 
@@ -22,11 +21,11 @@ use crate::vocab::{MethodLevel, Principal, Scope};
 const MODERN_VERSION: &str = "2026-07-28";
 const LIST_METHOD: &str = "tools/list";
 
-/// As long as a client may keep the list.
+/// TTL of an entry: as long as a client may keep the list.
 const LIST_TTL: Duration = Duration::from_millis(super::info::LIST_TTL_MS);
 const MAX_CACHED_LISTS: u64 = 1024;
 
-/// What the list of a connection depends on.
+/// The cache key: what the list of a connection depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ListKey {
     scope: Scope,
@@ -34,7 +33,7 @@ pub struct ListKey {
     method_level: MethodLevel,
 }
 
-/// A request that an earlier answer fits.
+/// A request that a cached answer fits.
 #[derive(Debug)]
 pub struct CacheableRequest {
     key: ListKey,
@@ -48,7 +47,7 @@ struct CachedList {
     result: Bytes,
 }
 
-/// The answers kept.
+/// The cached answers.
 #[derive(Debug, Clone)]
 pub struct ToolListCache {
     cache: Cache<ListKey, CachedList>,
@@ -72,7 +71,7 @@ struct ListParams<'a> {
     meta: &'a RawValue,
 }
 
-/// Read into rmcp's own types, so that a member in a wrong form is left to rmcp to refuse.
+/// Parsed into rmcp's own types, so that a malformed member is left to rmcp to refuse.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListMeta<'a> {
@@ -90,10 +89,10 @@ struct ListAnswer<'a> {
     result: &'a RawValue,
 }
 
-// === impl Plain ===
+// === impl CacheableRequest ===
 
 impl CacheableRequest {
-    /// Looks whether a request is one that any two connections with the same rights could have sent.
+    /// Whether a request is one that any two connections with the same rights could have sent.
     pub fn from_request(request: &Request<Bytes>, principal: &Principal) -> Option<Self> {
         let headers = request.headers();
         let fits = is_single_header(headers, "mcp-method", LIST_METHOD)
@@ -116,7 +115,7 @@ impl CacheableRequest {
     }
 }
 
-/// Reads an object; serde would read a struct from an array as well.
+/// Parses an object; serde would parse a struct from an array as well.
 fn parse_object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     raw.get().starts_with('{').then(|| serde_json::from_str(raw.get()).ok()).flatten()
 }
@@ -126,14 +125,14 @@ fn is_single_header(headers: &HeaderMap, name: &str, value: &str) -> bool {
     values.next().is_some_and(|found| found == value) && values.next().is_none()
 }
 
-// === impl Listings ===
+// === impl ToolListCache ===
 
 impl ToolListCache {
     pub fn new() -> Self {
         Self { cache: Cache::builder().max_capacity(MAX_CACHED_LISTS).time_to_live(LIST_TTL).build() }
     }
 
-    /// The answer to a plain request, if one like it was answered lately.
+    /// The cached answer to a request.
     pub async fn get(&self, cacheable: &CacheableRequest) -> Option<Response<ResponseBody>> {
         let CachedList { headers, result } = self.cache.get(&cacheable.key).await?;
         let mut text = BytesMut::with_capacity(result.len() + cacheable.id.len() + 40);
@@ -151,7 +150,7 @@ impl ToolListCache {
         Some(response)
     }
 
-    /// Keeps rmcp's answer, where it is one, and hands it on.
+    /// Caches rmcp's answer, if it is a list, and returns it.
     pub async fn insert(
         &self,
         cacheable: CacheableRequest,

@@ -1,8 +1,7 @@
-//! MCP towards the tools of an AI client, both eras, with rmcp as the engine.
+//! MCP server of both eras, with rmcp as the engine.
 //!
 //! `Handler` is the product's `ServerHandler`; `Endpoint` mounts any such handler, so that the conformance
-//! server runs the very same code. `LegacySessionManager` bounds and binds the sessions of the legacy era, `SessionRegistry` knows
-//! those of both eras and tells of them. This room
+//! server runs the very same code. `LegacySessionManager` bounds and binds the sessions of the legacy era. This module
 //! knows requests and answers as `http` types but no framework: `web` calls it with a request whose caller
 //! is already known, and decides everything that needs an HTTP status of its own.
 //!
@@ -10,8 +9,8 @@
 //! * a handler cannot choose the HTTP status, and the answer to a refusal is plain text: `web` does both;
 //! * the service factory, `get_tool` and `create_session` run in the task that calls `handle`, hence the
 //!   task-local scope in `caller`;
-//! * sessions have no cap, no owner and a time-out that an open stream does not prevent: `legacy_sessions`;
-//! * never set an `EventStore`: its replay asks for neither session nor principal.
+//! * sessions have no cap, no owner and a timeout that an open stream does not prevent: `legacy_sessions`;
+//! * never set an `EventStore`: its replay checks neither session nor principal.
 
 mod call_arguments;
 mod caller;
@@ -21,9 +20,6 @@ mod info;
 mod legacy_sessions;
 mod list_cache;
 mod param_check;
-mod registry;
-mod session;
-mod sync;
 
 pub use call_arguments::{CheckedArguments, repaired_json};
 pub use caller::Caller;
@@ -31,9 +27,6 @@ pub use endpoint::{Endpoint, EngineRequest, ServiceMode};
 pub use handler::{AUDIT_UNAVAILABLE, Handler};
 pub use legacy_sessions::LegacySessionManager;
 pub use param_check::check_params;
-pub use registry::SessionRegistry;
-pub use session::{ActivityGuard, Era, TrackedSession, client_text};
-pub use sync::{SessionSink, SessionSnapshot, SyncError};
 
 /// A body as rmcp makes it.
 pub type ResponseBody = http_body_util::combinators::BoxBody<bytes::Bytes, std::convert::Infallible>;

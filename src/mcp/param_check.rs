@@ -1,4 +1,4 @@
-//! Parameters that rmcp takes for others or refuses with a sentence about something else.
+//! Validation of parameters that rmcp would misread or refuse with a misleading sentence.
 
 use rmcp::model::InitializeRequestParams;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::vocab::with_short_quote;
 
-/// serde quotes what it cannot read.
+/// Bound of serde's sentence, which quotes the input.
 const MAX_CAUSE_CHARS: usize = 300;
 
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ struct ListCursor<'a> {
 pub fn check_params(method: &str, params: Option<&RawValue>) -> Option<String> {
     match method {
         "initialize" => check_initialize(params),
-        // The list has one page, so no cursor was ever given out.
+        // The list has one page, so no cursor is valid.
         "tools/list" => {
             let listing: ListCursor<'_> = serde_json::from_str(params?.get()).ok()?;
             listing.cursor.map(|_| "there is no page at this cursor: the list has one page".to_owned())
@@ -28,7 +28,7 @@ pub fn check_params(method: &str, params: Option<&RawValue>) -> Option<String> {
     }
 }
 
-/// rmcp takes an opening that it cannot read for some request outside of a session.
+/// rmcp takes an `initialize` that it cannot parse for a request outside of a session.
 fn check_initialize(params: Option<&RawValue>) -> Option<String> {
     let text = params.map_or("null", RawValue::get);
     let error = serde_json::from_str::<InitializeRequestParams>(text).err()?;

@@ -1,18 +1,18 @@
-//! The seam between what counts and where the counts are kept.
+//! The counter store: the seam between rate limits and the place where requests are counted.
 
-use std::pin::Pin;
+use futures_util::future::BoxFuture;
 
 use super::CommitTicket;
 use crate::vocab::ConnectionId;
 
-/// Which limit.
+/// The rate limit that a request exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitPeriod {
     Minute,
     Day,
 }
 
-/// A stretch of the calendar, in seconds since 1970, and how many requests fit into it (0: any number).
+/// A rate limit window in seconds since 1970, and the most requests in it (0: unlimited).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub start: i64,
@@ -20,34 +20,31 @@ pub struct Window {
     pub limit: u32,
 }
 
-/// The minute and the day of a request.
+/// The two windows that a request counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
     pub minute: Window,
     pub day: Window,
 }
 
-/// A request that was counted.
+/// The receipt of a counted request.
 #[derive(Debug)]
 pub struct CountedRequest {
     pub ticket: CommitTicket,
-    /// The requests of its day so far, itself included.
+    /// The requests of its day so far, this one included.
     pub day: i64,
 }
 
-/// What a store will answer; one in memory knows it at once.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Counts of requests.
+/// Counts requests against rate limits.
 pub trait CounterStore: std::fmt::Debug + Send + Sync {
-    /// Counts a request of `owner` in both windows, or in neither and says which one is full. Exact however
-    /// many ask at once.
+    /// Counts a request of `owner` in both windows, or in neither and returns the one that is full. Exact
+    /// under concurrency.
     fn count_request(
         &self,
         owner: ConnectionId,
         windows: Windows,
     ) -> BoxFuture<'_, Result<CountedRequest, LimitPeriod>>;
 
-    /// Keeps what is not kept yet and lets go of what is held. Counting goes on, but is not kept.
+    /// Flushes all pending writes and closes the file. Counting goes on in memory only.
     fn close(&self);
 }

@@ -1,9 +1,9 @@
-//! A preallocated reserve on the volume, so that what is begun can be finished when the volume is full.
+//! A preallocated disk reserve, so that open entries can be closed when the volume is full.
 //!
-//! Released, it is room for three things: the checkpoint, which copies the write-ahead log into the file before it
-//! can shorten it; the closing of entries whose calls have been made; and the deletion of what Odoo has taken. As
-//! long as it cannot be allocated again nothing new is begun. The log is bounded to half of it, so that a
-//! checkpoint always fits in.
+//! Released, its space serves three writes: the checkpoint, which copies the write-ahead log into the file
+//! before it can truncate it; the closing of entries whose calls have been made; and the deletion of
+//! delivered entries. Until it can be allocated again no new entry is accepted. The log is bounded to half of
+//! the reserve, so that a checkpoint always fits.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -20,7 +20,7 @@ const VOLUME_DIVISOR: u64 = 8;
 const MIN_RESERVE_BYTES: u64 = 256 * 1024;
 const MAX_RESERVE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Written where the file system cannot allocate by itself.
+/// Written if the file system cannot preallocate.
 const FILL_BLOCK: [u8; 4096] = [0x5a; 4096];
 
 #[derive(Debug)]
@@ -31,30 +31,31 @@ pub(super) struct DiskReserve {
 }
 
 impl DiskReserve {
-    /// The reserve in `directory`, with what an earlier process left of it.
+    /// The reserve of `directory`; not allocated yet.
     pub(super) fn new(directory: &Path) -> Self {
         let size = statvfs(directory).map_or(0, |volume| volume.f_blocks.saturating_mul(volume.f_frsize));
         let bytes = (size / VOLUME_DIVISOR).clamp(MIN_RESERVE_BYTES, MAX_RESERVE_BYTES);
         Self { directory: directory.to_owned(), bytes, allocated: false }
     }
 
-    /// The most bytes that the log of changes may have.
+    /// The bound of the write-ahead log in bytes.
     pub(super) fn max_wal_bytes(&self) -> u64 {
         self.bytes / 2
     }
 
-    /// Whether the reserve is there.
+    /// Whether the reserve is allocated.
     pub(super) fn is_allocated(&self) -> bool {
         self.allocated
     }
 
-    /// Whether so little is free that only deleting may go on. Unknown counts as enough: the write itself fails then.
+    /// Whether the volume has so little space that only deletions may go on. Unknown counts as enough: then
+    /// the write itself fails.
     pub(super) fn is_space_low(&self) -> bool {
         statvfs(&self.directory)
             .is_ok_and(|volume| volume.f_bavail.saturating_mul(volume.f_frsize) < self.bytes * 3 / 4)
     }
 
-    /// Allocates the reserve where it is not there; whether it is now.
+    /// Allocates the reserve if it is missing; returns whether it is allocated now.
     pub(super) fn ensure_allocated(&mut self) -> bool {
         if !self.allocated {
             self.allocated = self.allocate().is_ok();

@@ -1,50 +1,36 @@
-//! Counts and spool of one process: counts exact in memory, everything kept in its file.
+//! The embedded store of one process: counters exact in memory, everything durable in one SQLite file.
 //!
-//! A request is counted under the lock of its connection, so no two can take the last place. Where a day limit is in force, the answer of a request waits until its count is written (beside
-//! its work, not before it): what a client has got an answer for is counted, whatever happens to the process
-//! then, short of a loss of power. Otherwise a kill can take the last tenth of a second. The counts of the
-//! minute lie in the same row but are not waited for: a minute is soon over.
+//! A request is counted under the lock of its connection, so that two requests cannot both take the last one
+//! of a limit. With a limit a day, the answer of a request waits until its count is committed (in parallel to
+//! its work, not before it): a request that was answered stays counted after a crash of the process, short of
+//! a loss of power. Without one, a kill can lose the last tenth of a second. Counts of the minute share the
+//! row but are not waited for, since a minute is soon over.
 //!
-//! One writes at a time, whoever has the pen. Who leaves an entry takes it if it lies there, since writing takes
-//! less time (8 us) than to wake another thread and be woken by it (60 us); else, and for all that nobody waits
-//! for, there is a thread. What could not be written is tried again every second; meanwhile `trouble` tells that
-//! nothing more should be begun.
+//! Group commit: one thread of the process writes at a time, the one that holds the lock of `Writer`. A
+//! request that queues an entry commits the batch itself if the lock is free, since that takes less time (8
+//! us) than to wake a thread and be woken by it (60 us); otherwise, and for all writes without a waiter, the
+//! writer thread does it. A failed write is retried every second; meanwhile `fault` says that no new call may
+//! start.
 //!
-//! On a volume without room the file may not even be opened: the process serves all the same, refuses what has to
-//! be kept, and goes on by itself when there is room.
+//! On a full volume the file may not even open: the process serves anyway, refuses calls that need a durable
+//! entry, and recovers without a restart when there is space.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use dashmap::DashMap;
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+use super::counter_map::CounterMap;
 use super::sqlite_file::Error;
 use super::write_queue::{Maintenance, WriteOp, WriteQueue};
 use super::writer::{Health, Writer};
 use super::{
-    BoxFuture, CommitTicket, CountedRequest, CounterStore, DeliveryReport, KeyValueStore, LimitPeriod, Spool,
-    SpoolEntry, Stage, StorageFault, Window, Windows,
+    CommitTicket, CountedRequest, CounterStore, DeliveryReport, KeyValueStore, LimitPeriod, Spool,
+    SpoolEntry, Stage, StorageFault, Windows,
 };
 use crate::vocab::{ConnectionId, MutexExt};
-
-/// How many requests were counted in a window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct WindowCount {
-    pub(super) start: i64,
-    pub(super) end: i64,
-    pub(super) count: i64,
-}
-
-/// The counts of one connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct ConnectionCounters {
-    pub(super) minute: WindowCount,
-    pub(super) day: WindowCount,
-}
-
-pub(super) type CounterMap = DashMap<ConnectionId, ConnectionCounters>;
 
 /// The store of one process.
 #[derive(Debug)]
@@ -56,67 +42,32 @@ pub struct EmbeddedStore {
     writer_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-// === impl Count ===
-
-impl WindowCount {
-    /// Begins anew where another window has come. A request that comes late into the next window counts
-    /// there; a clock that was set back by more than a window begins anew.
-    fn roll_over(&mut self, window: Window) {
-        let set_back = self.start - window.start > window.end - window.start;
-        if window.start > self.start || set_back {
-            *self = Self { start: window.start, end: window.end, count: 0 };
-        }
-    }
-
-    fn merge(&mut self, before: Self) {
-        if self.end == before.end {
-            self.count += before.count;
-        } else if self.end < before.end {
-            *self = before;
-        }
-    }
-
-    fn is_at_limit(&self, window: Window) -> bool {
-        window.limit > 0 && self.count >= i64::from(window.limit)
-    }
-}
-
-// === impl Tally ===
-
-impl ConnectionCounters {
-    /// Takes over what was counted before, where this process has begun to count already.
-    pub(super) fn merge(&mut self, before: Self) {
-        self.minute.merge(before.minute);
-        self.day.merge(before.day);
-    }
-}
-
-// === impl Embedded ===
+// === impl EmbeddedStore ===
 
 impl EmbeddedStore {
     /// Opens the store in `directory`, which no other process may use.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let unusable = |error| Error::Unusable(directory.to_owned(), error);
         let counters = Arc::new(CounterMap::default());
-        let (queue, written) = WriteQueue::new();
+        let (queue, progress) = WriteQueue::new();
         let queue = Arc::new(queue);
         let health = Arc::new(Health::default());
-        let state_writer = Writer::open(directory, Arc::clone(&counters), Arc::clone(&health), written)?;
-        let state_writer = Arc::new(Mutex::new(state_writer));
-        let writing = (Arc::clone(&queue), Arc::clone(&state_writer), Arc::clone(&health));
-        let writer = std::thread::Builder::new()
+        let writer = Writer::open(directory, Arc::clone(&counters), Arc::clone(&health), progress)?;
+        let writer = Arc::new(Mutex::new(writer));
+        let shared = (Arc::clone(&queue), Arc::clone(&writer), Arc::clone(&health));
+        let thread = std::thread::Builder::new()
             .name("state".to_owned())
-            .spawn(move || run_writer(&writing.0, &writing.1, &writing.2))
+            .spawn(move || run_writer(&shared.0, &shared.1, &shared.2))
             .map_err(|error| unusable(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))?;
-        Ok(Self { counters, queue, writer: state_writer, health, writer_thread: Mutex::new(Some(writer)) })
+        Ok(Self { counters, queue, writer, health, writer_thread: Mutex::new(Some(thread)) })
     }
 
-    /// Writes what lies on the desk, unless somebody else is writing: then the thread does it next.
+    /// Commits the queued batch if the writer is free; otherwise the writer thread commits it next.
     fn write_or_wake(&self) {
         match self.writer.try_lock() {
-            Ok(mut state_writer) => {
+            Ok(mut writer) => {
                 let (batch, last) = self.queue.drain_urgent();
-                if state_writer.commit(batch, last) {
+                if writer.commit(batch, last) {
                     self.queue.wake_writer();
                 }
             }
@@ -124,12 +75,12 @@ impl EmbeddedStore {
         }
     }
 
-    /// Counts a request; answers how many the day has with it.
+    /// Counts a request in memory and returns the count of its day.
     fn count_in_memory(&self, owner: ConnectionId, windows: Windows) -> Result<i64, LimitPeriod> {
         let mut counts = self.counters.entry(owner).or_default();
         counts.minute.roll_over(windows.minute);
         counts.day.roll_over(windows.day);
-        // The day first: where both are full, it is what the client has to wait for.
+        // The day first: if both are full, the client has to wait for the day.
         if counts.day.is_at_limit(windows.day) {
             return Err(LimitPeriod::Day);
         }
@@ -148,7 +99,7 @@ impl CounterStore for EmbeddedStore {
         owner: ConnectionId,
         windows: Windows,
     ) -> BoxFuture<'_, Result<CountedRequest, LimitPeriod>> {
-        // Nobody waits for a disk that is full: the counts in memory still hold.
+        // No wait for a full disk: the counts in memory still hold.
         let urgent = windows.day.limit > 0 && self.health.fault().is_none();
         let counted = self.count_in_memory(owner, windows);
         let counted =
@@ -158,9 +109,9 @@ impl CounterStore for EmbeddedStore {
 
     fn close(&self) {
         self.queue.close();
-        let writer = self.writer_thread.locked().take();
-        if let Some(writer) = writer {
-            let _ = writer.join();
+        let thread = self.writer_thread.locked().take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
         }
     }
 }
@@ -231,24 +182,24 @@ impl Drop for EmbeddedStore {
     }
 }
 
-/// The thread that writes what nobody waits for, and all that comes while somebody else has the pen. It also
-/// looks after the file.
-fn run_writer(queue: &WriteQueue, state_writer: &Mutex<Writer>, health: &Health) {
+/// The writer thread: commits the batches without a waiter and those queued during another commit, answers
+/// queries, and does the maintenance of the file.
+fn run_writer(queue: &WriteQueue, writer: &Mutex<Writer>, health: &Health) {
     let mut seen = 0;
-    let mut maintenance = state_writer.locked().maintenance();
+    let mut maintenance = writer.locked().maintenance();
     loop {
         let failing = matches!(health.fault(), Some(StorageFault::NotOpen | StorageFault::Unwritable));
         queue.wait_for_work(failing, maintenance);
-        let mut state_writer = state_writer.locked();
+        let mut writer = writer.locked();
         let drained = queue.drain();
-        state_writer.commit(drained.batch, drained.last_sequence);
-        state_writer.answer_queries(drained.queries);
+        writer.commit(drained.batch, drained.last_sequence);
+        writer.answer_queries(drained.queries);
         if drained.closed {
-            return state_writer.close();
+            return writer.close();
         }
         let idle = maintenance == Maintenance::WhenIdle && drained.last_sequence == seen;
-        state_writer.maintain(idle);
-        (seen, maintenance) = (drained.last_sequence, state_writer.maintenance());
+        writer.maintain(idle);
+        (seen, maintenance) = (drained.last_sequence, writer.maintenance());
     }
 }
 

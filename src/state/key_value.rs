@@ -1,13 +1,13 @@
-//! A key-value seam: short texts that must outlive the process, each under its name.
+//! The key-value store: short texts by key that must outlive the process.
 
-/// Texts by name; what they say is for others to know.
+/// Opaque texts by key.
 pub trait KeyValueStore: std::fmt::Debug + Send + Sync {
-    /// Whether what was noted before this process is known; not so while the file could not be opened yet.
+    /// Whether the values of earlier processes are loaded; false until the file could be opened.
     fn is_open(&self) -> bool;
 
-    /// The latest text of that name.
+    /// The latest value of a key.
     fn get(&self, name: &str) -> Option<String>;
 
-    /// Replaces the text of that name; written soon.
+    /// Replaces the value of a key; written with the next group commit.
     fn set(&self, name: &'static str, text: String);
 }

@@ -1,10 +1,12 @@
-//! What must outlive a restart: how much each connection has asked for in this minute and this day, and what is
-//! still to be handed on to Odoo.
+//! Durable state: the request counters of each connection, the spool of audit entries that Odoo has not taken
+//! yet, and a few values by key.
 //!
-//! `CounterStore`, `Spool` and `KeyValueStore` are the seams: `EmbeddedStore` keeps exact counts in memory and both in one SQLite file for
-//! one process; a store that several replicas share will stand beside it. Knows no clock and no policy: whoever
-//! counts says which stretch of the calendar it is and how many fit into it, and what an entry says is not read.
+//! `CounterStore`, `Spool` and `KeyValueStore` are the seams. `EmbeddedStore` implements all three for one
+//! process: exact counters in memory, one SQLite file on disk; a store shared by several replicas will stand
+//! beside it. This module knows no clock and no policy: callers pass the windows and their limits, and the
+//! body of an entry is opaque.
 
+mod counter_map;
 mod counters;
 mod disk_reserve;
 mod embedded;
@@ -15,7 +17,7 @@ mod sqlite_file;
 mod write_queue;
 mod writer;
 
-pub use counters::{BoxFuture, CountedRequest, CounterStore, LimitPeriod, Window, Windows};
+pub use counters::{CountedRequest, CounterStore, LimitPeriod, Window, Windows};
 pub use embedded::EmbeddedStore;
 pub use key_value::KeyValueStore;
 pub use spool::{DeliveryReport, Spool, SpoolEntry, Stage, StorageFault};

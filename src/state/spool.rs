@@ -1,71 +1,73 @@
-//! The seam between what happened and where it is kept until it has been handed on.
+//! The spool: a durable queue of entries, each kept until it has been delivered.
 
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{BoxFuture, CommitTicket};
+use super::CommitTicket;
 
-/// What becomes of an entry.
+/// The stage of an entry in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// It is not over. Should the process end before that is told, it is handed on as it stands.
+    /// Still running. If the process ends before it is closed, it is delivered as it stands after the
+    /// restart.
     Open,
-    /// It can be handed on.
+    /// Can be delivered.
     Ready,
 }
 
-/// An entry as it is kept: what it says is for others to know. Ids are of version 7, so that their order is
-/// that of time.
+/// A queued entry with an opaque body. Ids are UUIDs of version 7, so that they sort by time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpoolEntry {
     pub id: Uuid,
     pub body: String,
 }
 
-/// What became of entries that were handed on.
+/// The result of a delivery, entry by entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryReport {
-    /// They are forgotten.
+    /// Taken: deleted from the spool.
     pub delivered: Vec<Uuid>,
-    /// They stay, and are not told of before `requeue_deferred`.
+    /// To be retried: skipped by `peek_oldest` until `requeue_deferred`.
     pub deferred: Vec<Uuid>,
-    /// They are never told of again, but stay for a person to look at, with the reason.
+    /// Refused for good: moved to the dead letters with the reason, for a person to look at.
     pub dead_lettered: Vec<(Uuid, String)>,
 }
 
-/// Why nothing new should be begun.
+/// Why no new entry can be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorageFault {
     /// The file could not be opened yet.
     NotOpen,
-    /// The last entries could not be written; they wait in memory.
+    /// The last write failed; its entries wait in memory for the retry.
     Unwritable,
-    /// What is begun can be finished, but the volume has no room for more.
+    /// The volume is full: open entries can be closed, new ones cannot be opened.
     NoSpace,
 }
 
-/// Entries that must outlive the process until they have been handed on.
+/// A durable queue with at-least-once delivery.
 pub trait Spool: std::fmt::Debug + Send + Sync {
-    /// Keeps an entry in place of what stood under its id. The receipt tells whether a kill could still lose it.
+    /// Inserts an entry, or replaces the one with its id. The ticket resolves when a kill can no longer lose
+    /// it.
     fn put(&self, entry: SpoolEntry, stage: Stage) -> CommitTicket;
 
-    /// Keeps entries that nobody waits for.
+    /// Inserts entries without a ticket, in the next group commit.
     fn put_in_background(&self, entries: Vec<(SpoolEntry, Stage)>);
 
-    /// Forgets an entry that came to nothing.
+    /// Deletes an entry whose call was not made.
     fn remove(&self, id: Uuid);
 
-    /// The oldest entries that can be handed on, in their order.
+    /// The oldest entries that are ready, in order; they stay queued until acknowledged.
     fn peek_oldest(&self, limit: usize) -> BoxFuture<'_, Vec<SpoolEntry>>;
 
-    /// Notes what became of them; whether that is kept.
+    /// Records the result of a delivery; true once it is committed.
     fn acknowledge(&self, report: DeliveryReport) -> BoxFuture<'_, bool>;
 
-    /// What was put off can be handed on again.
+    /// Makes the deferred entries ready again.
     fn requeue_deferred(&self);
 
-    /// How many bytes all that is kept takes, roughly.
+    /// The approximate size of the file in bytes.
     fn bytes_used(&self) -> u64;
 
-    /// What keeps a new entry from being begun at the moment; none: it can be kept.
+    /// Why no new entry can be accepted at the moment, if so.
     fn fault(&self) -> Option<StorageFault>;
 }

@@ -1,7 +1,7 @@
-//! The spool's rows in the SQLite file.
+//! The SQL of the spool and of the key-value table.
 //!
-//! An id is kept as text, whose order is that of time; the table is the index on it, so that a new entry
-//! touches one page.
+//! Ids are stored as text, which sorts by time; the table is its own index (`WITHOUT ROWID`), so that an
+//! insert touches one page.
 
 use rusqlite::Connection;
 
@@ -12,7 +12,7 @@ pub(super) const SPOOL_SCHEMA_SQL: &str = "
     CREATE TABLE spool (id TEXT PRIMARY KEY, stage INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE spool_aside (id TEXT PRIMARY KEY, reason TEXT NOT NULL, body TEXT NOT NULL);";
 
-/// Came later than the rest; made where it is not there.
+/// Newer than the other tables; created if missing.
 pub(super) const VALUES_SCHEMA_SQL: &str =
     "CREATE TABLE IF NOT EXISTS note (name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID";
 
@@ -30,7 +30,7 @@ const DEAD_LETTER_SQL: &str =
 const MOVE_STAGE_SQL: &str = "UPDATE spool SET stage = ?2 WHERE stage = ?1";
 const OLDEST_ENTRIES_SQL: &str = "SELECT id, body FROM spool WHERE stage = ?1 ORDER BY id LIMIT ?2";
 
-/// Does one job; inside a transaction.
+/// Applies one change, inside a transaction.
 pub(super) fn apply(connection: &Connection, op: &WriteOp) -> rusqlite::Result<()> {
     match op {
         WriteOp::Put(SpoolEntry { id, body }, stage) => {
@@ -66,7 +66,7 @@ fn acknowledge(connection: &Connection, report: &DeliveryReport) -> rusqlite::Re
     Ok(())
 }
 
-/// What an earlier process left half done can be handed on as it stands.
+/// Crash recovery: entries that an earlier process left open or deferred become ready.
 pub(super) fn recover(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(MOVE_STAGE_SQL, (STAGE_OPEN, STAGE_READY))?;
     connection.execute(MOVE_STAGE_SQL, (STAGE_DEFERRED, STAGE_READY))?;

@@ -1,4 +1,4 @@
-//! The SQLite file: opened by one process at a time, readable by a person with `sqlite3`.
+//! The SQLite file: locked by one process at a time, readable by a person with `sqlite3`.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 use super::SpoolEntry;
-use super::embedded::{ConnectionCounters, WindowCount};
+use super::counter_map::{ConnectionCounters, WindowCount};
 use super::sql;
 use super::write_queue::WriteOp;
 use crate::vocab::ConnectionId;
@@ -17,13 +17,13 @@ use crate::vocab::ConnectionId;
 const STATE_FILE_NAME: &str = "state.sqlite";
 const WAL_FILE_NAME: &str = "state.sqlite-wal";
 
-/// The form of the file; another number is another program's.
+/// The schema version of the file (`user_version`).
 const SCHEMA_VERSION: i64 = 2;
 
-/// The form before there was a spool.
+/// The schema version before the spool was added.
 const SCHEMA_VERSION_WITHOUT_SPOOL: i64 = 1;
 
-/// For a process that is just letting go.
+/// How long to wait for a process that is just closing the file.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 
 const COUNTER_SCHEMA_SQL: &str = "
@@ -35,7 +35,7 @@ const COUNTER_SCHEMA_SQL: &str = "
 
 const PAGE_BYTES: u64 = 4096;
 
-/// How many steps are made at a time while room is made.
+/// The most vacuum steps at a time on a full volume.
 const MAX_VACUUM_STEPS: usize = 256;
 
 const UPSERT_COUNTER_SQL: &str = "INSERT OR REPLACE INTO counter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -52,13 +52,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether it may be over once the volume has room.
+    /// Whether a retry may succeed once the volume has space.
     pub(super) fn is_disk_full(&self) -> bool {
         matches!(self, Self::Unusable(_, error) if is_disk_full(error))
     }
 }
 
-/// Whether the volume had no room, by SQLite's error code.
+/// Whether the volume was full, by SQLite's error code.
 pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
     if let rusqlite::Error::ToSqlConversionFailure(inner) = error {
         let io = inner.downcast_ref::<std::io::Error>();
@@ -73,7 +73,7 @@ pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
 pub(super) struct SqliteFile(Connection, PathBuf);
 
 impl SqliteFile {
-    /// Opens or makes the file in `directory` and holds it until dropped.
+    /// Opens or creates the file in `directory` and locks it until dropped.
     pub(super) fn open(directory: &Path, max_wal_bytes: u64) -> Result<Self, Error> {
         let path = directory.join(STATE_FILE_NAME);
         match open(&path, max_wal_bytes) {
@@ -97,21 +97,21 @@ impl SqliteFile {
         rows.collect()
     }
 
-    /// Writes all of them or none.
+    /// Commits all changes in one transaction.
     pub(super) fn write(
         &mut self,
         counters: &[(ConnectionId, ConnectionCounters)],
         ops: &[WriteOp],
     ) -> rusqlite::Result<()> {
         if let ([], [op @ WriteOp::Put(..)]) = (counters, ops) {
-            // The commonest case, one statement, is a transaction by itself.
+            // The most frequent case: a single statement is a transaction by itself.
             return sql::apply(&self.0, op);
         }
         self.execute_cached("BEGIN")?;
         match self.write_all(counters, ops).and_then(|()| self.execute_cached("COMMIT")) {
             Ok(()) => Ok(()),
             Err(error) => {
-                // Fails where the error has ended the transaction already.
+                // Fails if the error has rolled back already.
                 let _ = self.execute_cached("ROLLBACK");
                 Err(error)
             }
@@ -134,40 +134,40 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// Parsed once: two of these stand round every call.
+    /// A prepared statement: two of these run for every call.
     fn execute_cached(&self, statement: &str) -> rusqlite::Result<()> {
         self.0.prepare_cached(statement)?.execute([]).map(drop)
     }
 
-    /// The oldest entries of the spool that can be handed on.
+    /// The oldest ready entries of the spool.
     pub(super) fn oldest_entries(&self, limit: usize) -> rusqlite::Result<Vec<SpoolEntry>> {
         sql::oldest_entries(&self.0, limit)
     }
 
-    /// How many bytes are in use.
+    /// The bytes in use, without free pages.
     pub(super) fn bytes_used(&self) -> rusqlite::Result<u64> {
-        let ask = |pragma| self.0.prepare_cached(pragma)?.query_row([], |row| row.get::<_, i64>(0));
-        let pages = ask("PRAGMA page_count")? - ask("PRAGMA freelist_count")?;
-        Ok(u64::try_from(pages * ask("PRAGMA page_size")?).unwrap_or(0))
+        let read = |pragma| self.0.prepare_cached(pragma)?.query_row([], |row| row.get::<_, i64>(0));
+        let pages = read("PRAGMA page_count")? - read("PRAGMA freelist_count")?;
+        Ok(u64::try_from(pages * read("PRAGMA page_size")?).unwrap_or(0))
     }
 
-    /// The texts by their names.
+    /// All values of the key-value table.
     pub(super) fn load_values(&self) -> rusqlite::Result<Vec<(String, String)>> {
         sql::load_values(&self.0)
     }
 
-    /// How long the write-ahead log is.
+    /// The size of the write-ahead log.
     pub(super) fn wal_bytes(&self) -> u64 {
         std::fs::metadata(&self.1).map_or(0, |wal| wal.len())
     }
 
-    /// Checkpoints the write-ahead log and truncates it. This connection is the only one that there can be, so
-    /// that no reader stands in the way. Waits for the disk.
+    /// WAL checkpoint: copies the log into the file and truncates it. No reader can block it, since this
+    /// connection is the only one. Waits for the disk.
     pub(super) fn checkpoint(&self) -> rusqlite::Result<()> {
         self.0.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
 
-    /// The same with hardly any room: in small steps, each of which is checkpointed before the next.
+    /// Vacuums a file on a nearly full volume: in small steps, each checkpointed before the next.
     pub(super) fn reclaim_space(&self) -> rusqlite::Result<()> {
         self.checkpoint()?;
         for _ in 0..MAX_VACUUM_STEPS {
@@ -180,21 +180,21 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// Gives freed space back, a part at a time, and checkpoints. Waits for the disk.
+    /// Incremental vacuum, then a checkpoint. Waits for the disk.
     pub(super) fn vacuum_and_checkpoint(&self) -> rusqlite::Result<()> {
         self.run_vacuum("PRAGMA incremental_vacuum(4096)")?;
         self.checkpoint()
     }
 
     fn run_vacuum(&self, statement: &str) -> rusqlite::Result<()> {
-        // A page for each step.
+        // Each step frees one page.
         let mut vacuum = self.0.prepare_cached(statement)?;
         let mut pages = vacuum.query([])?;
         while pages.next()?.is_some() {}
         Ok(())
     }
 
-    /// Forgets counts of days that ended before `now`.
+    /// Deletes counters of days that ended before `now`.
     pub(super) fn delete_expired(&mut self, now: i64) -> rusqlite::Result<()> {
         self.0.execute("DELETE FROM counter WHERE day_end <= ?1", [now]).map(drop)
     }
@@ -212,15 +212,15 @@ fn open(path: &Path, max_wal_bytes: u64) -> rusqlite::Result<(Connection, i64)> 
     create_private(path).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // Taken with the first transaction and kept: a second process would count for itself.
+    // Locked with the first transaction and until closed: a second process would count for itself.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    // Before the first table; in a file of an older version freed space is used again, but not given back.
+    // Before the first table; a file of an older version reuses freed pages but does not shrink.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // The last bound: the writer checkpoints before, and does not wait for SQLite to do it within a write.
+    // The upper bound: the writer checkpoints earlier, and not within a write as SQLite would.
     connection.pragma_update(None, "wal_autocheckpoint", (max_wal_bytes / PAGE_BYTES).cast_signed())?;
     connection.pragma_update(None, "journal_size_limit", max_wal_bytes.cast_signed())?;
-    // What was committed outlives the process; a loss of power may take the last moments.
+    // Committed data survives a crash of the process; a loss of power may lose the last moments.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
     let mut version = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -238,11 +238,12 @@ fn open(path: &Path, max_wal_bytes: u64) -> rusqlite::Result<(Connection, i64)> 
     Ok((connection, version))
 }
 
-/// Makes the file for this user only, in case the directory is open to others; SQLite's own beside it follow.
+/// Creates the file with mode 600, in case the directory is open to others; SQLite's files beside it inherit
+/// that.
 fn create_private(path: &Path) -> std::io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        // Not even opened: to close it would let go of every lock that this process holds on it.
+        // Not even opened: closing it would drop every lock that this process holds on it.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        made => made.map(drop),
+        created => created.map(drop),
     }
 }

@@ -1,7 +1,7 @@
-//! Where requests leave word for whoever writes, and wait for it where they must.
+//! The write queue of the group commit: requests queue their changes and wait for the commit where they must.
 //!
-//! Who has the pen takes whatever lies on the desk, writes it in one transaction and announces how far it came:
-//! many requests share a transaction, and none waits for a timer.
+//! The thread that holds the writer drains the queue, commits the batch in one transaction and publishes the
+//! sequence number it has reached: many requests share a transaction, and none waits for a timer.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,13 @@ use uuid::Uuid;
 use super::{DeliveryReport, SpoolEntry, Stage};
 use crate::vocab::{ConnectionId, MutexExt};
 
-/// How long counts that nobody waits for may lie.
+/// The longest that counts without a waiter stay in memory.
 const COUNT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long the writer waits before it tries again what it could not write.
+/// The pause before a failed write is retried.
 const WRITE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How long nothing must have come for it to count as quiet.
+/// The time without a change after which the queue counts as idle.
 const IDLE_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct WriteQueue {
     progress: watch::Receiver<CommitProgress>,
 }
 
-/// What lies there to be written.
+/// The changes of the next transaction.
 #[derive(Debug, Default)]
 pub(super) struct WriteBatch {
     pub(super) dirty_counters: HashSet<ConnectionId>,
@@ -40,27 +40,27 @@ pub(super) struct WriteBatch {
 struct QueueState {
     batch: WriteBatch,
     queries: Vec<OldestQuery>,
-    /// The number of the last note.
+    /// The sequence number of the last change.
     last_sequence: u64,
-    /// Somebody waits for a count.
+    /// A request waits for a count.
     urgent: bool,
-    /// The thread is to come at once.
+    /// The writer thread is to run at once.
     wake_requested: bool,
-    /// The thread sleeps until it is woken.
+    /// The writer thread sleeps until it is woken.
     writer_sleeps: bool,
     closed: bool,
 }
 
-/// When the thread is to look after the file, should nothing come meanwhile.
+/// When the writer thread is to checkpoint and vacuum the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Maintenance {
     NotDue,
     WhenIdle,
-    /// There is no reserve: room is looked for every second.
+    /// There is no disk reserve: retried every second.
     RecoverSpace,
 }
 
-/// What the thread takes at a time.
+/// What the writer thread drains at a time.
 #[derive(Debug)]
 pub(super) struct Drained {
     pub(super) batch: WriteBatch,
@@ -69,75 +69,73 @@ pub(super) struct Drained {
     pub(super) closed: bool,
 }
 
-/// How far the writer came.
+/// The commit position that waiters watch.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CommitProgress {
-    /// The number of the last note that was dealt with.
+    /// The sequence number of the last change that was attempted.
     pub(super) sequence: u64,
-    /// It could not be written, and what came before it perhaps neither.
+    /// Its commit failed, and perhaps that of earlier changes.
     pub(super) failed: bool,
 }
 
-/// What is to be done with the spool.
+/// A change of the spool or of a value.
 #[derive(Debug)]
 pub(super) enum WriteOp {
     Put(SpoolEntry, Stage),
     Remove(Uuid),
     Acknowledge(DeliveryReport),
     RequeueDeferred,
-    /// A text and its name.
+    /// A key and its value.
     SetValue(&'static str, String),
 }
 
-/// A question for what is kept.
+/// A read of the oldest entries, answered by the writer thread.
 #[derive(Debug)]
 pub(super) struct OldestQuery {
     pub(super) limit: usize,
     pub(super) reply: oneshot::Sender<Vec<SpoolEntry>>,
 }
 
-/// Tells when what was left with the writer is kept, so that an answer need not leave before.
+/// Resolves when a queued change is committed, so that an answer need not leave before.
 #[derive(Debug)]
 pub struct CommitTicket(TicketState);
 
 #[derive(Debug)]
 enum TicketState {
-    /// Nobody has to wait.
+    /// No wait is needed.
     NotRequired,
-    /// There is no writer any more.
+    /// The queue is closed.
     WriterGone,
     Pending(u64, watch::Receiver<CommitProgress>, Arc<WriteQueue>),
 }
 
 impl CommitTicket {
-    /// The receipt of a request for whose count nobody has to wait.
+    /// A ticket that is committed at once, for a count that no answer waits for.
     pub fn not_required() -> Self {
         Self(TicketState::NotRequired)
     }
 
-    /// The receipt of what nobody will write.
+    /// A ticket that never commits.
     #[cfg(test)]
     pub fn writer_gone() -> Self {
         Self(TicketState::WriterGone)
     }
 
-    /// Comes back when a kill of the process would not lose it any more; false where it could not be written.
+    /// Waits until a kill of the process can no longer lose the change; false if the write failed.
     pub async fn committed(self) -> bool {
         self.expedite();
         match self.0 {
             TicketState::NotRequired => true,
             TicketState::WriterGone => false,
             TicketState::Pending(sequence, mut progress, _) => {
-                // An error says that there is no writer any more. What failed is tried again with all that comes
-                // after it, so a later success counts for this one too.
+                // An error means that the writer is gone. A failed change is retried with all later ones, so
+                // a later success counts for this one too.
                 progress.wait_for(|done| done.sequence >= sequence).await.is_ok_and(|done| !done.failed)
             }
         }
     }
-}
 
-impl CommitTicket {
-    /// Calls for somebody to write it now, where nobody is expected to do so anyway.
+    /// Wakes the writer thread if the change is not committed yet.
     pub fn expedite(&self) {
         if let TicketState::Pending(sequence, progress, queue) = &self.0
             && progress.borrow().sequence < *sequence
@@ -147,10 +145,10 @@ impl CommitTicket {
     }
 }
 
-// === impl Job ===
+// === impl WriteOp ===
 
 impl WriteOp {
-    /// How many bytes it writes, roughly.
+    /// The approximate number of bytes that it writes.
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Put(entry, _) => entry.body.len(),
@@ -159,20 +157,18 @@ impl WriteOp {
         }
     }
 
-    /// How many rows it changes.
+    /// The number of rows that it changes.
     pub(super) fn rows(&self) -> usize {
         match self {
             Self::Put(..) | Self::Remove(_) | Self::RequeueDeferred | Self::SetValue(..) => 1,
-            Self::Acknowledge(DeliveryReport {
-                delivered: taken,
-                deferred: put_off,
-                dead_lettered: set_aside,
-            }) => taken.len() + put_off.len() + set_aside.len(),
+            Self::Acknowledge(DeliveryReport { delivered, deferred, dead_lettered }) => {
+                delivered.len() + deferred.len() + dead_lettered.len()
+            }
         }
     }
 }
 
-// === impl Inner ===
+// === impl QueueState ===
 
 impl QueueState {
     fn is_empty(&self) -> bool {
@@ -180,17 +176,17 @@ impl QueueState {
     }
 }
 
-// === impl Desk ===
+// === impl WriteQueue ===
 
 impl WriteQueue {
-    /// A desk, and what is announced with.
+    /// An empty queue, and the sender of its commit position.
     pub(super) fn new() -> (Self, watch::Sender<CommitProgress>) {
         let (sender, progress) = watch::channel(CommitProgress::default());
         (Self { state: Mutex::default(), wakeup: Condvar::new(), progress }, sender)
     }
 
-    /// Notes that a count changed; to be called after the change. Where it is urgent, the receipt tells when it is
-    /// kept; it is written with the next entry, or soon, or when somebody waits for it.
+    /// Queues a changed counter; to be called after the change. An urgent one gets a ticket and is committed
+    /// with the next entry, after the flush interval, or when its ticket is awaited.
     pub(super) fn enqueue_count(self: &Arc<Self>, owner: ConnectionId, urgent: bool) -> CommitTicket {
         let mut state = self.lock();
         if state.closed {
@@ -208,53 +204,54 @@ impl WriteQueue {
         if urgent { self.ticket(sequence) } else { CommitTicket::not_required() }
     }
 
-    /// Puts work on the spool down; somebody has to see to it that it is written.
-    pub(super) fn enqueue(self: &Arc<Self>, job: WriteOp) -> CommitTicket {
+    /// Queues a change of the spool; the caller commits it or wakes the writer thread.
+    pub(super) fn enqueue(self: &Arc<Self>, op: WriteOp) -> CommitTicket {
         let mut state = self.lock();
         if state.closed {
             return CommitTicket(TicketState::WriterGone);
         }
-        state.batch.ops.push(job);
+        state.batch.ops.push(op);
         state.last_sequence += 1;
         let sequence = state.last_sequence;
         drop(state);
         self.ticket(sequence)
     }
 
-    /// Asks what the spool holds; an answer that never comes says that nobody writes any more.
+    /// Queries the oldest entries of the spool; a dropped reply means that the queue is closed.
     pub(super) fn query_oldest(&self, limit: usize) -> oneshot::Receiver<Vec<SpoolEntry>> {
-        let (answer, receiver) = oneshot::channel();
+        let (reply, receiver) = oneshot::channel();
         let mut state = self.lock();
         if !state.closed {
-            state.queries.push(OldestQuery { limit, reply: answer });
+            state.queries.push(OldestQuery { limit, reply });
         }
         drop(state);
         self.wake_writer();
         receiver
     }
 
-    /// Calls the thread.
+    /// Wakes the writer thread.
     pub(super) fn wake_writer(&self) {
         self.lock().wake_requested = true;
         self.wakeup.notify_one();
     }
 
-    /// What is to be written at once, and the number of the last note in it.
+    /// Drains the changes that are waited for, with the sequence number of the last one.
     pub(super) fn drain_urgent(&self) -> (WriteBatch, u64) {
         let mut state = self.lock();
-        let jobs = std::mem::take(&mut state.batch.ops);
-        // Counts that nobody waits for stay for the thread, which writes many of them at a time.
+        let ops = std::mem::take(&mut state.batch.ops);
+        // Counts without a waiter stay for the writer thread, which commits many of them at a time.
         let urgent = std::mem::take(&mut state.urgent);
-        let owners = if urgent { std::mem::take(&mut state.batch.dirty_counters) } else { HashSet::new() };
-        (WriteBatch { dirty_counters: owners, ops: jobs }, state.last_sequence)
+        let dirty_counters =
+            if urgent { std::mem::take(&mut state.batch.dirty_counters) } else { HashSet::new() };
+        (WriteBatch { dirty_counters, ops }, state.last_sequence)
     }
 
-    /// For the thread: waits until there is something to do; `again`: or to do again; `care`: or until it
-    /// was quiet for a while.
+    /// Blocks the writer thread until there is work; with `retry`, for the retry delay; with `maintenance`
+    /// due, at most until it is due.
     pub(super) fn wait_for_work(&self, retry: bool, maintenance: Maintenance) {
         let mut state = self.lock();
         if retry {
-            // A disk that is full will not have room a moment later.
+            // A full disk is not retried with each change.
             let open = |state: &mut QueueState| !state.closed;
             let _ = self.wakeup.wait_timeout_while(state, WRITE_RETRY_DELAY, open);
             return;
@@ -277,7 +274,7 @@ impl WriteQueue {
             .wait_timeout_while(state, COUNT_FLUSH_INTERVAL, |state| !state.wake_requested && !state.closed);
     }
 
-    /// For the thread: all there is to do.
+    /// Drains everything, for the writer thread.
     pub(super) fn drain(&self) -> Drained {
         let mut state = self.lock();
         state.wake_requested = false;

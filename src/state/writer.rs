@@ -1,4 +1,5 @@
-//! What writes the file, and looks after it.
+//! The writer: commits batches to the SQLite file, checkpoints its write-ahead log and manages the disk
+//! reserve.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -8,32 +9,32 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::counter_map::{ConnectionCounters, CounterMap};
 use super::disk_reserve::DiskReserve;
-use super::embedded::{ConnectionCounters, CounterMap};
 use super::sqlite_file::{Error, SqliteFile, is_disk_full};
 use super::write_queue::{CommitProgress, Maintenance, OldestQuery, WriteBatch, WriteOp};
 use super::{DeliveryReport, SpoolEntry, StorageFault};
 use crate::vocab::{ConnectionId, MutexExt};
 
-/// How often counts of past days are forgotten, in seconds.
+/// How often counters of past days are deleted, in seconds.
 const COUNTER_EXPIRY_INTERVAL_SECS: i64 = 3600;
 
-/// Changed rows after which the file is measured; after which it is looked after as soon as nobody is there who
-/// would wait meanwhile; and after which it is looked after all the same.
+/// Changed rows after which the file is measured; after which it is checkpointed as soon as the queue is
+/// idle, so that no request waits for it; and after which it is checkpointed in any case.
 const MEASURE_AFTER_ROWS: usize = 64;
 const IDLE_CHECKPOINT_AFTER_ROWS: usize = 1024;
 const FORCED_CHECKPOINT_AFTER_ROWS: usize = 8192;
 
-/// What one transaction writes at most, so that the log of changes keeps its bound.
+/// The most bytes of one transaction, so that the write-ahead log keeps its bound.
 const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
 
-/// Entries that one transaction forgets where there is hardly any room to write that down.
+/// The most entries that one transaction deletes while the volume is nearly full.
 const LOW_SPACE_DELETE_ROWS: usize = 16;
 
-/// How often a reserve that is not there is tried to be allocated.
+/// How often the allocation of a missing reserve is retried.
 const RESERVE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What is known of the file without asking it.
+/// The health of the file, readable without the writer's lock.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     closed: AtomicBool,
@@ -66,7 +67,7 @@ impl Health {
 #[derive(Debug)]
 pub(super) struct Writer {
     directory: PathBuf,
-    /// None: not opened yet, or put down for good.
+    /// None before it could be opened and after `close`.
     file: Option<SqliteFile>,
     reserve: DiskReserve,
     counters: Arc<CounterMap>,
@@ -74,16 +75,16 @@ pub(super) struct Writer {
     progress: watch::Sender<CommitProgress>,
     expired_at: i64,
     reserve_tried: Instant,
-    /// Changed rows since the file was measured, and since it was looked after.
+    /// Changed rows since the file was measured, and since its last checkpoint.
     rows_since_measured: usize,
     rows_since_checkpoint: usize,
-    /// What could not be written yet.
+    /// Changes that are not committed yet.
     pending_ops: Vec<WriteOp>,
     dirty_counters: HashSet<ConnectionId>,
 }
 
 impl Writer {
-    /// Opens the file; one on a volume without room is opened later.
+    /// Opens the file; on a full volume it is opened later.
     pub(super) fn open(
         directory: &Path,
         counters: Arc<CounterMap>,
@@ -106,7 +107,7 @@ impl Writer {
         };
         match writer.open_file() {
             Err(error) if error.is_disk_full() => {
-                tracing::error!(%error, "the state file cannot be opened: tool calls are refused until it can");
+                tracing::error!(%error, "the state file cannot be opened: tool calls are refused until a retry succeeds");
                 writer.health.closed.store(true, Ordering::Release);
             }
             opened => opened?,
@@ -126,11 +127,11 @@ impl Writer {
         for (owner, counts) in file.read_counters().map_err(unusable)? {
             self.counters.entry(owner).or_default().merge(counts);
         }
-        let mut notes = self.health.values();
+        let mut values = self.health.values();
         for (name, text) in file.load_values().map_err(unusable)? {
-            notes.entry(name).or_insert(text);
+            values.entry(name).or_insert(text);
         }
-        drop(notes);
+        drop(values);
         self.health.bytes_used.store(file.bytes_used().map_err(unusable)?, Ordering::Release);
         self.file = Some(file);
         self.health.closed.store(false, Ordering::Release);
@@ -138,8 +139,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes all of it, and what is left from before, or nothing; announces it as note number `last`. Tells
-    /// where the file is to be looked after from now on.
+    /// Commits a batch together with all earlier changes that failed, and publishes `last` as the commit
+    /// position. Returns whether the maintenance state has changed.
     pub(super) fn commit(&mut self, batch: WriteBatch, last: u64) -> bool {
         let before = self.maintenance();
         self.dirty_counters.extend(batch.dirty_counters);
@@ -170,7 +171,7 @@ impl Writer {
             self.restore_reserve_with(file);
         }
         if !self.reserve.is_allocated() && self.reserve.is_space_low() && !self.pending_ops.is_empty() {
-            // What is left is kept for deleting: these wait in memory.
+            // The space that is left is for deletions: entries wait in memory.
             return Err(disk_full_error());
         }
         match self.write_in_batches(file) {
@@ -186,7 +187,7 @@ impl Writer {
         }
     }
 
-    /// Writes everything, some of it at a time.
+    /// Commits all pending changes in transactions of bounded size.
     fn write_in_batches(&mut self, file: &mut SqliteFile) -> rusqlite::Result<()> {
         let counters: Vec<_> = self
             .dirty_counters
@@ -219,7 +220,7 @@ impl Writer {
         file.checkpoint()
     }
 
-    /// Writes down what Odoo has taken, and nothing else, in small steps: that frees room.
+    /// Commits only the acknowledgements, in small steps: deletions free space.
     fn write_acknowledgements(&mut self, file: &mut SqliteFile) -> rusqlite::Result<()> {
         let (delivered, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending_ops)
             .into_iter()
@@ -228,7 +229,7 @@ impl Writer {
         let mut delivered = delivered.into_iter().flat_map(split_acknowledgement);
         while let Some(op) = delivered.next() {
             if let Err(error) = file.write(&[], std::slice::from_ref(&op)).and_then(|()| file.checkpoint()) {
-                // Before what came after it.
+                // Ahead of the changes queued after it.
                 self.pending_ops.splice(0..0, std::iter::once(op).chain(delivered));
                 return Err(error);
             }
@@ -239,12 +240,12 @@ impl Writer {
     pub(super) fn answer_queries(&self, queries: Vec<OldestQuery>) {
         for query in queries {
             let found = self.file.as_ref().and_then(|file| file.oldest_entries(query.limit).ok());
-            // One who has left wants no answer.
+            // The receiver may be gone.
             let _ = query.reply.send(found.unwrap_or_default());
         }
     }
 
-    /// Lets go of the file.
+    /// Closes the file.
     pub(super) fn close(&mut self) {
         self.file = None;
     }
@@ -259,7 +260,8 @@ impl Writer {
         }
     }
 
-    /// Waits for the disk, and whoever comes meanwhile waits too: so better when it is `quiet`.
+    /// Retries a missing file or reserve, and checkpoints. Blocks on the disk, and so do requests meanwhile:
+    /// hence sooner when the queue is `idle`.
     pub(super) fn maintain(&mut self, idle: bool) {
         if self.reserve_tried.elapsed() >= RESERVE_RETRY_INTERVAL
             && self.maintenance() == Maintenance::RecoverSpace
@@ -277,7 +279,7 @@ impl Writer {
         }
         self.rows_since_checkpoint = 0;
         if let Some(Err(error)) = self.file.as_ref().map(SqliteFile::vacuum_and_checkpoint) {
-            tracing::debug!(%error, "the state file could not be tidied");
+            tracing::debug!(%error, "the state file could not be checkpointed");
         }
     }
 
@@ -288,7 +290,7 @@ impl Writer {
         }
     }
 
-    /// Shortens the file as far as possible and allocates the reserve.
+    /// Vacuums the file and allocates the reserve.
     fn restore_reserve_with(&mut self, file: &SqliteFile) {
         if !self.reserve.is_allocated() {
             let _ = file.reclaim_space();
@@ -302,10 +304,10 @@ impl Writer {
         if self.health.no_space.swap(no_space, Ordering::AcqRel) != no_space {
             if no_space {
                 tracing::error!(
-                    "the volume of the data directory is full: tool calls are refused until it has room"
+                    "the volume of the data directory is full: tool calls are refused until it has space"
                 );
             } else {
-                tracing::info!("the volume of the data directory has room again");
+                tracing::info!("the volume of the data directory has space again");
             }
         }
     }
@@ -314,14 +316,14 @@ impl Writer {
         let was = self.health.failing.swap(outcome.is_err(), Ordering::AcqRel);
         match outcome {
             Err(error) if !was && self.file.is_some() => {
-                tracing::error!(%error, "the state file cannot be written: tool calls are refused until it can");
+                tracing::error!(%error, "the state file cannot be written: tool calls are refused until a retry succeeds");
             }
             Ok(()) if was => tracing::info!("the state file can be written again"),
             _ => {}
         }
     }
 
-    /// Forgets, now and then, the days that are over where the latest request was made.
+    /// Deletes, once an hour, the counters whose day has ended at the time of the latest request.
     fn expire_counters(
         &mut self,
         file: &mut SqliteFile,
@@ -352,7 +354,7 @@ fn disk_full_error() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
 }
 
-/// How many of the jobs one transaction takes.
+/// How many of the changes fit into one transaction.
 fn batch_len(ops: &[WriteOp]) -> usize {
     let mut bytes = 0;
     let fitting = ops.iter().take_while(|op| {
@@ -362,7 +364,7 @@ fn batch_len(ops: &[WriteOp]) -> usize {
     fitting.count().max(1).min(ops.len())
 }
 
-/// The same in small steps.
+/// Splits an acknowledgement into small ones.
 fn split_acknowledgement(op: WriteOp) -> Vec<WriteOp> {
     let WriteOp::Acknowledge(DeliveryReport { delivered, deferred, dead_lettered }) = op else {
         return vec![op];
@@ -374,7 +376,7 @@ fn split_acknowledgement(op: WriteOp) -> Vec<WriteOp> {
     chunk.chain([rest]).map(WriteOp::Acknowledge).collect()
 }
 
-/// Leaves of what is said of an entry the last, so that waiting jobs do not outnumber entries.
+/// Keeps only the latest change of each entry and key, so that pending changes do not outnumber entries.
 fn coalesce(ops: &mut Vec<WriteOp>) {
     let (mut seen_ids, mut seen_names) = (HashSet::new(), HashSet::new());
     let mut latest: Vec<WriteOp> = std::mem::take(ops)

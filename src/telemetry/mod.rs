@@ -1,8 +1,8 @@
 //! Logs: one subscriber, text or JSON, and one table of the names that occur in them.
 //!
-//! A log line never carries a credential, a proof, a header, a query string or a row of data: rooms log
+//! A log line never carries a credential, a proof, a header, a query string or a row of data: modules log
 //! ids and reasons. rmcp is held at `error`, since it writes results of tools at `debug`, and its service is silent,
-//! since clients could fill the log through it: a warning for each unknown tool, an error for each early leave.
+//! since clients could flood the log through it: a warning for each unknown tool, an error for each disconnect.
 
 pub mod names;
 pub mod panics;
@@ -14,7 +14,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::config::{Log, LogFormat};
 
-/// Libraries that would drown our own lines or tell too much, unless the operator names them himself.
+/// Log levels of libraries that would drown our lines or log data, unless the operator names the library.
 const LIBRARY_LEVELS: [(&str, &str); 5] =
     [("rmcp", "error"), ("rmcp::service", "off"), ("hyper", "warn"), ("h2", "warn"), ("reqwest", "warn")];
 

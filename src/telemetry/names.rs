@@ -1,4 +1,4 @@
-//! Every span and field name that occurs in a log line, with its meaning.
+//! Table of every span and field name that occurs in a log line, with its meaning.
 
 /// The span of one HTTP request on the public listener; made at `debug`.
 pub const REQUEST_SPAN: &str = "request";
@@ -18,7 +18,7 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("public", "where tools connect"),
     ("admin", "where health is asked"),
     ("replica", "the id of this sidecar towards Odoo"),
-    ("signal", "what told the process to end"),
+    ("signal", "what made the process end"),
     ("task", "the name of a background task"),
     ("open", "writes that Odoo had not answered when the process ended"),
     ("path", "a file of the data directory"),

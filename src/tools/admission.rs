@@ -1,4 +1,4 @@
-//! Which tools a connection may call, and why not the others.
+//! Authorization of tools: which ones a connection may call, and why not the others.
 
 use super::{Category, ToolSpec};
 use crate::vocab::{MethodLevel, Principal, Scope, quoted};
@@ -62,8 +62,8 @@ impl Barred {
     }
 }
 
-/// Why this principal may not call the tool; none where it may. What is changed first is named first: a tool that
-/// writes stays barred by the scope whatever the list holds.
+/// Why this principal may not call the tool; `None` if it may. The broader rule comes first: a tool that
+/// writes stays barred by the scope even if the list holds it.
 pub(super) fn barred(spec: &ToolSpec, principal: &Principal) -> Option<Barred> {
     if principal.scope != Scope::Full && !spec.annotations.read_only {
         Some(Barred::Scope)

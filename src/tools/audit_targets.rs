@@ -1,4 +1,4 @@
-//! What the audit log tells of a call: the model and the records that it names or makes.
+//! Targets of a call for the audit log: the model, and the records that it names or creates.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,7 +25,7 @@ pub(super) fn ids(plan: &Plan) -> Vec<i64> {
     }
 }
 
-/// The records that a call has made.
+/// The records that a call has created.
 pub(super) fn created_ids(steps: &[Step], results: &[Box<RawValue>]) -> Vec<i64> {
     #[derive(Deserialize)]
     struct Record {

@@ -1,55 +1,33 @@
-//! What an AI tool can do with Odoo: one file a tool family. Knows neither MCP's wire nor HTTP nor OAuth.
+//! Tools over Odoo: registry, argument validation, dispatch, answers. Knows neither MCP's wire nor HTTP nor OAuth.
 //!
 //! A tool compiles arguments to a call and shapes the answer for a model; `Toolbox` joins the two:
 //!
 //! ```text
-//! arguments -> coerce (near misses, bounds) -> check (schema) -> Tool::compile -> Plan
-//! Plan -> odoo (read, write) or mirror -> Got -> Tool::shape -> Reply
-//! error -> faults (one table, with the nearest names of the mirror) -> Reply
+//! arguments -> coerce (near misses, bounds) -> validate (schema) -> Tool::compile -> Plan
+//! Plan -> odoo (read, write) or mirror -> Found -> Tool::shape -> Reply
+//! error -> error_text (one table, with the nearest names of the mirror) -> Reply
 //! ```
 //!
-//! To add a tool: a file that implements `plan::Tool`, and its line in `registry`.
+//! To add a tool: a file in `families` that implements `plan::Tool`, its line in `registry`, its golden file.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 mod admission;
-mod aggregate;
-mod answer;
+mod arguments;
 mod audit_targets;
-mod batch;
-mod bounded;
-mod bounds;
-mod coerce;
-mod describe;
-mod domain;
-mod error_text;
-mod execute;
-mod group;
-mod lenient;
-mod literal;
-mod models;
-mod order;
-mod paths;
+mod families;
 mod plan;
-mod read;
 mod registry;
-mod schema;
-mod search;
-mod selection;
-mod session;
-mod suggest;
 mod toolbox;
-mod traverse;
-mod validate;
-mod write;
+mod wording;
 
 pub use admission::{Barred, NoTool};
-pub use lenient::arguments_of;
-pub use toolbox::Toolbox;
+pub use arguments::lenient::arguments_of;
+pub use toolbox::{ToolHandle, Toolbox};
 
-/// What is said of a tool in `tools/list`.
+/// A tool as `tools/list` shows it.
 #[derive(Debug, Clone)]
 pub struct ToolSpec {
     /// `[a-z0-9_]`, at most 40 characters.
@@ -87,7 +65,7 @@ pub struct Annotations {
     pub open_world: bool,
 }
 
-/// What goes back to the model.
+/// The result of a call for the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// Compact JSON, or one sentence where `is_error`.
@@ -96,7 +74,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn json(body: answer::ObjectWriter) -> Self {
+    fn json(body: wording::answer::ObjectWriter) -> Self {
         Self { text: body.finish(), is_error: false }
     }
 
@@ -123,7 +101,7 @@ impl Reply {
 pub enum CallRejected {
     #[error(transparent)]
     NoTool(#[from] NoTool),
-    /// What cannot be accounted for is not done.
+    /// Without an audit entry there is no call.
     #[error("The audit log cannot be written at the moment, so no tool can be called; try again later")]
     AuditUnavailable,
 }

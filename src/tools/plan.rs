@@ -1,33 +1,33 @@
-//! What a tool is: it compiles checked arguments to a plan and shapes what the plan found.
+//! The `Tool` trait: a tool compiles validated arguments to a plan and shapes the results of the plan.
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::schema::Arg;
+use super::arguments::schema::Arg;
 use super::{Annotations, Category, Reply, Risk};
 use crate::odoo::Error;
 use crate::odoo::contract::{FieldDocument, MAX_INTEGER, MAX_LIMIT, Mode, ModelDocument, Step};
 use crate::vocab::quoted_json;
 
-/// How long a reading call may take; below the 60 s at which proxies cut idle answers.
+/// Deadline of a reading call; below the 60 s at which proxies cut idle answers.
 pub(super) const READ_DEADLINE_MS: u64 = 30_000;
-/// How long a call that writes or runs a method may take. With the time in which a lost answer is asked for
-/// (`settle_ms`) the client waits less than a minute, after which many give up.
+/// Deadline of a call that writes or runs a method. Together with the time in which the outcome of a lost answer is
+/// asked for (`settle_ms`) the client waits less than a minute, after which many give up.
 pub(super) const WRITE_DEADLINE_MS: u64 = 45_000;
 
 /// One tool. Adding one is a file that implements this and a line in `registry`.
 pub(super) trait Tool: Send + Sync {
     fn definition(&self) -> &'static ToolDefinition;
 
-    /// What is said of the tool to a connection that may press buttons and call no other methods.
+    /// The description for a connection that may press buttons and call no other methods.
     fn description_for_buttons(&self) -> &'static str {
         self.definition().description
     }
 
-    /// Arguments that passed the schema, to what must be asked. Values may be moved out of `arguments`.
+    /// Compiles validated arguments to a plan. Values may be moved out of `arguments`.
     fn compile(&self, arguments: &mut ToolArguments) -> Result<Plan, ArgumentError>;
 
-    /// What was found, for a model. An error means that the answer could not be read.
+    /// Shapes the results for a model. An error means that the answer could not be read.
     fn shape(
         &self,
         arguments: &ToolArguments,
@@ -35,18 +35,18 @@ pub(super) trait Tool: Send + Sync {
         context: &ShapeContext<'_>,
     ) -> Result<Reply, Error>;
 
-    /// Whether the fields of the model would help to explain what was found.
+    /// Whether the fields of the model would help to explain the results.
     fn needs_fields(&self, _arguments: &ToolArguments, _got: &Found<'_>) -> bool {
         false
     }
 
-    /// A second, reading look where the first found too little to help.
+    /// A second, reading call if the first found too little.
     fn follow_up(&self, _arguments: &ToolArguments, _got: &Found<'_>) -> Option<Plan> {
         None
     }
 }
 
-/// What is fixed about a tool.
+/// The static definition of a tool.
 #[derive(Debug)]
 pub(super) struct ToolDefinition {
     pub name: &'static str,
@@ -71,7 +71,7 @@ pub(super) const DESTRUCTIVE: Annotations =
 pub(super) const OPEN_WORLD: Annotations =
     Annotations { read_only: false, destructive: true, idempotent: false, open_world: true };
 
-/// What must be asked to answer a call.
+/// The requests that answer a call.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
     /// A call to Odoo.
@@ -82,7 +82,7 @@ pub(super) enum Plan {
     Fields { model: String, lang: Option<String> },
 }
 
-/// A call to Odoo, but for who makes it and when.
+/// A call to Odoo without its caller, id and deadline.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct CallDraft {
     pub mode: Mode,
@@ -94,7 +94,7 @@ pub(super) struct CallDraft {
 
 impl Plan {
     /// A call of reading steps.
-    pub fn read(steps: Vec<Step>, arguments: &ToolArguments) -> Self {
+    pub(super) fn read(steps: Vec<Step>, arguments: &ToolArguments) -> Self {
         Self::Call(CallDraft {
             mode: Mode::Read,
             steps,
@@ -105,7 +105,7 @@ impl Plan {
     }
 
     /// A call that writes or runs.
-    pub fn change(mode: Mode, steps: Vec<Step>, arguments: &ToolArguments) -> Self {
+    pub(super) fn change(mode: Mode, steps: Vec<Step>, arguments: &ToolArguments) -> Self {
         Self::Call(CallDraft {
             mode,
             steps,
@@ -114,19 +114,17 @@ impl Plan {
             idempotency_key: arguments.text("idempotency_key").map(str::to_owned),
         })
     }
-}
 
-impl Plan {
     /// Whether something is changed for good, so that a lost answer leaves its outcome open.
-    pub fn changes(&self) -> bool {
+    pub(super) fn changes(&self) -> bool {
         matches!(self, Self::Call(draft) if draft.mode != Mode::Read && !draft.dry_run)
     }
 }
 
-/// What a plan found.
+/// The results of a plan.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
-    /// One raw result for each step; `follow_up` are those of the second look, `fields` are there where they are needed.
+    /// One raw result for each step; `follow_up` are those of the follow-up, `fields` are filled if needed.
     Results {
         results: &'a [Box<RawValue>],
         replayed: bool,
@@ -142,7 +140,7 @@ pub(super) enum Found<'a> {
 
 impl<'a> Found<'a> {
     /// How long the raw results are.
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Results { results, .. } => results.iter().map(|raw| raw.get().len()).sum(),
             _ => 0,
@@ -150,7 +148,7 @@ impl<'a> Found<'a> {
     }
 
     /// The raw result of the first step.
-    pub fn first(&self) -> Result<&'a RawValue, Error> {
+    pub(super) fn first(&self) -> Result<&'a RawValue, Error> {
         match self {
             Self::Results { results, .. } => results.first().map(AsRef::as_ref).ok_or(Error::InvalidAnswer),
             _ => Err(Error::InvalidAnswer),
@@ -158,7 +156,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What shaping knows of its surroundings.
+/// The context of shaping.
 #[derive(Debug)]
 pub(super) struct ShapeContext<'a> {
     /// Where people open Odoo, without a slash at its end; empty before the first hello.
@@ -172,7 +170,7 @@ pub(super) struct ShapeContext<'a> {
 pub(super) struct ArgumentError(pub String);
 
 impl ArgumentError {
-    pub fn new(sentence: impl Into<String>) -> Self {
+    pub(super) fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
 }
@@ -189,9 +187,8 @@ pub(super) struct RowLimit {
 pub(super) struct ToolArguments(pub Map<String, Value>);
 
 impl ToolArguments {
-    /// Arguments that passed the schema. An offset that does not fit is refused here, once for all tools: what
-    /// reads it later cannot.
-    pub fn from_validated(given: Map<String, Value>) -> Result<Self, ArgumentError> {
+    /// Arguments that passed the schema. An offset that does not fit is refused here, once for all tools.
+    pub(super) fn from_validated(given: Map<String, Value>) -> Result<Self, ArgumentError> {
         match given.get("offset") {
             Some(offset) if offset.as_u64().is_none_or(|rows| rows > MAX_INTEGER.into()) => {
                 Err(ArgumentError::new(format!(
@@ -203,33 +200,33 @@ impl ToolArguments {
         }
     }
 
-    pub fn take(&mut self, name: &str) -> Option<Value> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.shift_remove(name)
     }
 
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    pub fn owned_text(&self, name: &str) -> Option<String> {
+    pub(super) fn owned_text(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }
 
-    pub fn model(&self) -> String {
+    pub(super) fn model(&self) -> String {
         self.owned_text("model").unwrap_or_default()
     }
 
-    pub fn flag(&self, name: &str) -> bool {
+    pub(super) fn flag(&self, name: &str) -> bool {
         self.0.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    pub fn names(&self, name: &str) -> Option<Vec<String>> {
+    pub(super) fn names(&self, name: &str) -> Option<Vec<String>> {
         let items = self.0.get(name)?.as_array()?;
         Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// The fields to read; none for the most relevant. "All" is refused: it floods the model that asks.
-    pub fn fields(&self) -> Result<Option<Vec<String>>, ArgumentError> {
+    pub(super) fn fields(&self) -> Result<Option<Vec<String>>, ArgumentError> {
         let names = self.names("fields");
         let all = |name: &String| matches!(name.as_str(), "*" | "all" | "__all__");
         match &names {
@@ -241,7 +238,7 @@ impl ToolArguments {
     }
 
     /// Up to as many ids as one step may touch.
-    pub fn ids(&self, name: &str) -> Result<Vec<i64>, ArgumentError> {
+    pub(super) fn ids(&self, name: &str) -> Result<Vec<i64>, ArgumentError> {
         let items = self.0.get(name).and_then(Value::as_array);
         let ids = items.into_iter().flatten().map(|id| record_id(name, id));
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
@@ -254,42 +251,42 @@ impl ToolArguments {
         Ok(ids)
     }
 
-    pub fn domain(&self, name: &str) -> Value {
+    pub(super) fn domain(&self, name: &str) -> Value {
         self.0.get(name).cloned().unwrap_or_else(|| Value::Array(Vec::new()))
     }
 
-    pub fn object(&mut self, name: &str) -> Map<String, Value> {
+    pub(super) fn object(&mut self, name: &str) -> Map<String, Value> {
         match self.take(name) {
             Some(Value::Object(members)) => members,
             _ => Map::new(),
         }
     }
 
-    pub fn list(&mut self, name: &str) -> Vec<Value> {
+    pub(super) fn list(&mut self, name: &str) -> Vec<Value> {
         match self.take(name) {
             Some(Value::Array(items)) => items,
             _ => Vec::new(),
         }
     }
 
-    pub fn context(&self) -> Map<String, Value> {
+    pub(super) fn context(&self) -> Map<String, Value> {
         self.0.get("context").and_then(Value::as_object).cloned().unwrap_or_default()
     }
 
-    /// The language that the caller reads, where it names one.
-    pub fn lang(&self) -> Option<&str> {
+    /// The language of the caller, if it names one.
+    pub(super) fn lang(&self) -> Option<&str> {
         self.0.get("context")?.get("lang")?.as_str()
     }
 
     /// A limit beyond the maximum becomes the maximum, never the default.
-    pub fn limit(&self, default: u32) -> RowLimit {
+    pub(super) fn limit(&self, default: u32) -> RowLimit {
         // A whole number that is none here is larger than 64 bits hold.
         let wanted = self.0.get("limit").map_or(default.into(), |rows| rows.as_u64().unwrap_or(u64::MAX));
         let rows = u32::try_from(wanted).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT);
         RowLimit { rows, clamped: wanted > rows.into() }
     }
 
-    pub fn offset(&self) -> u32 {
+    pub(super) fn offset(&self) -> u32 {
         let wanted = self.0.get("offset").and_then(Value::as_u64).unwrap_or_default();
         u32::try_from(wanted).unwrap_or(u32::MAX)
     }

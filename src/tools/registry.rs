@@ -1,7 +1,7 @@
-//! All tools, in the order that clients see: finding out, reading, writing, running.
+//! Registry of all tools, in the order that clients see: finding out, reading, writing, running.
 
+use super::families::{batch, describe, execute, group, models, read, search, session, traverse, write};
 use super::plan::Tool;
-use super::{batch, describe, execute, group, models, read, search, session, traverse, write};
 
 /// One line a tool.
 pub(super) fn all() -> Vec<Box<dyn Tool>> {

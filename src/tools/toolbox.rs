@@ -1,4 +1,4 @@
-//! Joins tools with Odoo: who may see which, and the way of one call from arguments to reply.
+//! Dispatch of tool calls: which principal sees which tool, and one call from arguments to reply.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,17 +7,17 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::admission::{NoTool, barred};
-use super::answer::ObjectWriter;
-use super::bounded::bounded;
-use super::bounds::total_bytes;
-use super::coerce::coerce;
-use super::error_text::{CallContext, KnownSchema, NeededSchema, explain, needed_schema};
+use super::arguments::bounds::total_bytes;
+use super::arguments::coerce::coerce;
+use super::arguments::schema::published;
+use super::arguments::validate::ArgumentValidator;
 use super::plan::{
     ArgumentError, CallDraft, Found, Plan, READ_DEADLINE_MS, ShapeContext, Tool, ToolArguments,
     WRITE_DEADLINE_MS,
 };
-use super::schema::published;
-use super::validate::ArgumentValidator;
+use super::wording::answer::ObjectWriter;
+use super::wording::bounded::bounded;
+use super::wording::error_text::{CallContext, KnownSchema, NeededSchema, explain, needed_schema};
 use super::{Annotations, CallRejected, Reply, ToolSpec, audit_targets, registry};
 use crate::audit::{self, CallInfo, CallOutcome, RequestOutcome};
 use crate::mirror::Mirror;
@@ -37,7 +37,7 @@ pub struct Toolbox {
 /// A tool with its schema compiled.
 pub(super) struct ToolEntry {
     pub spec: Arc<ToolSpec>,
-    /// What is said of it where only buttons may be pressed.
+    /// Shown to a connection that may only press buttons.
     buttons_spec: Arc<ToolSpec>,
     validator: ArgumentValidator,
     pub tool: Box<dyn Tool>,
@@ -63,32 +63,63 @@ impl Toolbox {
             .collect()
     }
 
-    /// The tool of this name, as this principal is shown it, or why there is none.
-    pub fn find(&self, principal: &Principal, name: &str) -> Result<Arc<ToolSpec>, NoTool> {
-        self.entry(principal, name).map(|entry| entry.spec_for(principal))
+    /// The tool of this name for this principal, or why it has none.
+    pub fn find<'a>(&'a self, principal: &'a Principal, name: &str) -> Result<ToolHandle<'a>, NoTool> {
+        let entry = self.entries.iter().find(|entry| entry.spec.name == name);
+        let entry = entry.ok_or_else(|| NoTool::Unknown(name.to_owned()))?;
+        match barred(&entry.spec, principal) {
+            Some(why) => Err(NoTool::Barred { tool: entry.spec.name, why }),
+            None => Ok(ToolHandle { toolbox: self, principal, entry }),
+        }
     }
 
-    /// Runs a tool. All that was understood comes back as a reply that a model can act on, and has a row in
-    /// the audit log: kept before Odoo is asked, closed when the reply is known. The memory of the reply is reserved
-    /// on `account`.
+    /// `find` for a call: a refusal goes to the audit log.
+    pub fn admit<'a>(
+        &'a self,
+        principal: &'a Principal,
+        name: &str,
+        audit: Option<&audit::RequestEntry>,
+    ) -> Result<ToolHandle<'a>, NoTool> {
+        self.find(principal, name).inspect_err(|none| {
+            if let Some(audit) = audit {
+                audit.end(RequestOutcome::refused(none.audited(), &none.to_string()));
+            }
+        })
+    }
+}
+
+/// A tool that its principal may call.
+pub struct ToolHandle<'a> {
+    toolbox: &'a Toolbox,
+    principal: &'a Principal,
+    entry: &'a ToolEntry,
+}
+
+impl std::fmt::Debug for ToolHandle<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolHandle").field("tool", &self.entry.spec.name).finish_non_exhaustive()
+    }
+}
+
+impl ToolHandle<'_> {
+    /// The tool as this principal is shown it.
+    pub fn spec(&self) -> Arc<ToolSpec> {
+        self.entry.spec_for(self.principal)
+    }
+
+    /// Runs the tool. Every call that was understood gets a reply that a model can act on, and an entry in the audit
+    /// log: committed before Odoo is called, closed when the reply is known. The memory of the reply is reserved on
+    /// `account`.
     pub async fn call(
         &self,
-        principal: &Principal,
         peer: IpAddr,
-        name: &str,
         arguments: Map<String, Value>,
         audit: &Arc<audit::RequestEntry>,
         account: &Arc<MemoryAccount>,
     ) -> Result<Reply, CallRejected> {
-        let entry = match self.entry(principal, name) {
-            Ok(entry) => entry,
-            Err(none) => {
-                audit.end(RequestOutcome::refused(none.audited(), &none.to_string()));
-                return Err(none.into());
-            }
-        };
+        let Self { toolbox, principal, entry } = *self;
         let payload = audit.wants_payloads().then(|| serde_json::to_string(&arguments).unwrap_or_default());
-        // In a session a task of its own runs the call, not the one that has read the body.
+        // In a session another task runs the call than the one that read the body.
         let bytes = total_bytes(arguments.values(), OFFLOAD_FROM_BYTES);
         let (plan, arguments) = match offload(bytes, || entry.compile(arguments)) {
             Ok(compiled) => compiled,
@@ -99,30 +130,33 @@ impl Toolbox {
             }
         };
         let call_id = CallId::random();
-        let deed = CallInfo {
+        let info = CallInfo {
             tool: entry.spec.name,
             model: audit_targets::model(&plan),
             ids: audit_targets::ids(&plan),
             call_id: plan.changes().then_some(call_id),
             request: payload,
         };
-        let row = audit.open_call(deed).ok_or(CallRejected::AuditUnavailable)?;
+        let row = audit.open_call(info).ok_or(CallRejected::AuditUnavailable)?;
         let Some(row) = row.committed().await else {
             let refused = CallRejected::AuditUnavailable;
             audit.end(RequestOutcome::refused("audit_full", &refused.to_string()));
             return Err(refused);
         };
-        let running =
-            ToolRun { toolbox: self, principal, peer, entry, arguments: &arguments, call_id, account };
+        let running = ToolRun { toolbox, principal, peer, entry, arguments: &arguments, call_id, account };
         match running.run(&plan).await {
-            Ok(ToolOutcome { reply, created_ids: made }) => {
-                let reply = bounded(reply, self.max_answer_chars, arguments.text("model"), plan.changes());
-                row.close(CallOutcome { created_ids: &made, text: &reply.text, ..CallOutcome::default() });
+            Ok(ToolOutcome { reply, created_ids }) => {
+                let reply = bounded(reply, toolbox.max_answer_chars, arguments.text("model"), plan.changes());
+                row.close(CallOutcome {
+                    created_ids: &created_ids,
+                    text: &reply.text,
+                    ..CallOutcome::default()
+                });
                 Ok(reply)
             }
             Err(error) => {
                 let reply = running.explain(&plan, &error).await;
-                let reply = bounded(reply, self.max_answer_chars, None, false);
+                let reply = bounded(reply, toolbox.max_answer_chars, None, false);
                 row.close(CallOutcome {
                     reason: Some(&error.reason()),
                     refused: error.is_refusal(),
@@ -132,15 +166,6 @@ impl Toolbox {
                 });
                 Ok(reply)
             }
-        }
-    }
-
-    fn entry(&self, principal: &Principal, name: &str) -> Result<&ToolEntry, NoTool> {
-        let entry = self.entries.iter().find(|entry| entry.spec.name == name);
-        let entry = entry.ok_or_else(|| NoTool::Unknown(name.to_owned()))?;
-        match barred(&entry.spec, principal) {
-            Some(why) => Err(NoTool::Barred { tool: entry.spec.name, why }),
-            None => Ok(entry),
         }
     }
 }
@@ -168,19 +193,22 @@ impl ToolEntry {
     }
 
     /// What this principal is shown of the tool.
-    pub fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
+    pub(super) fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
         let pressing = principal.method_level == MethodLevel::Buttons;
         if pressing { self.buttons_spec.clone() } else { self.spec.clone() }
     }
 
     /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
     /// no methods see what runs them.
-    pub fn is_visible_to(&self, principal: &Principal) -> bool {
+    pub(super) fn is_visible_to(&self, principal: &Principal) -> bool {
         barred(&self.spec, principal).is_none()
     }
 
     /// Raw arguments to a plan; the arguments come back for shaping.
-    pub fn compile(&self, arguments: Map<String, Value>) -> Result<(Plan, ToolArguments), ArgumentError> {
+    pub(super) fn compile(
+        &self,
+        arguments: Map<String, Value>,
+    ) -> Result<(Plan, ToolArguments), ArgumentError> {
         let read = coerce(self.tool.definition().args, arguments).map_err(ArgumentError)?;
         let mut arguments =
             ToolArguments::from_validated(self.validator.validate(read).map_err(ArgumentError)?)?;
@@ -189,22 +217,22 @@ impl ToolEntry {
     }
 }
 
-/// One call under way.
+/// One call in flight.
 struct ToolRun<'a> {
     toolbox: &'a Toolbox,
     principal: &'a Principal,
     peer: IpAddr,
     entry: &'a ToolEntry,
     arguments: &'a ToolArguments,
-    /// Of the first call; a second look has one of its own.
+    /// Of the first call; a follow-up has its own.
     call_id: CallId,
     account: &'a Arc<MemoryAccount>,
 }
 
-/// A call that went well.
+/// A call that succeeded.
 struct ToolOutcome {
     reply: Reply,
-    /// The records that it made.
+    /// The records that it created.
     created_ids: Vec<i64>,
 }
 
@@ -250,14 +278,14 @@ impl ToolRun<'_> {
                 created_ids: audit_targets::created_ids(&draft.steps, results),
             });
         };
-        // It only explains an empty answer: where it fails, the answer is still an answer.
+        // It only explains an empty answer, so its failure is ignored.
         let more = self.send(&second, CallId::random()).await.map(|answer| answer.results);
         let more = more.unwrap_or_default();
         self.shape(&Found::Results { results, replayed: answer.replayed, follow_up: &more, fields: &fields })
             .map(ToolOutcome::from)
     }
 
-    /// The mirrored fields where they help to explain an answer; without them it is still an answer.
+    /// The mirrored fields, if they help to explain the answer; optional, so errors are ignored.
     async fn fields_for(&self, got: &Found<'_>) -> Arc<[FieldDocument]> {
         if !self.entry.tool.needs_fields(self.arguments, got) {
             return Arc::new([]);
@@ -308,7 +336,7 @@ impl ToolRun<'_> {
     /// The sentence for an error, with what the mirror shows to this caller.
     async fn explain(&self, plan: &Plan, error: &Error) -> Reply {
         let mirror = &self.toolbox.mirror;
-        // A connection that Odoo refuses is looked at again before its next request.
+        // A connection that Odoo refuses is authenticated again before its next request.
         mirror.on_call_error(self.principal, error);
         let doing = match plan {
             Plan::Call(draft) => CallContext {
@@ -329,7 +357,7 @@ impl ToolRun<'_> {
             }
         }
         let sentence = explain(error, doing, KnownSchema { models: &models, fields: &fields });
-        // Code in Odoo raises what it likes.
+        // Messages raised by Odoo code may hold secrets.
         Reply::error(audit::without_secrets(&sentence))
     }
 }

@@ -1,35 +1,35 @@
-//! Health and the wake-up of Odoo, on the listener that is not for the public.
+//! Health checks and Odoo's wake-up, on the listener that is not for the public.
 
 use http::StatusCode;
 use serde_json::json;
 use warp::reply::Response;
 
-use super::routes::HttpRequest;
+use super::request::HttpRequest;
 use super::server_state::ServerState;
 use super::{body, reply, warnings};
 
-/// A wake-up is a few numbers.
+/// Body bound: a wake-up is a few numbers.
 const MAX_WAKEUP_BYTES: usize = 64 * 1024;
 
-/// The process lives.
+/// Liveness: the process answers.
 pub fn healthz() -> Response {
     reply::json(StatusCode::OK, &json!({"status": "alive"}))
 }
 
-/// Whether requests can be served: the store can be written and the settings are known. The switch being off is a
-/// decision and an Odoo that is away is another's failure: ready all the same, else an orchestrator would restart
-/// what an administrator stopped, or what still answers calmly. Both stand in the body.
+/// Readiness: the store can be written and the settings are known. A switch that is off is a decision and an
+/// unreachable Odoo is another process's failure: ready all the same, else an orchestrator would restart what an
+/// administrator stopped, or what still answers. The body shows both.
 pub fn readyz(state: &ServerState) -> Response {
-    let (reason, store) = (unready_reason(state), state.audit.unavailable_reason());
-    let (trouble, url) = (state.mirror.feed_error(), state.mirror.public_url_state());
-    let age = state.mirror.settings_age_ms();
+    let (reason, store) = (unready_reason(state), state.deps.audit.unavailable_reason());
+    let (trouble, url) = (state.deps.mirror.feed_error(), state.deps.mirror.public_url_state());
+    let age = state.deps.mirror.settings_age_ms();
     let mut body = json!({
         "status": if reason.is_none() { "ready" } else { "not_ready" },
         "reason": reason,
         "trouble": trouble,
         "store": {"writable": store.is_none(), "reason": store},
         "odoo": {"up": u8::from(trouble.is_none() && age.is_some()), "settings_age_seconds": age.map(|ms| ms / 1000)},
-        "audit": {"open_alarms": state.chain.open_incidents()},
+        "audit": {"open_alarms": state.deps.chain.open_incidents()},
         "public_url": (!url.is_empty()).then_some(&*url),
     });
     let warnings = warnings::current(state);
@@ -40,29 +40,29 @@ pub fn readyz(state: &ServerState) -> Response {
 }
 
 fn unready_reason(state: &ServerState) -> Option<&'static str> {
-    if state.shutdown.stop.is_cancelled() {
+    if state.deps.shutdown.stop.is_cancelled() {
         Some("stopping")
-    } else if state.audit.unavailable_reason().is_some() {
+    } else if state.deps.audit.unavailable_reason().is_some() {
         Some("store")
-    } else if state.mirror.settings_age_ms().is_none() {
+    } else if state.deps.mirror.settings_age_ms().is_none() {
         Some("no_hello")
-    } else if !state.mirror.has_current_settings() {
+    } else if !state.deps.mirror.has_current_settings() {
         Some("settings_unknown")
     } else {
         None
     }
 }
 
-/// Hands a wake-up to the mirror, which checks its signature.
-pub async fn receive_wakeup(state: &ServerState, asked: HttpRequest) -> Response {
+/// Passes a wake-up to the mirror, which checks its signature.
+pub async fn receive_wakeup(state: &ServerState, request: HttpRequest) -> Response {
     let signature =
-        asked.headers.get("x-mcp-signature").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        request.headers.get("x-mcp-signature").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (Some(signature), Ok(body)) =
-        (signature, body::read(asked.body, MAX_WAKEUP_BYTES, state.limits.body_timeout).await)
+        (signature, body::read(request.body, MAX_WAKEUP_BYTES, state.limits.body_timeout).await)
     else {
         return reply::empty(StatusCode::UNAUTHORIZED);
     };
-    match state.mirror.receive_wakeup(&body, &signature) {
+    match state.deps.mirror.receive_wakeup(&body, &signature) {
         Ok(()) => reply::empty(StatusCode::NO_CONTENT),
         Err(error) => {
             tracing::warn!(%error, "a wake-up was refused");

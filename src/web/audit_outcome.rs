@@ -1,7 +1,6 @@
-//! How a request ended, as rmcp's answer tells.
+//! Closes audit entries by rmcp's answer.
 //!
-//! Calls of our tools have told it before; what is looked at here are lists and the like, and what rmcp refuses
-//! by itself.
+//! Calls of our tools have closed theirs before; this is for lists and the like, and for rmcp's own refusals.
 
 use std::borrow::Cow;
 
@@ -13,7 +12,7 @@ use super::http_fault::HttpFault;
 use crate::audit::{RequestEntry, RequestOutcome, Status};
 use crate::mcp::AUDIT_UNAVAILABLE;
 
-/// How far into an answer an error begins: only the id of the request stands before it.
+/// How far into an answer an error begins: only the id of the request precedes it.
 const MAX_ERROR_OFFSET: usize = 512;
 
 #[derive(Deserialize)]
@@ -33,8 +32,8 @@ struct RpcError<'a> {
     message: Cow<'a, str>,
 }
 
-/// Closes the entry of a request by the body of its answer. Answers the fault that the client gets instead, where
-/// the handler met one that has an HTTP status of its own: whether the entry was closed before does not matter.
+/// Closes the entry of a request by the body of its answer. Returns the fault that the client gets instead, if
+/// the handler's error has an HTTP status of its own: whether the entry was closed before does not matter.
 pub fn close_by_body(body: &Bytes, entry: &RequestEntry) -> Option<HttpFault> {
     let error =
         may_be_error(body).then(|| serde_json::from_slice::<RpcAnswer<'_>>(body).ok()?.error).flatten();
@@ -66,7 +65,7 @@ pub fn close_by_events(chunk: &Bytes, entry: &RequestEntry) {
 
 /// The fault that an event stream begins with.
 pub fn first_event_fault(chunk: &Bytes) -> Option<HttpFault> {
-    // Behind `id:` and `data:`; most answers are long and none of them an error.
+    // Behind `id:` and `data:`; most answers are long and not an error.
     if !may_be_error(chunk) {
         return None;
     }
@@ -83,7 +82,7 @@ fn fault_of_error(error: &RpcError<'_>) -> Option<HttpFault> {
     (error.code == AUDIT_UNAVAILABLE.0).then_some(HttpFault::AuditFull)
 }
 
-/// Looks for the member that comes after the id, since most answers are long and none of them an error.
+/// Scans for the member after the id only, since most answers are long and not an error.
 pub fn may_be_error(body: &Bytes) -> bool {
     let head = body.get(..MAX_ERROR_OFFSET.min(body.len())).unwrap_or_default();
     let member = head.windows(8).find(|eight| matches!(*eight, b"\"result\"" | b"\"error\":"));

@@ -1,4 +1,4 @@
-//! Reads a request's body: bounded in bytes and in time. warp's own reader is bounded in neither.
+//! Bounded reader of request bodies, in bytes and in time. warp's own reader is bounded in neither.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -8,30 +8,30 @@ use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::http_fault::HttpFault;
 
-/// A body as it comes in; the error says only that the client broke off.
+/// The chunks of a body; an error means only that the client disconnected.
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 
-/// How much of a body that is not wanted is read all the same, and for how long. A socket that is closed with bytes
-/// unread resets the connection, and the client, still writing, may never see its answer.
-const MOST_DRAINED: usize = 64 * 1024 * 1024;
-const LONGEST_DRAIN: Duration = Duration::from_secs(5);
-/// A client that sends nothing for so long waits for the connection to close.
+/// Bounds of draining a body that is not needed, in bytes and in time. A socket that is closed with bytes unread
+/// resets the connection, and the client, still writing, may never see its answer.
+const MAX_DRAIN_BYTES: usize = 64 * 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle timeout of draining: such a client waits for the connection to close.
 const MAX_DRAIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// UTF-8's byte order mark: some editors and Windows clients put it before JSON.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A body as it comes in. What is left of it when it is dropped is drained, within bounds, beside the answer.
+/// A streamed body. Dropped unread, the rest is drained in the background, within bounds.
 pub struct BodyStream {
     /// None once it has ended.
     chunks: Option<Chunks>,
-    /// The client sends nothing before it is asked to: there is nothing to drain.
-    waits: bool,
+    /// The client waits for `100 Continue` before it sends: nothing to drain.
+    awaits_continue: bool,
 }
 
-/// How often the bytes of a message are there at once: as it came, in its values, and on its way to Odoo.
+/// Copies of a message's bytes in memory at once: as received, in its values, and on the way to Odoo.
 const TEXT_COPIES: usize = 4;
-/// What a value of a message takes besides its text: one in the message, one in the call that is made of it.
+/// Overhead of a value besides its text: once in the message, once in the call made of it.
 const BYTES_PER_VALUE: usize = 160;
 
 /// The memory that a message takes until it is answered. A body of nothing but commas takes forty times its length.
@@ -41,28 +41,28 @@ pub fn memory_estimate(body: &[u8]) -> usize {
 }
 
 /// Reads all of `body`, however it is framed.
-pub async fn read(body: BodyStream, most: usize, within: Duration) -> Result<Bytes, HttpFault> {
-    let mut reading = std::pin::pin!(collect(body, most));
+pub async fn read(body: BodyStream, max_bytes: usize, timeout: Duration) -> Result<Bytes, HttpFault> {
+    let mut reading = std::pin::pin!(collect(body, max_bytes));
     // Most bodies come with the headers: those need no timer.
     if let Some(read) = futures_util::future::poll_immediate(&mut reading).await {
         return read;
     }
-    match tokio::time::timeout(within, reading).await {
+    match tokio::time::timeout(timeout, reading).await {
         Ok(read) => read,
         Err(_) => Err(HttpFault::BodyTimeout),
     }
 }
 
-// === impl Incoming ===
+// === impl BodyStream ===
 
 impl BodyStream {
-    pub fn new(chunks: Chunks, waits: bool) -> Self {
-        Self { chunks: Some(chunks), waits }
+    pub fn new(chunks: Chunks, awaits_continue: bool) -> Self {
+        Self { chunks: Some(chunks), awaits_continue }
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, warp::Error>> {
         let next = self.chunks.as_mut()?.next().await;
-        self.waits = false;
+        self.awaits_continue = false;
         if !matches!(next, Some(Ok(_))) {
             self.chunks = None;
         }
@@ -72,13 +72,13 @@ impl BodyStream {
 
 impl Drop for BodyStream {
     fn drop(&mut self) {
-        let Some(mut chunks) = self.chunks.take().filter(|_| !self.waits) else { return };
+        let Some(mut chunks) = self.chunks.take().filter(|_| !self.awaits_continue) else { return };
         // Most requests that are answered unread have no body, or one that is there already.
         if let Some(None | Some(Err(_))) = chunks.next().now_or_never() {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(tokio::time::timeout(LONGEST_DRAIN, drain(chunks)));
+            runtime.spawn(tokio::time::timeout(DRAIN_TIMEOUT, drain(chunks)));
         }
     }
 }
@@ -87,19 +87,19 @@ async fn drain(mut chunks: Chunks) {
     let mut drained = 0;
     while let Ok(Some(Ok(chunk))) = tokio::time::timeout(MAX_DRAIN_PAUSE, chunks.next()).await {
         drained += chunk.len();
-        if drained > MOST_DRAINED {
+        if drained > MAX_DRAIN_BYTES {
             return;
         }
     }
 }
 
-async fn collect(mut body: BodyStream, most: usize) -> Result<Bytes, HttpFault> {
+async fn collect(mut body: BodyStream, max_bytes: usize) -> Result<Bytes, HttpFault> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|_| HttpFault::InvalidRequest { message: "the body broke off".into() })?;
-        if chunk.len() > most.saturating_sub(first.len() + rest.len()) {
-            return Err(HttpFault::BodyTooLarge { max_bytes: most });
+        if chunk.len() > max_bytes.saturating_sub(first.len() + rest.len()) {
+            return Err(HttpFault::BodyTooLarge { max_bytes });
         }
         // Most bodies are one chunk, which then is not copied.
         if first.is_empty() {

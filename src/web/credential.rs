@@ -1,7 +1,7 @@
-//! The credential of a request: in the `Authorization` header and nowhere else.
+//! Reads the bearer credential of a request: from the `Authorization` header and nowhere else.
 //!
-//! A token in the query string is never looked at (it would lie in the logs of every proxy on the way), so
-//! such a request is one without a credential.
+//! A token in the query string is ignored (it would be in the logs of every proxy on the way), so such a request
+//! has no credential.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -9,11 +9,11 @@ use http::header::AUTHORIZATION;
 use super::http_fault::HttpFault;
 use crate::vocab::{Credential, CredentialKind};
 
-/// What a request brought.
+/// The credential that a request presents.
 #[derive(Debug)]
 pub enum PresentedCredential {
     Missing,
-    /// Something that cannot be a credential.
+    /// A header that cannot be a credential.
     Malformed(HttpFault),
     Credential(Credential),
 }

@@ -1,4 +1,4 @@
-//! Which era a request belongs to, which session, which of rmcp's services; and what rmcp gets to see of it.
+//! Routing of a request: its era, its session, which of rmcp's services; and the request as rmcp gets it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,12 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
-use super::MCP_PATH;
 use super::http_fault::HttpFault;
 use super::message::{Message, MessageKind};
-use crate::guard::{ConcurrencyExceeded as NoRoom, ConcurrencyPermit};
-use crate::mcp::{Caller, Endpoint, Era, ServiceMode, TrackedSession};
+use super::{MCP_PATH, media_type};
+use crate::guard::{ConcurrencyExceeded, ConcurrencyPermit};
+use crate::mcp::{Endpoint, ServiceMode};
+use crate::sessions::{Era, SessionOwner, TrackedSession};
 use crate::vocab::ConnectionId;
 
 const SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -25,37 +26,35 @@ const LEGACY_REVISIONS: [&str; 2] = ["2025-06-18", "2025-11-25"];
 
 const MISSING_META_VERSION: &str = "params._meta needs io.modelcontextprotocol/protocolVersion";
 
-/// When a session may have been given up.
+/// Retry hint of the session limits: an idle session may have expired by then.
 const SESSION_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// Where a POST goes, and what it holds meanwhile.
+/// The route of a POST.
 pub struct EngineRoute {
     pub mode: ServiceMode,
-    /// Room for the session that is about to be opened.
+    /// The permit of the session that is about to be opened.
     pub reservation: Option<ConcurrencyPermit>,
 }
 
-/// The session that a POST belongs to or is about to open. None where it names one that is not there: `route_post`
-/// refuses that, after the limits have seen it.
+/// The session that a POST belongs to or is about to open. None if it names one that does not exist: `route_post`
+/// refuses that, after the limits have counted it.
 pub fn session_of_post(
     endpoint: &Endpoint,
     message: &Message,
     headers: &HeaderMap,
-    caller: &Caller,
+    owner: SessionOwner<'_>,
 ) -> Option<Arc<TrackedSession>> {
-    let ledger = endpoint.registry();
+    let registry = endpoint.registry();
     if message.is("initialize") && !wants_json_only(headers) {
-        return Some(ledger.pending(caller, message.client.as_deref()));
+        return Some(registry.pending(owner, message.client.as_deref()));
     }
     if is_modern(message, headers) && !message.is("initialize") {
-        return Some(ledger.get_or_create(caller, Era::Modern, message.client.as_deref()));
+        return Some(registry.get_or_create(owner, Era::Modern, message.client.as_deref()));
     }
     match headers.get(SESSION_HEADER) {
-        Some(_) if !message.is("initialize") => {
-            session_by_header(endpoint, headers, caller.principal.connection)
-        }
-        // Without a session, only the first request of a client would say who it is: all are one.
-        _ if wants_json_only(headers) => Some(ledger.get_or_create(caller, Era::Legacy, None)),
+        Some(_) if !message.is("initialize") => session_by_header(endpoint, headers, owner.connection),
+        // Without a session, only the first request of a client would name the client: all share one.
+        _ if wants_json_only(headers) => Some(registry.get_or_create(owner, Era::Legacy, None)),
         _ => None,
     }
 }
@@ -64,19 +63,20 @@ pub fn session_of_post(
 pub fn session_by_header(
     endpoint: &Endpoint,
     headers: &HeaderMap,
-    owner: ConnectionId,
+    connection: ConnectionId,
 ) -> Option<Arc<TrackedSession>> {
-    endpoint.sessions().find(headers.get(SESSION_HEADER)?.to_str().ok()?, owner)
+    endpoint.sessions().find(headers.get(SESSION_HEADER)?.to_str().ok()?, connection)
 }
 
-/// Finds the road of a POST, and removes a session id that means nothing there.
+/// Routes a POST to one of rmcp's services, and removes a session id that means nothing there.
 pub fn route_post(
     endpoint: &Endpoint,
     message: &Message,
     headers: &mut HeaderMap,
-    caller: &Caller,
+    connection: ConnectionId,
+    session: Option<&Arc<TrackedSession>>,
 ) -> Result<EngineRoute, HttpFault> {
-    let road = |lane, reservation| Ok(EngineRoute { mode: lane, reservation });
+    let route = |mode, reservation| Ok(EngineRoute { mode, reservation });
     if message.is("initialize") {
         // A stale id is no reason to refuse a new session; rmcp would. Nor is a version in the header: the handshake
         // negotiates by its parameters, and some clients send the version of an earlier one.
@@ -85,9 +85,9 @@ pub fn route_post(
             headers.remove(VERSION_HEADER);
         }
         if wants_json_only(headers) {
-            return road(ServiceMode::Stateless, None);
+            return route(ServiceMode::Stateless, None);
         }
-        return road(ServiceMode::Sessions, Some(reserve_session(endpoint, caller.principal.connection)?));
+        return route(ServiceMode::Sessions, Some(reserve_session(endpoint, connection)?));
     }
     check_single_version(headers)?;
     if is_modern(message, headers) {
@@ -96,20 +96,20 @@ pub fn route_post(
             return Err(HttpFault::InvalidParams { message: MISSING_META_VERSION.into() });
         }
         headers.remove(SESSION_HEADER);
-        return road(ServiceMode::Sessions, None);
+        return route(ServiceMode::Sessions, None);
     }
     check_version(headers)?;
-    if check_session(headers, caller.session.as_ref())? {
-        road(ServiceMode::Sessions, None)
+    if check_session(headers, session)? {
+        route(ServiceMode::Sessions, None)
     } else if wants_json_only(headers) {
-        road(ServiceMode::Stateless, None)
+        route(ServiceMode::Stateless, None)
     } else {
         Err(no_session_id())
     }
 }
 
-/// Whether this is a notification of a legacy client without a session. There is nothing that it could be about, and
-/// no client expects an answer to it.
+/// Whether this is a notification of a legacy client without a session: it has no subject, and no client expects an
+/// answer to it.
 pub fn is_for_no_session(message: &Message, headers: &HeaderMap) -> bool {
     message.kind == MessageKind::Notification
         && !headers.contains_key(SESSION_HEADER)
@@ -120,34 +120,36 @@ pub fn is_for_no_session(message: &Message, headers: &HeaderMap) -> bool {
 /// Finds the session of a GET or a DELETE.
 pub fn require_session(
     headers: &mut HeaderMap,
-    activity: Option<Arc<TrackedSession>>,
+    session: Option<Arc<TrackedSession>>,
 ) -> Result<Arc<TrackedSession>, HttpFault> {
     if version(headers).is_some_and(|version| version >= FIRST_MODERN_REVISION) {
         return Err(HttpFault::MethodNotAllowed { allow: "POST" });
     }
     check_single_version(headers)?;
     check_version(headers)?;
-    check_session(headers, activity.as_ref())?;
-    activity.ok_or_else(no_session_id)
+    check_session(headers, session.as_ref())?;
+    session.ok_or_else(no_session_id)
 }
 
 fn no_session_id() -> HttpFault {
     HttpFault::InvalidRequest { message: "Mcp-Session-Id is needed; initialize opens a session".into() }
 }
 
-fn reserve_session(endpoint: &Endpoint, owner: ConnectionId) -> Result<ConcurrencyPermit, HttpFault> {
-    endpoint.sessions().reserve(owner).map_err(|full| match full {
-        NoRoom::Connection => {
+fn reserve_session(endpoint: &Endpoint, connection: ConnectionId) -> Result<ConcurrencyPermit, HttpFault> {
+    endpoint.sessions().reserve(connection).map_err(|exceeded| match exceeded {
+        ConcurrencyExceeded::Connection => {
             HttpFault::LimitReached { limit: "sessions_per_connection", retry_after: SESSION_RETRY_AFTER }
         }
-        NoRoom::Server => HttpFault::LimitReached { limit: "sessions", retry_after: SESSION_RETRY_AFTER },
+        ConcurrencyExceeded::Server => {
+            HttpFault::LimitReached { limit: "sessions", retry_after: SESSION_RETRY_AFTER }
+        }
     })
 }
 
-/// Whether a session is named; it has to be there, and not to have ended meanwhile.
-fn check_session(headers: &mut HeaderMap, activity: Option<&Arc<TrackedSession>>) -> Result<bool, HttpFault> {
+/// Whether a session is named; one that does not exist or has ended is refused.
+fn check_session(headers: &mut HeaderMap, session: Option<&Arc<TrackedSession>>) -> Result<bool, HttpFault> {
     let Some(id) = headers.get(SESSION_HEADER).cloned() else { return Ok(false) };
-    if activity.is_none_or(|activity| activity.has_ended()) {
+    if session.is_none_or(|session| session.has_ended()) {
         return Err(HttpFault::SessionNotFound);
     }
     // Exactly the id that was checked, should there be several.
@@ -165,7 +167,7 @@ fn version(headers: &HeaderMap) -> Option<&str> {
     headers.get(VERSION_HEADER).map(|value| value.to_str().unwrap_or(""))
 }
 
-/// Named twice and differently, one of them was not what the request is judged by.
+/// Two different versions are refused: only one of them could count.
 fn check_single_version(headers: &HeaderMap) -> Result<(), HttpFault> {
     let mut versions = headers.get_all(VERSION_HEADER).iter();
     let first = versions.next();
@@ -196,31 +198,21 @@ pub fn engine_http_request(method: Method, mut headers: HeaderMap, body: Bytes) 
     for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, CONTENT_LENGTH] {
         headers.remove(name);
     }
-    // The engine insists on both types, most clients send one or a wildcard.
+    // rmcp requires both types, most clients send one or a wildcard.
     if method == Method::POST {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    } else if accepts_any_of(&headers, &["text/event-stream", "text/*", "*/*"]) {
+    } else if media_type::accepts(&headers, &["text/event-stream", "text/*", "*/*"]) {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
     }
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = http::Uri::from_static(MCP_PATH);
-    // rmcp wants a host even where it does not check it.
+    // rmcp requires a host, though it does not check it.
     headers.insert(http::header::HOST, HeaderValue::from_static("localhost"));
     *request.headers_mut() = headers;
     request
 }
 
 fn wants_json_only(headers: &HeaderMap) -> bool {
-    headers.contains_key(ACCEPT) && !accepts_any_of(headers, &["text/event-stream", "text/*", "*/*"])
-}
-
-/// Whether one of the media ranges is asked for; nothing asked is everything accepted.
-fn accepts_any_of(headers: &HeaderMap, ranges: &[&str]) -> bool {
-    let mut values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    values.peek().is_none()
-        || values.flat_map(|value| value.split(',')).any(|entry| {
-            let essence = entry.split(';').next().unwrap_or("").trim();
-            ranges.iter().any(|range| essence.eq_ignore_ascii_case(range))
-        })
+    headers.contains_key(ACCEPT) && !media_type::accepts(headers, &["text/event-stream", "text/*", "*/*"])
 }

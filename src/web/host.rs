@@ -1,4 +1,4 @@
-//! Which hosts a listener serves: a page that rebinds a name of its own to our address gets nothing.
+//! Host allow list of a listener, against DNS rebinding: a page that rebinds its own name to our address is refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +10,7 @@ use super::target::RequestTarget;
 use crate::config::Server;
 use crate::vocab::{Authority, Host, Url};
 
-/// Names of this machine by which it is reached from itself.
+/// Loopback names of this machine.
 pub const LOOPBACK_HOSTS: [Host<'static>; 3] = [
     Host::Name("localhost"),
     Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -27,7 +27,7 @@ pub struct HostPolicy {
     allows_missing_host: bool,
 }
 
-/// A host with a port, or with any.
+/// A host with one port, or with any.
 #[derive(Debug, Clone)]
 pub struct HostPattern {
     host: PatternHost,
@@ -40,7 +40,7 @@ enum PatternHost {
     Address(IpAddr),
 }
 
-// === impl Hosts ===
+// === impl HostPolicy ===
 
 impl HostPolicy {
     /// Where tools connect: the host of `public_url`, loopback names, and what is configured.
@@ -64,7 +64,7 @@ impl HostPolicy {
         Self { patterns: sites, any_address: true, allows_missing_host: true }
     }
 
-    /// Refuses a host that is none, or none of ours.
+    /// Refuses a host that is malformed or not listed.
     pub fn check(&self, target: &RequestTarget, headers: &HeaderMap) -> Result<(), HttpFault> {
         match requested_host(target, headers)? {
             Some(authority) if self.serves(authority) => Ok(()),
@@ -80,7 +80,7 @@ impl HostPolicy {
     }
 }
 
-// === impl Site ===
+// === impl HostPattern ===
 
 impl HostPattern {
     /// `port` none: any port.

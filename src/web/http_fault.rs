@@ -1,4 +1,4 @@
-//! The one table from a refusal to what the client sees.
+//! Error table: from each refusal to its status, code and sentence.
 //!
 //! Codes from 1001 on are ours: JSON-RPC reserves the negative ones and MCP gives them meanings. A refusal
 //! of the protocol itself (no JSON, a foreign `Origin`, an unknown session) uses JSON-RPC's own codes.
@@ -19,9 +19,9 @@ pub enum HttpFault {
     Disabled,
     /// Odoo has not confirmed the settings for too long.
     SettingsUnknown,
-    /// Odoo is needed to check the credential and cannot be asked.
+    /// Odoo is needed to check the credential and is unreachable.
     Unreachable,
-    /// No credential, or one that counts for nothing. `sent` tells which challenge fits.
+    /// No credential, or an invalid one. `sent` decides the challenge.
     Unauthorized {
         sent: bool,
         reason: Cow<'static, str>,
@@ -38,17 +38,17 @@ pub enum HttpFault {
         limit: &'static str,
         retry_after: Duration,
     },
-    /// The connection has made as many requests as it may.
+    /// The rate limit of the connection is exhausted.
     RateLimited(RateLimitExceeded),
-    /// The audit log takes nothing more; what cannot be accounted for is not done.
+    /// The audit log cannot be written; a call that cannot be audited is not made.
     AuditFull,
-    /// The body is no JSON.
+    /// The body is not JSON.
     InvalidJson,
-    /// The body is JSON but no message, or the request is none that can be served.
+    /// The body is JSON but not a message, or the request cannot be served.
     InvalidRequest {
         message: Cow<'static, str>,
     },
-    /// The parameters of the method are none that it takes.
+    /// The method does not accept these parameters.
     InvalidParams {
         message: Cow<'static, str>,
     },
@@ -65,7 +65,7 @@ pub enum HttpFault {
     InvalidTarget {
         message: &'static str,
     },
-    /// `Host` is missing, is no host, or is named twice.
+    /// `Host` is missing, malformed or named twice.
     HostMalformed,
     HostRefused,
     OriginRefused,
@@ -101,13 +101,13 @@ struct FaultRow {
 
 const INVALID_REQUEST: i64 = -32600;
 
-/// How soon a client may come back after the switch was off; people switch on again by hand.
+/// Retry hint while the switch is off; people switch on again by hand.
 const DISABLED_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// How soon Odoo may have taken what waits for it.
+/// Retry hint of a full spool: Odoo may have taken some entries by then.
 const AUDIT_FULL_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// How soon Odoo may be back.
+/// Retry hint while Odoo is unreachable.
 const ODOO_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl HttpFault {
@@ -141,8 +141,8 @@ impl HttpFault {
             Self::InvalidParams { message } => row(StatusCode::BAD_REQUEST, -32602, "invalid_params", message.clone()),
             Self::BatchUnsupported => row(StatusCode::BAD_REQUEST, INVALID_REQUEST, "batch",
                 "Batches are not served: send one message in each request".into()),
-            Self::BodyTooLarge { max_bytes: most } => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, "body_too_large",
-                format!("The body has more than {most} bytes: send the records in several calls, or ask for less at once").into()),
+            Self::BodyTooLarge { max_bytes } => row(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, "body_too_large",
+                format!("The body has more than {max_bytes} bytes: send the records in several calls, or ask for less at once").into()),
             Self::BodyTimeout => row(StatusCode::REQUEST_TIMEOUT, INVALID_REQUEST, "body_timeout",
                 "The body did not arrive in time".into()),
             Self::MediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_REQUEST, "media_type",
@@ -183,7 +183,7 @@ impl HttpFault {
         self.row().reason
     }
 
-    /// What the audit log tells: the reason, of a limit its name, and the sentence.
+    /// What the audit log records: the reason, of a limit its name, and the sentence.
     pub fn audit_reason(&self) -> (Cow<'static, str>, Cow<'static, str>) {
         let row = self.row();
         let reason = match self {
@@ -234,8 +234,7 @@ impl HttpFault {
         }
     }
 
-    /// `WWW-Authenticate` (RFC 6750, section 3). An error is named only if a credential was sent. The place of
-    /// the resource metadata is named here once there are some.
+    /// `WWW-Authenticate` (RFC 6750, section 3). An error is named only if a credential was sent.
     pub fn challenge(&self) -> Option<String> {
         match self {
             Self::Unauthorized { sent: false, .. } => Some("Bearer realm=\"odoo\"".to_owned()),
@@ -272,7 +271,7 @@ fn limit_name(span: LimitPeriod) -> &'static str {
 
 /// For the model that made the request: which limit, until when, and what to do.
 fn rate_limit_message(reached: &RateLimitExceeded) -> String {
-    let RateLimitExceeded { span, max_requests: most, retry_after: wait, resets_at } = reached;
+    let RateLimitExceeded { span, max_requests, retry_after: wait, resets_at } = reached;
     let (name, wait) = (limit_name(*span), ceil_seconds(*wait));
     let (span, then) = match span {
         LimitPeriod::Minute => ("minute", "Wait so long, then go on with fewer calls, each for many records"),
@@ -283,12 +282,12 @@ fn rate_limit_message(reached: &RateLimitExceeded) -> String {
         ),
     };
     format!(
-        "Limit reached: this connection may make {most} requests a {span} ({name}) and has made them. The count starts \
+        "Limit reached: this connection may make {max_requests} requests a {span} ({name}) and has made them. The count starts \
          anew in {wait} s, at {resets_at}. {then}"
     )
 }
 
-/// What a limit of places, memory or tries is about, and what frees it.
+/// What a limit of permits, memory or attempts is about, and what frees it.
 fn occupied(limit: &str) -> &'static str {
     match limit {
         "in_flight_per_connection" => {

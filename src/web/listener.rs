@@ -1,4 +1,4 @@
-//! The accept loop. `warp::serve` has no timeouts, no TCP_NODELAY, no cap and no end.
+//! The accept loop, with timeouts, TCP_NODELAY, a connection cap and graceful shutdown: `warp::serve` has none.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,25 +16,25 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::reply::Response;
 
 use super::http_fault::HttpFault;
 use super::proxies::TransportInfo;
+use super::shutdown::Shutdown;
 use super::target::RequestTarget;
 use super::write_timeout::WriteTimeout;
 use super::{Routes, reply};
 use crate::config::Limits;
 
-/// What a connection is told for which there is no place.
+/// The answer to a connection beyond the cap.
 const BUSY_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// For when the process has no descriptor left: accepting again at once would only burn time.
+/// Retry delay of a failed accept: without a free descriptor, accepting again at once would only burn time.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// The most requests of one HTTP/2 connection at the same time.
+/// Concurrent requests of one HTTP/2 connection.
 const MAX_CONCURRENT_STREAMS: u32 = 100;
 
 /// Bounds of one listener.
@@ -45,13 +45,6 @@ pub struct ListenerLimits {
     pub header_timeout: Duration,
     pub write_timeout: Duration,
     pub max_header_bytes: usize,
-}
-
-/// How long a listener lives: `stop` ends accepting and lets requests finish, `kill` ends everything.
-#[derive(Debug, Clone, Default)]
-pub struct Shutdown {
-    pub stop: CancellationToken,
-    pub kill: CancellationToken,
 }
 
 impl From<&Limits> for ListenerLimits {
@@ -66,25 +59,26 @@ impl From<&Limits> for ListenerLimits {
     }
 }
 
-/// Serves `routes` until `life` ends; comes back when every connection is closed.
-pub async fn serve(listener: TcpListener, routes: Routes, bounds: ListenerLimits, life: Shutdown) {
-    let places = Arc::new(Semaphore::new(bounds.max_connections));
+/// Serves `routes` until `shutdown`; returns when every connection is closed.
+pub async fn serve(listener: TcpListener, routes: Routes, limits: ListenerLimits, shutdown: Shutdown) {
+    let permits = Arc::new(Semaphore::new(limits.max_connections));
     let connections = GracefulShutdown::new();
-    let worker = ConnectionHandler {
-        builder: Arc::new(builder(&bounds)),
-        routes,
-        limits: Arc::new(bounds),
-        shutdown: life,
-    };
+    let worker =
+        ConnectionHandler { builder: Arc::new(builder(&limits)), routes, limits: Arc::new(limits), shutdown };
     loop {
         let accepted = tokio::select! {
             () = worker.shutdown.stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, peer)) => match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => {
-                    tokio::spawn(worker.clone().serve_connection(socket, peer, connections.watcher(), place));
+            Ok((socket, peer)) => match Arc::clone(&permits).try_acquire_owned() {
+                Ok(permit) => {
+                    tokio::spawn(worker.clone().serve_connection(
+                        socket,
+                        peer,
+                        connections.watcher(),
+                        permit,
+                    ));
                 }
                 Err(_) => {
                     let _ = socket.try_write(BUSY_RESPONSE);
@@ -100,26 +94,26 @@ pub async fn serve(listener: TcpListener, routes: Routes, bounds: ListenerLimits
     connections.shutdown().await;
 }
 
-fn builder(bounds: &ListenerLimits) -> auto::Builder<TokioExecutor> {
+fn builder(limits: &ListenerLimits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.header_timeout)
-        .max_buf_size(bounds.max_header_bytes)
-        // A client that closes its side has left: whatever it asked for is cancelled.
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.max_header_bytes)
+        // A client that closes its side has disconnected: its requests are cancelled.
         .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(bounds.max_header_bytes).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
-        .keep_alive_interval(bounds.header_timeout)
-        .keep_alive_timeout(bounds.write_timeout);
+        .keep_alive_interval(limits.header_timeout)
+        .keep_alive_timeout(limits.write_timeout);
     builder
 }
 
-/// What each connection needs.
+/// What each connection shares.
 #[derive(Clone)]
 struct ConnectionHandler {
     builder: Arc<auto::Builder<TokioExecutor>>,
@@ -128,7 +122,7 @@ struct ConnectionHandler {
     shutdown: Shutdown,
 }
 
-// === impl Worker ===
+// === impl ConnectionHandler ===
 
 impl ConnectionHandler {
     async fn serve_connection(
@@ -136,23 +130,23 @@ impl ConnectionHandler {
         socket: TcpStream,
         peer: SocketAddr,
         watcher: Watcher,
-        _place: OwnedSemaphorePermit,
+        _permit: OwnedSemaphorePermit,
     ) {
         // A streamed answer of several chunks would meet Nagle and delayed ACK: 44 ms each.
         let _ = socket.set_nodelay(true);
         tokio::select! {
-            speaks = self.first_byte_arrives(&socket) => if !speaks { return },
+            arrived = self.first_byte_arrives(&socket) => if !arrived { return },
             () = self.shutdown.stop.cancelled() => return,
         }
-        let asked = Arc::new(AtomicBool::new(false));
-        let began = Arc::clone(&asked);
+        let has_request = Arc::new(AtomicBool::new(false));
+        let requested = Arc::clone(&has_request);
         let service = warp::service(self.routes.clone());
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            began.store(true, Ordering::Relaxed);
+            requested.store(true, Ordering::Relaxed);
             match RequestTarget::from_request(&request) {
                 Ok(target) => {
                     request.extensions_mut().insert(TransportInfo { peer, target });
-                    // The future borrows nothing of the service, so a clone for the call is all it takes.
+                    // The future borrows nothing of the service, so a clone for the call is enough.
                     Either::Left(service.clone().call(request))
                 }
                 Err(fault) => {
@@ -163,22 +157,22 @@ impl ConnectionHandler {
         let io = TokioIo::new(WriteTimeout::new(socket, self.limits.write_timeout));
         let connection = watcher.watch(self.builder.serve_connection(io, service).into_owned());
         tokio::select! {
-            // How a connection ended is the client's affair.
+            // How a connection ended is up to the client.
             _ = connection => {}
-            () = self.no_request_in_time(&asked) => {}
+            () = self.no_request_in_time(&has_request) => {}
             () = self.shutdown.kill.cancelled() => {}
         }
     }
 
-    /// Whether a first byte comes in time. hyper's header timeout starts only after it.
+    /// First-byte timeout: hyper's header timeout starts only after it.
     async fn first_byte_arrives(&self, socket: &TcpStream) -> bool {
         matches!(timeout(self.limits.first_byte_timeout, socket.peek(&mut [0])).await, Ok(Ok(read)) if read > 0)
     }
 
-    /// Comes back if no request came in time: half a preface of HTTP/2 keeps hyper waiting without a timer.
-    async fn no_request_in_time(&self, asked: &AtomicBool) {
+    /// Returns if no request came in time: half a preface of HTTP/2 keeps hyper waiting without a timer.
+    async fn no_request_in_time(&self, has_request: &AtomicBool) {
         sleep(self.limits.header_timeout).await;
-        if asked.load(Ordering::Relaxed) {
+        if has_request.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     }
@@ -189,7 +183,7 @@ fn refuse_before_routing(fault: &HttpFault, version: Version) -> Result<Response
     tracing::debug!(reason = %fault.reason(), "refused");
     let mut response = reply::refuse(fault, None);
     if version < Version::HTTP_2 {
-        // What follows a CONNECT is perhaps meant for a tunnel, and no request.
+        // Bytes after a CONNECT may be meant for a tunnel, not for us.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)

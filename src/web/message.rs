@@ -1,4 +1,4 @@
-//! A first look at a body: enough of the JSON-RPC message to route and to refuse, without building a tree.
+//! Shallow parser of the JSON-RPC envelope: enough to route and to refuse, without building a tree.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::http_fault::{HttpFault, Refusal};
-use crate::mcp::{CheckedArguments, check_params, client_text, repaired_json};
+use crate::mcp::{CheckedArguments, check_params, repaired_json};
+use crate::sessions::client_text;
 use crate::vocab::quoted;
 
-/// No method, tool, prompt or resource has a longer name; it is compared, counted and quoted.
+/// Bound of the name of a method, tool, prompt or resource; it is compared, counted and quoted.
 const MAX_NAME_CHARS: usize = 200;
 
-/// An id is echoed, and kept as long as its request is under way.
+/// Bound of an id; it is echoed, and kept while its request is in flight.
 const MAX_ID_CHARS: usize = 1000;
 
 /// What sort of message it is.
@@ -26,7 +27,7 @@ pub enum MessageKind {
     Response,
 }
 
-/// What the edge knows of a message.
+/// The envelope of a message.
 #[derive(Debug, Clone)]
 pub struct Message {
     pub kind: MessageKind,
@@ -37,11 +38,11 @@ pub struct Message {
     pub name: Option<String>,
     /// The revision that `_meta` declares; only the modern era does.
     pub version: Option<String>,
-    /// Name and version of the client, where the message tells them.
+    /// Name and version of the client, if the message has them.
     pub client: Option<String>,
-    /// Why its parameters cannot be served, where rmcp would not say it or not see it.
+    /// Why its parameters cannot be served, if rmcp would not notice or not say so.
     pub params_error: Option<String>,
-    /// The message as it goes on, where that is not as it came.
+    /// The repaired message that rmcp gets instead.
     pub body: Option<Bytes>,
     /// Why a tool call goes on without its arguments.
     pub unreadable: Option<String>,
@@ -93,23 +94,23 @@ struct ClientInfo<'a> {
 // === impl Message ===
 
 impl Message {
-    /// Looks at a body. A fault comes with the id to echo, as far as there is one.
+    /// Parses a body. A fault carries the id to echo, if there is one.
     pub fn read(body: &Bytes) -> Result<Self, Box<Refusal>> {
-        match Self::look(body) {
-            Err(refusal) if refusal.fault == HttpFault::InvalidJson => Self::mend(body).ok_or(refusal),
+        match Self::parse(body) {
+            Err(refusal) if refusal.fault == HttpFault::InvalidJson => Self::repair(body).ok_or(refusal),
             read => read,
         }
     }
 
-    /// A tool call that is JSON but for a value in its arguments.
-    fn mend(body: &Bytes) -> Option<Self> {
+    /// Repairs a tool call that is JSON but for a value in its arguments.
+    fn repair(body: &Bytes) -> Option<Self> {
         let body = repaired_json(body)?;
-        let message = Self::look(&body).ok()?;
-        // Only what is then refused: a mark never counts as a value.
+        let message = Self::parse(&body).ok()?;
+        // Only if it is then refused: a mark never counts as a value.
         message.unreadable.is_some().then_some(message)
     }
 
-    fn look(body: &Bytes) -> Result<Self, Box<Refusal>> {
+    fn parse(body: &Bytes) -> Result<Self, Box<Refusal>> {
         let first = body.iter().copied().find(|byte| !byte.is_ascii_whitespace());
         if first != Some(b'{') {
             // serde would read a struct from an array as well.
@@ -157,9 +158,9 @@ impl Message {
         let version = meta.version.and_then(text);
         let client = if method.as_deref() == Some("initialize") { params.client } else { meta.client };
         let client = client.and_then(client_name);
-        // The modern era has no `initialize`, whatever its parameters are.
-        let judged = method.as_deref().filter(|method| version.is_none() || *method != "initialize");
-        let params_error = judged.and_then(|method| check_params(method, envelope.params));
+        // The modern era has no `initialize`, with any parameters.
+        let checked = method.as_deref().filter(|method| version.is_none() || *method != "initialize");
+        let params_error = checked.and_then(|method| check_params(method, envelope.params));
         let arguments = match method.as_deref() {
             Some("tools/call") => CheckedArguments::of_call(body, envelope.params),
             _ => CheckedArguments::default(),
@@ -190,7 +191,7 @@ fn parse_fault(error: &serde_json::Error) -> HttpFault {
     }
 }
 
-/// A member that is there, null included.
+/// A member that is present, null included.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
@@ -203,7 +204,7 @@ fn is_id(id: &Value) -> bool {
 }
 
 fn value(raw: &RawValue) -> Value {
-    // What is nested too deep for a tree is no id either.
+    // A value nested too deep for a tree is no id either.
     serde_json::from_str(raw.get()).unwrap_or(Value::Null)
 }
 
@@ -216,8 +217,8 @@ fn client_name(raw: &RawValue) -> Option<String> {
     client_text(&client.name, &client.version)
 }
 
-/// The members of an object that matter here; nothing of what is no object, or says a thing twice: rmcp,
-/// which reads the whole message, will refuse it where that matters.
+/// The members of an object that matter here; the default for another value or a duplicate member: rmcp, which
+/// parses the whole message, refuses those that matter.
 fn lenient_members<'a, T: Deserialize<'a> + Default>(raw: Option<&'a RawValue>) -> T {
     raw.filter(|raw| raw.get().starts_with('{'))
         .and_then(|raw| serde_json::from_str(raw.get()).ok())

@@ -1,4 +1,4 @@
-//! `Origin`: a page of a foreign site gets nothing. Also CORS, which is the same list sent to the browser.
+//! `Origin` allow list: pages of foreign sites are refused. Also CORS, which sends the same list to the browser.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -14,7 +14,7 @@ const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("Mcp-Session-Id, WWW-Authenticate, Retry-After");
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE, OPTIONS");
 
-/// Asked for by browsers; what begins with `mcp-param-` is added as it is asked for.
+/// Headers of a CORS preflight; requested ones that begin with `mcp-param-` are added.
 const ALLOWED_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, \
                        mcp-name, last-event-id";
 
@@ -28,7 +28,7 @@ enum Scheme {
     Https,
 }
 
-// === impl Origins ===
+// === impl OriginPolicy ===
 
 impl OriginPolicy {
     /// `public` is the product's own origin: pages of it may call. Where its host is a loopback name, pages of
@@ -60,7 +60,7 @@ impl OriginPolicy {
         self.0.iter().any(|(known, site)| *known == scheme && site.matches(host, port)).then_some(value)
     }
 
-    /// Tells a browser that the page may read the answer; on every answer, refusals included.
+    /// CORS headers that let the page read the answer; on every answer, refusals included.
     pub fn add_cors_headers(origin: Option<HeaderValue>, answer: &mut HeaderMap) {
         answer.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         answer.append(VARY, HeaderValue::from_static("Origin"));
@@ -69,11 +69,11 @@ impl OriginPolicy {
         }
     }
 
-    /// Answers a preflight. It comes without credentials, so none are asked for.
+    /// Answers a preflight. It comes without credentials, so none are required.
     pub fn answer_preflight(request: &HeaderMap, answer: &mut HeaderMap) {
         let mut headers = ALLOWED_HEADERS.to_owned();
-        let asked = request.get("access-control-request-headers").and_then(|value| value.to_str().ok());
-        for header in asked.unwrap_or("").split(',').map(|header| header.trim().to_ascii_lowercase()) {
+        let requested = request.get("access-control-request-headers").and_then(|value| value.to_str().ok());
+        for header in requested.unwrap_or("").split(',').map(|header| header.trim().to_ascii_lowercase()) {
             if header.starts_with("mcp-param-") {
                 headers.push_str(", ");
                 headers.push_str(&header);

@@ -1,4 +1,4 @@
-//! Who is at the other end, behind proxies that are trusted.
+//! Client address behind trusted proxies (`X-Forwarded-For`).
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,14 +8,14 @@ use ipnet::IpNet;
 use super::proxy_detection::UntrustedProxies;
 use super::target::RequestTarget;
 
-/// What the accept loop knows of a request, put into its extensions.
+/// Transport facts of a request, which the accept loop puts into its extensions.
 #[derive(Debug, Clone)]
 pub struct TransportInfo {
     pub peer: SocketAddr,
     pub target: RequestTarget,
 }
 
-/// The proxies whose word is believed.
+/// The proxies whose `X-Forwarded-For` counts.
 #[derive(Debug, Default)]
 pub struct TrustedProxies {
     trusted: Vec<IpNet>,
@@ -34,7 +34,7 @@ impl TrustedProxies {
 
     /// The caller's address. `X-Forwarded-For` counts only as far as trusted proxies wrote it: it is read
     /// from its end, where the proxy next to us appended the address that it saw, and the first address that
-    /// is no trusted proxy is the caller. What stands before that could be anybody's invention.
+    /// is no trusted proxy is the caller. Any client could make up what stands before that.
     pub fn client_address(&self, socket: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut caller = socket.to_canonical();
         if !self.trusts(caller) {
@@ -54,7 +54,7 @@ impl TrustedProxies {
         caller
     }
 
-    /// Looks whether a peer that is not trusted behaves as a proxy does.
+    /// Records a peer that is not trusted and forwards as a proxy does.
     fn detect_untrusted_proxy(&self, peer: IpAddr, headers: &HeaderMap) {
         let Some(last) = headers.get_all("x-forwarded-for").iter().next_back() else { return };
         let hop = last.to_str().unwrap_or("").rsplit(',').next().unwrap_or("");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_untrusted_peer_is_not_believed() {
+    fn a_header_of_an_untrusted_peer_is_ignored() {
         assert_eq!(resolve("203.0.113.9", &["1.2.3.4"]), "203.0.113.9");
     }
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_claims_is_not_believed() {
+    fn a_header_that_the_client_sent_is_ignored() {
         assert_eq!(resolve("10.0.0.1", &["6.6.6.6, 203.0.113.9"]), "203.0.113.9");
         assert_eq!(resolve("10.0.0.1", &["6.6.6.6", "203.0.113.9"]), "203.0.113.9");
         assert_eq!(resolve("10.0.0.1", &["6.6.6.6, nonsense"]), "10.0.0.1");

@@ -1,18 +1,18 @@
 //! Detects a reverse proxy that is not listed in `trusted_proxies`.
 //!
-//! Behind such a proxy all clients share its address: address rules, the gate for failed credentials and the
-//! audit log see the proxy only. It shows by one peer that forwards for several clients; a client could make that
-//! up, so this is a warning and changes nothing.
+//! Behind such a proxy all clients share its address: address rules, the limiter of failed credentials and
+//! the audit log see the proxy only. It is detected as one peer that forwards for several clients; a client could
+//! make that up, so this is a warning and changes nothing.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock};
 
 use crate::vocab::MutexExt;
 
-/// So many clients behind one peer are no chance.
+/// So many clients behind one peer are no coincidence.
 const MIN_CLIENTS_OF_A_PROXY: usize = 4;
 
-/// Peers that are watched at a time.
+/// Peers that are tracked at a time.
 const MAX_TRACKED_PEERS: usize = 16;
 
 /// Peers that are not trusted and sent `X-Forwarded-For`.
@@ -22,7 +22,7 @@ pub struct UntrustedProxies {
     seen: Mutex<Vec<(IpAddr, Vec<IpAddr>)>>,
 }
 
-// === impl Forwarders ===
+// === impl UntrustedProxies ===
 
 impl UntrustedProxies {
     /// The first peer that forwarded for several clients.
@@ -30,7 +30,7 @@ impl UntrustedProxies {
         self.detected.get().copied()
     }
 
-    /// Notes that `peer` says to forward for `client`.
+    /// Records that `peer` claims to forward for `client`.
     pub fn record(&self, peer: IpAddr, client: IpAddr) {
         if self.detected.get().is_some() || !self.reaches_threshold(peer, client) {
             return;

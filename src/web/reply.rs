@@ -1,4 +1,4 @@
-//! Answers: faults and plain JSON as warp responses.
+//! Builders of warp responses: faults, JSON, bytes and streams.
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -42,14 +42,14 @@ pub fn empty(status: StatusCode) -> Response {
     bytes(status, Bytes::new())
 }
 
-/// A body that is there as a whole.
+/// An answer with a complete body.
 pub fn bytes(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response
 }
 
-/// A body that comes bit by bit.
+/// An answer with a streamed body.
 pub fn stream<S>(body: S) -> Response
 where
     S: futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send + Sync + 'static,

@@ -1,4 +1,5 @@
-//! From rmcp's answer to the client's: whole bodies as they are, streams under a token, refusals as JSON.
+//! Response mapping, from rmcp's answer to the client's: bodies as they are, streams with a cancellation token,
+//! refusals as JSON.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -6,35 +7,38 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, Response as Raw, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use warp::reply::Response;
 
+use super::authenticated::refuse;
 use super::http_fault::HttpFault;
-use super::pipeline::refuse;
-use super::{audit_outcome, reply};
+use super::shutdown::Shutdown;
+use super::{audit_outcome, media_type, reply};
 use crate::audit::{RequestEntry, RequestOutcome};
-use crate::mcp::ResponseBody;
+use crate::guard::ConcurrencyPermit;
+use crate::mcp::{Caller, ResponseBody};
+use crate::mirror::FastPollGuard;
 use crate::odoo::memory_budget::MemoryAccount;
-use crate::vocab::with_short_quote;
+use crate::sessions::ActivityGuard;
+use crate::vocab::{offload, with_short_quote};
 
-/// A sentence of rmcp.
+/// Bound of a sentence of rmcp.
 const MAX_ENGINE_CHARS: usize = 500;
 
 /// Headers of rmcp's answer that the client needs. Everything else is set here.
 const ENGINE_HEADERS: [&str; 5] =
     ["content-type", "cache-control", "x-accel-buffering", "mcp-session-id", "allow"];
 
-/// How long the head of an answer is held back at most; what is decided later comes within the stream.
+/// How long the head of an answer is delayed; a later refusal comes within the stream.
 const MAX_HEAD_DELAY: Duration = Duration::from_secs(1);
 
-/// A body that is worth making its memory fit.
+/// Smallest body whose spare capacity is worth freeing.
 const SHRINK_FROM_BYTES: usize = 64 * 1024;
 
-/// What ends a stream that would go on by itself.
+/// Cancellation of a long-lived stream.
 #[derive(Debug, Clone, Default)]
 pub struct StreamEnd {
     /// The switch went off.
@@ -43,11 +47,21 @@ pub struct StreamEnd {
     pub revoked: CancellationToken,
     /// The session was closed.
     pub session_ended: CancellationToken,
-    /// The server is told to stop.
+    /// The server shuts down.
     pub shutdown: CancellationToken,
 }
 
 impl StreamEnd {
+    /// The end of a stream of `caller`, opened while the switch was on.
+    pub fn new(caller: &Caller, switched_off: CancellationToken, shutdown: &Shutdown) -> Self {
+        Self {
+            switched_off,
+            revoked: caller.lifetime.clone(),
+            session_ended: caller.session.as_ref().map(|session| session.ended().clone()).unwrap_or_default(),
+            shutdown: shutdown.stop.clone(),
+        }
+    }
+
     async fn wait(self) {
         tokio::select! {
             () = self.switched_off.cancelled() => {}
@@ -58,57 +72,55 @@ impl StreamEnd {
     }
 }
 
-/// What an answer holds until its last byte has been sent, or the client has left.
-pub struct ResponseGuards<H> {
-    /// Where its memory is reserved; none where it has no end to reserve for.
-    account: Option<Arc<MemoryAccount>>,
-    _guards: H,
+/// Resources of an answer, released when its last byte has been sent or the client has disconnected.
+#[derive(Default)]
+#[expect(dead_code, reason = "released by being dropped")]
+pub struct ResponseGuards {
+    /// Where its memory is reserved; none for a stream without an end to reserve for.
+    pub account: Option<Arc<MemoryAccount>>,
+    /// Among the requests in flight or the open streams.
+    pub permit: Option<Arc<ConcurrencyPermit>>,
+    /// Keeps the session from being idle.
+    pub activity: Option<ActivityGuard>,
+    /// Keeps the feed polling fast for a stream of changes.
+    pub fast_poll: Option<FastPollGuard>,
 }
 
-impl<H> ResponseGuards<H> {
-    pub fn new(account: Option<Arc<MemoryAccount>>, keep: H) -> Self {
-        Self { account, _guards: keep }
-    }
-}
-
-/// Bytes that are sent, and what is given back with the last of them. hyper and h2 let go of a body's stream as soon
-/// as they have its bytes, long before they have sent them; the bytes themselves live until then.
-struct GuardedBytes<H> {
+/// Bytes that are sent, and the guards that are released with the last of them. hyper and h2 let go of a body's
+/// stream as soon as they have its bytes, long before they have sent them; the bytes themselves live until then.
+struct GuardedBytes {
     bytes: Bytes,
-    _guards: Arc<ResponseGuards<H>>,
+    _guards: Arc<ResponseGuards>,
 }
 
-impl<H> AsRef<[u8]> for GuardedBytes<H> {
+impl AsRef<[u8]> for GuardedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-fn guarded_bytes<H: Send + Sync + 'static>(bytes: Bytes, held: &Arc<ResponseGuards<H>>) -> Bytes {
-    Bytes::from_owner(GuardedBytes { bytes, _guards: Arc::clone(held) })
+fn guarded_bytes(bytes: Bytes, guards: &Arc<ResponseGuards>) -> Bytes {
+    Bytes::from_owner(GuardedBytes { bytes, _guards: Arc::clone(guards) })
 }
 
-/// Turns rmcp's answer into warp's, and tells `entry` how it turned out. `held` lives as long as the answer is
-/// being sent.
-pub async fn respond<H>(
+/// Turns rmcp's answer into warp's, and closes `entry` by it. `id` and `request_body` are the request's;
+/// `guards` live as long as the answer is being sent.
+pub async fn respond(
     raw: Raw<ResponseBody>,
     id: Option<&Value>,
-    asked: &Bytes,
-    held: ResponseGuards<H>,
+    request_body: &Bytes,
+    guards: ResponseGuards,
     end: Option<StreamEnd>,
     entry: Arc<RequestEntry>,
-) -> Response
-where
-    H: Send + Sync + 'static,
-{
+) -> Response {
     let (parts, body) = raw.into_parts();
-    let held = Arc::new(held);
-    if has_media_type(&parts.headers, "text/event-stream") {
+    let guards = Arc::new(guards);
+    if media_type::is(&parts.headers, "text/event-stream") {
         let mut response = match end {
             Some(end) => {
-                // What goes on by itself was answered with its first byte.
+                // A long-lived stream is answered with its first byte.
                 entry.end(RequestOutcome::SUCCESS);
-                reply::stream(guarded_stream(body.into_data_stream().take_until(end.wait()), held, entry))
+                reply::stream(guarded_stream(body.into_data_stream().take_until(end.wait()), guards, entry))
             }
             // The answer to one request: cut off, it would leave a client unsure of what was done.
             None => {
@@ -118,27 +130,27 @@ where
                     return refuse(&fault, id, &entry);
                 }
                 let events = stream::iter(first.into_iter().map(Ok)).chain(events);
-                reply::stream(guarded_stream(events, held, entry))
+                reply::stream(guarded_stream(events, guards, entry))
             }
         };
         copy_engine_headers(&mut response, parts.status, &parts.headers);
         return response;
     }
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    if parts.status.as_u16() >= 400 && !has_media_type(&parts.headers, "application/json") {
-        return refuse(&engine_fault(parts.status, &body, asked), id, &entry);
+    if parts.status.as_u16() >= 400 && !media_type::is(&parts.headers, "application/json") {
+        return refuse(&engine_fault(parts.status, &body, request_body), id, &entry);
     }
     if let Some(fault) = audit_outcome::close_by_body(&body, &entry) {
         return refuse(&fault, id, &entry);
     }
     let body = if audit_outcome::may_be_error(&body) { shorten_quotes(body) } else { body };
-    let body = fit_to_memory(body, held.account.as_deref());
-    let mut response = reply::bytes(parts.status, guarded_bytes(body, &held));
+    let body = fit_to_memory(body, guards.account.as_deref());
+    let mut response = reply::bytes(parts.status, guarded_bytes(body, &guards));
     copy_engine_headers(&mut response, parts.status, &parts.headers);
     response
 }
 
-/// rmcp's own errors repeat what a client sent: as long as it was, and with characters that show nothing.
+/// Shortens rmcp's own errors, which quote the client's text in full length, invisible characters included.
 fn shorten_quotes(body: Bytes) -> Bytes {
     let Ok(mut answer) = serde_json::from_slice::<Value>(&body) else { return body };
     let Some(Value::String(message)) = answer.pointer_mut("/error/message") else { return body };
@@ -150,8 +162,8 @@ fn shorten_quotes(body: Bytes) -> Bytes {
     Bytes::from(answer.to_string())
 }
 
-/// Holds back the head of an answer while the call may still be refused with a status of its own: the events up
-/// to the first message, or those that come before the call is under way.
+/// Buffers the head of an answer while the call may still be refused with a status of its own: the events up to
+/// the first message, or those before the call is recorded.
 async fn buffer_first_events<S>(events: &mut S, entry: &RequestEntry) -> Vec<Bytes>
 where
     S: Stream<Item = Result<Bytes, Infallible>> + Unpin,
@@ -159,7 +171,7 @@ where
     let mut first = Vec::new();
     let until_message = async {
         while let Some(Ok(event)) = events.next().await {
-            // What resuming needs comes before, without a message.
+            // The priming event for resuming comes before, without a message.
             let is_message = event.contains(&b'{');
             first.push(event);
             if is_message {
@@ -176,8 +188,8 @@ where
     first
 }
 
-/// The body is all that is left of the request: its memory is what counts from here on. What it was made in can be
-/// twice as large.
+/// Resizes the reservation to the body, which is all that is left of the request. The buffer that it was written
+/// into can be twice as large.
 fn fit_to_memory(body: Bytes, account: Option<&MemoryAccount>) -> Bytes {
     let Some(account) = account else { return body };
     let mut body = Vec::from(body);
@@ -188,19 +200,18 @@ fn fit_to_memory(body: Bytes, account: Option<&MemoryAccount>) -> Bytes {
     Bytes::from(body)
 }
 
-fn guarded_stream<S, H>(
+fn guarded_stream<S>(
     stream: S,
-    held: Arc<ResponseGuards<H>>,
+    guards: Arc<ResponseGuards>,
     entry: Arc<RequestEntry>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + Sync
 where
     S: Stream<Item = Result<Bytes, Infallible>> + Send + Sync,
-    H: Send + Sync + 'static,
 {
     stream.map(move |chunk| {
         chunk.map(|chunk| {
             audit_outcome::close_by_events(&chunk, &entry);
-            guarded_bytes(chunk, &held)
+            guarded_bytes(chunk, &guards)
         })
     })
 }
@@ -214,19 +225,14 @@ fn copy_engine_headers(response: &mut Response, status: StatusCode, headers: &He
     }
 }
 
-fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    value.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case(media_type)
-}
-
-/// rmcp refuses in plain text. `asked` is what it was asked.
-fn engine_fault(status: StatusCode, text: &Bytes, asked: &Bytes) -> HttpFault {
+/// Maps rmcp's plain-text refusal of `request_body` to a fault.
+fn engine_fault(status: StatusCode, text: &Bytes, request_body: &Bytes) -> HttpFault {
     let text = String::from_utf8_lossy(text);
     match status {
         StatusCode::NOT_FOUND => HttpFault::SessionNotFound,
-        // The media type was checked before: what rmcp could not read has a wrong form.
+        // The media type was checked before: rmcp could not parse the message.
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            HttpFault::InvalidRequest { message: unreadable_reason(asked).into() }
+            HttpFault::InvalidRequest { message: unreadable_reason(request_body).into() }
         }
         _ => {
             if status.is_server_error() {
@@ -239,11 +245,11 @@ fn engine_fault(status: StatusCode, text: &Bytes, asked: &Bytes) -> HttpFault {
     }
 }
 
-/// What is wrong with a message that rmcp could not read. The edge looks at the outside of a message only: a
-/// half of a surrogate, a number or a depth that no tree can hold shows when all of it is read.
-fn unreadable_reason(asked: &Bytes) -> String {
-    match serde_json::from_slice::<Value>(asked) {
-        Ok(_) => "the message has a form that MCP does not know".to_owned(),
+/// Why rmcp could not parse a message. `Message::read` parses the envelope only: half of a surrogate, a number or a
+/// depth that no tree can hold shows when all of it is parsed.
+fn unreadable_reason(request_body: &Bytes) -> String {
+    match offload(request_body.len(), || serde_json::from_slice::<Value>(request_body).map(drop)) {
+        Ok(()) => "the message has a form that MCP does not know".to_owned(),
         Err(error) => {
             let why = with_short_quote(&error.to_string(), MAX_ENGINE_CHARS);
             format!("the message cannot be read: {why}")

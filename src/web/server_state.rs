@@ -1,4 +1,4 @@
-//! What the handlers of both listeners share.
+//! The shared state of both listeners.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::host::HostPolicy;
-use super::listener::Shutdown;
 use super::origin::OriginPolicy;
 use super::proxies::{TransportInfo, TrustedProxies};
+use super::shutdown::Shutdown;
 use crate::audit::{AuditTrail, ChainMonitor};
 use crate::config::{Limits, Server};
 use crate::guard::{ConcurrencyLimit, FailedAuthLimiter, MasterSwitch, RequestRateLimiter};
@@ -16,8 +16,8 @@ use crate::mcp::Endpoint;
 use crate::mirror::Mirror;
 use crate::odoo::memory_budget::MemoryBudget;
 
-/// The parts that `app` has wired.
-pub struct ServerParts {
+/// The dependencies that `app` has wired.
+pub struct Deps {
     pub mirror: Arc<Mirror>,
     pub master_switch: Arc<MasterSwitch>,
     pub failed_auth: Arc<FailedAuthLimiter>,
@@ -30,48 +30,24 @@ pub struct ServerParts {
 
 /// One for the whole server.
 pub struct ServerState {
-    pub mirror: Arc<Mirror>,
-    pub master_switch: Arc<MasterSwitch>,
-    pub failed_auth: Arc<FailedAuthLimiter>,
-    pub rate_limiter: RequestRateLimiter,
-    pub audit: Arc<AuditTrail>,
-    pub chain: Arc<ChainMonitor>,
-    pub endpoint: Endpoint,
-    pub shutdown: Shutdown,
+    pub deps: Deps,
     pub limits: Limits,
     pub host_policy: HostPolicy,
     pub admin_host_policy: HostPolicy,
     pub origin_policy: OriginPolicy,
     pub trusted_proxies: TrustedProxies,
-    /// Requests that wait for an answer.
+    /// Permits of requests in flight.
     pub call_permits: Arc<ConcurrencyLimit>,
     /// The memory of requests and answers.
     pub memory: Arc<MemoryBudget>,
-    /// Streams that stay open by themselves.
+    /// Permits of open streams.
     pub stream_permits: Arc<ConcurrencyLimit>,
 }
 
 impl ServerState {
-    pub fn new(server: &Server, limits: &Limits, parts: ServerParts) -> Arc<Self> {
-        let ServerParts {
-            mirror,
-            master_switch: switch,
-            failed_auth: addresses,
-            rate_limiter: rate,
-            audit,
-            chain,
-            endpoint,
-            shutdown: life,
-        } = parts;
+    pub fn new(server: &Server, limits: &Limits, deps: Deps) -> Arc<Self> {
         Arc::new(Self {
-            mirror,
-            master_switch: switch,
-            failed_auth: addresses,
-            rate_limiter: rate,
-            audit,
-            chain,
-            endpoint,
-            shutdown: life,
+            deps,
             host_policy: HostPolicy::public(server),
             admin_host_policy: HostPolicy::admin(server),
             origin_policy: OriginPolicy::new(server.public_origin(), &server.allowed_origins),
@@ -83,8 +59,8 @@ impl ServerState {
         })
     }
 
-    /// The caller's address.
-    pub fn client_address(&self, wire: &TransportInfo, headers: &HeaderMap) -> IpAddr {
-        self.trusted_proxies.client_address(wire.peer.ip(), headers)
+    /// The client's address, behind trusted proxies.
+    pub fn client_address(&self, transport: &TransportInfo, headers: &HeaderMap) -> IpAddr {
+        self.trusted_proxies.client_address(transport.peer.ip(), headers)
     }
 }

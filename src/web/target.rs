@@ -1,15 +1,14 @@
-//! The form of a request target (RFC 9112, section 3.2; RFC 9113, section 8.3.1), checked before any route is tried.
+//! Validation of the request target (RFC 9112, section 3.2; RFC 9113, section 8.3.1), before routing.
 //!
-//! Served are the origin form and the absolute form of an http(s) URL. There is no tunnel here (`CONNECT`, the
-//! authority form, extended `CONNECT`) and nothing that could be said of the server as a whole (`*`), so these
-//! forms are refused; routes can rely on a path.
+//! Served are the origin form and the absolute form of an http(s) URL. Tunnels (`CONNECT`, the authority
+//! form, extended `CONNECT`) and requests about the whole server (`*`) are refused; routes can rely on a path.
 
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Version};
 
 use super::http_fault::HttpFault;
 
-/// What a request is for.
+/// A request target with a path.
 #[derive(Debug, Clone)]
 pub struct RequestTarget {
     pub version: Version,

@@ -1,4 +1,4 @@
-//! What `/readyz` warns of: states in which requests are served, but not as the operator will expect.
+//! Warnings of `/readyz`: states in which requests are served, but not as the operator will expect.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A socket that gives up on a client who does not read. hyper waits for ever.
+//! Write timeout of a socket, against clients that do not read. hyper waits for ever.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A socket whose writes must go on within `patience`.
+/// A socket whose writes must progress within `timeout`.
 pub struct WriteTimeout<S> {
     socket: S,
     timeout: Duration,
@@ -17,8 +17,8 @@ pub struct WriteTimeout<S> {
 }
 
 impl<S> WriteTimeout<S> {
-    pub fn new(socket: S, patience: Duration) -> Self {
-        Self { socket, timeout: patience, deadline: None }
+    pub fn new(socket: S, timeout: Duration) -> Self {
+        Self { socket, timeout, deadline: None }
     }
 
     fn check_deadline<T>(
@@ -30,8 +30,8 @@ impl<S> WriteTimeout<S> {
             self.deadline = None;
             return write;
         }
-        let patience = self.timeout;
-        let stalled = self.deadline.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let timeout = self.timeout;
+        let stalled = self.deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
         match stalled.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use odoo_mcp_sidecar::tools::{Barred, CallRejected, NoTool};
+use odoo_mcp_sidecar::tools::{Barred, CallRejected, Category, NoTool};
 use odoo_mcp_sidecar::vocab::ConnectionId;
 use serde_json::json;
 
@@ -12,7 +12,8 @@ use crate::support::tools::Bench;
 #[tokio::test]
 async fn a_read_only_connection_neither_sees_nor_reaches_what_writes() {
     let bench = Bench::of("read_only").await;
-    assert_eq!(bench.tools.list(&bench.principal).len(), 9);
+    let listed = bench.tools.list(&bench.principal);
+    assert!(listed.len() >= 9 && listed.iter().all(|tool| tool.category == Category::Read));
     for tool in [
         "create_record",
         "update_record",

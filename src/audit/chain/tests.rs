@@ -1,4 +1,4 @@
-//! Every way to tamper, and what must not be taken for it.
+//! Every way to tamper with the log, and the legitimate changes that must not raise an incident.
 
 use super::*;
 
@@ -8,14 +8,14 @@ fn link(sequence: u64) -> ChainLink {
     ChainLink { sequence, hash: if sequence == 0 { String::new() } else { format!("hash of {sequence}") } }
 }
 
-/// A chain from `start` to `newest`, asked for `seen`.
+/// A chain from `start` to `newest`, with the hash at `seen`.
 fn state(start: u64, newest: u64, seen: u64) -> ChainState {
-    let there = seen > start && seen <= newest;
+    let exists = seen > start && seen <= newest;
     ChainState {
         start: link(start),
         tip: link(newest.max(start)),
         newest: link(if newest > start { newest } else { 0 }),
-        seen: there.then(|| link(seen).hash),
+        seen: exists.then(|| link(seen).hash),
     }
 }
 
@@ -23,10 +23,10 @@ fn at(now_ms: u64) -> CheckContext {
     CheckContext { replica: Uuid::nil(), now_ms, newest_ms: None, retention_days: Some(90) }
 }
 
-/// A memory of a chain with so many entries, made at `made_ms`.
-fn record_of(sequence: u64, made_ms: u64) -> ChainRecord {
+/// The record of a chain of that length, created at `created_ms`.
+fn record_of(sequence: u64, created_ms: u64) -> ChainRecord {
     let mut record = ChainRecord::default();
-    let at = CheckContext { newest_ms: Some(made_ms), ..at(made_ms) };
+    let at = CheckContext { newest_ms: Some(created_ms), ..at(created_ms) };
     assert!(record.evaluate(&state(0, sequence, 0), &Inspection::default(), at).is_empty());
     record
 }
@@ -46,7 +46,7 @@ fn a_growing_chain_is_no_incident() {
     assert!(evaluated(&mut record, &state(0, 5, 5), at(NOW)).is_empty());
     assert!(evaluated(&mut record, &state(0, 9, 5), at(NOW)).is_empty());
     assert_eq!(stored_sequence(&record), 9);
-    // The first look, and a database of before the first entry.
+    // The first answer, and a database without an entry.
     let mut fresh = ChainRecord::default();
     assert!(evaluated(&mut fresh, &state(3, 70, 0), at(NOW)).is_empty());
     let mut fresh = ChainRecord::default();
@@ -61,7 +61,7 @@ fn deletion_of_the_newest_entries_is_detected() {
         let mut record = record_of(5, NOW);
         let found = evaluated(&mut record, &state(0, newest, 5), at(NOW));
         assert_eq!(found, [(IncidentKind::Lowered, 5)]);
-        // Once; and the rest of the chain is guarded on.
+        // Once; the rest of the chain is still monitored.
         assert!(evaluated(&mut record, &state(0, newest, newest), at(NOW)).is_empty());
         assert_eq!(stored_sequence(&record), newest);
     }
@@ -81,22 +81,22 @@ fn a_changed_hash_or_a_gap_is_detected_even_after_later_entries() {
         let other = ChainState { seen: Some("another".to_owned()), ..state(0, newest, 5) };
         assert_eq!(evaluated(&mut changed, &other, at(NOW)), [(IncidentKind::Changed, 5)]);
     }
-    let mut hole = record_of(5, NOW);
+    let mut gap = record_of(5, NOW);
     let other = ChainState { seen: None, ..state(0, 8, 5) };
-    assert_eq!(evaluated(&mut hole, &other, at(NOW)), [(IncidentKind::Missing, 5)]);
-    // The same hole as the count finds it.
+    assert_eq!(evaluated(&mut gap, &other, at(NOW)), [(IncidentKind::Missing, 5)]);
+    // The same gap as an inspection finds it.
     let inspection = Inspection { gap: Some((5, 1)), changed: None };
-    assert!(hole.evaluate(&state(0, 8, 8), &inspection, at(NOW)).is_empty());
+    assert!(gap.evaluate(&state(0, 8, 8), &inspection, at(NOW)).is_empty());
 }
 
 #[test]
 fn gaps_and_changes_are_incidents_once_and_grown_ones_again() {
     let mut record = record_of(5, NOW);
-    let mut judge =
+    let mut evaluate =
         |gap, changed| record.evaluate(&state(0, 5, 5), &Inspection { gap, changed }, at(NOW)).len();
-    assert_eq!((judge(Some((2, 1)), None), judge(Some((2, 1)), None)), (1, 0));
-    assert_eq!((judge(Some((2, 2)), None), judge(None, None)), (1, 0));
-    assert_eq!((judge(None, Some(3)), judge(None, Some(3)), judge(None, Some(4))), (1, 0, 1));
+    assert_eq!((evaluate(Some((2, 1)), None), evaluate(Some((2, 1)), None)), (1, 0));
+    assert_eq!((evaluate(Some((2, 2)), None), evaluate(None, None)), (1, 0));
+    assert_eq!((evaluate(None, Some(3)), evaluate(None, Some(3)), evaluate(None, Some(4))), (1, 0, 1));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn retention_is_no_incident_and_early_deletion_is() {
         let at = CheckContext { newest_ms: Some(days(day)), ..at(days(day)) };
         assert!(evaluated(&mut record, &state(0, day + 1, day), at).is_empty());
     }
-    // Those of the first nine days are older than ninety days.
+    // The entries of the first nine days are older than ninety days.
     assert!(evaluated(&mut record.clone(), &state(9, 100, 100), at(days(99) + HOUR_MS)).is_empty());
     let early = evaluated(&mut record.clone(), &state(12, 100, 100), at(days(99) + HOUR_MS));
     assert_eq!(early, [(IncidentKind::Deleted, 12)]);
@@ -120,7 +120,7 @@ fn retention_is_no_incident_and_early_deletion_is() {
     assert!(evaluated(&mut record.clone(), &state(60, 100, 100), shorter).is_empty());
     let forever = CheckContext { retention_days: Some(0), ..at(days(99)) };
     assert_eq!(evaluated(&mut record.clone(), &state(1, 100, 100), forever), [(IncidentKind::Deleted, 1)]);
-    // Not known yet: judged when it is.
+    // Not known yet: evaluated once it is.
     let unknown = CheckContext { retention_days: None, ..at(days(99)) };
     assert!(evaluated(&mut record, &state(50, 100, 100), unknown).is_empty());
     assert_eq!(evaluated(&mut record, &state(50, 100, 100), at(days(99))), [(IncidentKind::Deleted, 50)]);

@@ -1,4 +1,4 @@
-//! No secret comes through, wherever it stands; and what is none stays readable.
+//! Redaction lets no secret through, in any position, and leaves other text readable.
 
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,9 +1,10 @@
-//! Exact counts, whatever happens at the same time or in between.
+//! Exact counters and durable entries, under concurrency, crashes and full disks.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 
 use super::*;
+use crate::state::Window;
 
 const ONE: ConnectionId = ConnectionId(1);
 const TWO: ConnectionId = ConnectionId(2);
@@ -11,9 +12,9 @@ const NOON: i64 = 1_795_435_200;
 
 /// The windows of this second, with days that begin at midnight UTC.
 fn at(now: i64, minute: u32, day: u32) -> Windows {
-    let window = |length, most| {
+    let window = |length, limit| {
         let start = now - now.rem_euclid(length);
-        Window { start, end: start + length, limit: most }
+        Window { start, end: start + length, limit }
     };
     Windows { minute: window(60, minute), day: window(86_400, day) }
 }
@@ -23,7 +24,7 @@ fn count(store: &EmbeddedStore, owner: ConnectionId, windows: Windows, times: us
 }
 
 #[tokio::test]
-async fn fifty_threads_get_exactly_what_the_limit_gives() {
+async fn fifty_threads_get_exactly_the_limit() {
     let directory = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(directory.path()).unwrap();
     let barrier = Barrier::new(50);
@@ -49,13 +50,13 @@ async fn an_expired_window_starts_again_at_zero() {
     assert_eq!(store.count_in_memory(ONE, at(NOON + 60, 3, 5)), Err(LimitPeriod::Day));
     assert_eq!(count(&store, TWO, at(NOON + 60, 3, 5), 10), 3);
     assert_eq!(count(&store, ONE, at(NOON + 86_400, 3, 5), 10), 3);
-    // Somebody looked at his clock just before, and asks only now.
+    // A request that read the clock before midnight and is counted after it.
     assert_eq!(count(&store, ONE, at(NOON + 86_399, 3, 5), 10), 0);
     assert_eq!(store.counters.get(&ONE).unwrap().day.count, 3);
-    // A raised limit counts at once, 0 means none.
+    // A raised limit applies at once; 0 is unlimited.
     assert_eq!(count(&store, ONE, at(NOON + 86_400, 4, 5), 10), 1);
     assert_eq!(count(&store, ONE, at(NOON + 86_400, 0, 0), 10), 10);
-    // A clock that was set right does not lock anybody out until the wrong time comes.
+    // A clock that was set back does not block requests until the wrong time has come.
     assert_eq!(count(&store, ONE, at(NOON - 5 * 86_400, 3, 5), 10), 3);
 }
 
@@ -66,14 +67,14 @@ async fn counts_outlive_the_process() {
     for _ in 0..7 {
         store.count_request(ONE, at(NOON, 0, 10)).await.unwrap().ticket.committed().await;
     }
-    // As after a kill: only what is in the file by now is known.
+    // As after a kill: only the file as it is now.
     let copy = tempfile::tempdir().unwrap();
     for name in ["state.sqlite", "state.sqlite-wal"] {
         std::fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
     }
     let after = EmbeddedStore::open(copy.path()).unwrap();
     assert_eq!(count(&after, ONE, at(NOON + 61, 0, 10), 10), 3);
-    // And after an orderly end, also what nobody waited for.
+    // After an orderly shutdown, counts without a waiter too.
     store.count_request(TWO, at(NOON, 5, 0)).await.unwrap().ticket.committed().await;
     store.close();
     store.count_request(TWO, at(NOON, 5, 10)).await.unwrap().ticket.committed().await;
@@ -84,7 +85,7 @@ async fn counts_outlive_the_process() {
 }
 
 #[test]
-fn one_process_a_file() {
+fn a_second_process_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let first = EmbeddedStore::open(directory.path()).unwrap();
     let error = EmbeddedStore::open(directory.path()).unwrap_err().to_string();
@@ -121,7 +122,7 @@ fn entry(body: &str) -> SpoolEntry {
     SpoolEntry { id: Uuid::now_v7(), body: body.to_owned() }
 }
 
-/// The data as a kill at this moment leaves it.
+/// A copy of the data as a kill at this moment leaves it.
 fn copy_after_kill(directory: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for name in ["state.sqlite", "state.sqlite-wal"] {
@@ -138,7 +139,7 @@ async fn committed_entries_survive_a_kill_and_open_ones_can_be_delivered() {
     assert!(store.put(third.clone(), Stage::Ready).committed().await);
     assert!(store.put(first.clone(), Stage::Open).committed().await);
     assert!(store.put(second.clone(), Stage::Open).committed().await);
-    // Closed: another text under the same id.
+    // Closed: another body under the same id.
     let closed = SpoolEntry { body: "second, closed".to_owned(), ..second };
     assert!(store.put(closed.clone(), Stage::Ready).committed().await);
     assert_eq!(store.peek_oldest(10).await, [closed.clone(), third.clone()]);
@@ -207,7 +208,7 @@ async fn used_space_is_measured_and_reclaimed() {
     let delivered = entries.iter().map(|entry| entry.id).collect();
     assert!(store.acknowledge(DeliveryReport { delivered, ..DeliveryReport::default() }).await);
     assert!(store.bytes_used() < empty + 100_000, "{}", store.bytes_used());
-    // When it has been quiet for a while, the file becomes small again.
+    // When the queue has been idle for a while, the file is vacuumed.
     let size = || std::fs::metadata(directory.path().join("state.sqlite")).unwrap().len();
     let start = std::time::Instant::now();
     while size() > 1_000_000 || size() < 10_000 {
@@ -252,7 +253,7 @@ async fn values_survive_a_restart_and_the_latest_wins() {
 async fn the_write_ahead_log_keeps_its_bound() {
     let directory = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(directory.path()).unwrap();
-    let mut most = 0;
+    let mut largest = 0;
     for _ in 0..60 {
         let entries: Vec<_> = (0..400).map(|_| (entry(&"x".repeat(2000)), Stage::Ready)).collect();
         let ids = entries.iter().map(|(entry, _)| entry.id).collect();
@@ -260,9 +261,9 @@ async fn the_write_ahead_log_keeps_its_bound() {
         assert!(store.acknowledge(DeliveryReport { delivered: ids, ..DeliveryReport::default() }).await);
         let (log, bound) = store.writer.lock().unwrap().wal_bytes();
         assert!(log <= bound, "{log} bytes of {bound}");
-        most = most.max(log);
+        largest = largest.max(log);
     }
-    assert!(most > 0);
+    assert!(largest > 0);
 }
 
 #[tokio::test]
@@ -276,12 +277,12 @@ async fn a_failed_write_is_reported_and_retried() {
     let large = entry(&"x".repeat(100_000));
     assert!(!store.put(large.clone(), Stage::Ready).committed().await);
     assert_eq!(store.fault(), Some(StorageFault::Unwritable));
-    // A count is kept in memory, and nobody waits for it.
+    // Counts stay in memory and are not waited for.
     assert!(store.count_request(ONE, at(NOON, 0, 10)).await.unwrap().ticket.committed().await);
     small(100_000);
     let start = std::time::Instant::now();
     while store.fault().is_some() {
-        assert!(start.elapsed().as_secs() < 20, "it is not tried again");
+        assert!(start.elapsed().as_secs() < 20, "the write is not retried");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_eq!(store.peek_oldest(10).await, [large]);

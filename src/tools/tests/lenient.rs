@@ -1,8 +1,8 @@
 //! Promises about the forms in which arguments come, over every tool and every golden case.
 
 use super::*;
+use crate::tools::arguments::schema::ArgKind;
 use crate::tools::arguments_of;
-use crate::tools::schema::ArgKind;
 
 /// The arguments of all golden cases that compile to a plan, by tool.
 fn golden() -> Vec<(ToolEntry, Vec<Map<String, Value>>)> {
@@ -150,7 +150,7 @@ fn parts_of_lists_may_come_as_text() {
         assert_eq!(plan(&entry, object(&given)), plan(&entry, object(&same)), "{given}");
         assert!(plan(&entry, object(&given)).is_ok(), "{given}");
     }
-    // A value of a record is its own, whatever it looks like.
+    // The value of a record stays as it is, even if it looks like nothing.
     let entry = entry("create_record");
     let values = json!({"name": "```a```", "code": "[1]", "note": "", "tags": []});
     let made = plan(&entry, object(&json!({"model": "a", "values": values}))).unwrap();

@@ -28,7 +28,7 @@ fn host(hosts: &HostPolicy, host: &str) -> Result<(), HttpFault> {
     check(hosts, Version::HTTP_11, "/odoo/mcp", &[host])
 }
 
-/// What is no host at all, on either listener.
+/// Malformed hosts, on either listener.
 const MALFORMED: [&str; 18] = [
     "",
     "127.0.0.1:evil",
@@ -150,7 +150,7 @@ fn a_health_check_of_http_1_0_needs_no_host() {
     assert_eq!(check(&public, Version::HTTP_10, "/odoo/mcp", &[]), Err(HttpFault::HostMalformed));
 }
 
-/// It stands before every refusal, those of floods included. A debug build takes about ten times as long.
+/// It precedes every refusal, those of floods included. A debug build takes about ten times as long.
 #[test]
 fn a_check_takes_less_than_a_microsecond() {
     let hosts = HostPolicy::public(&server());

@@ -78,7 +78,8 @@ impl Bench {
     pub async fn call(&self, tool: &str, arguments: Value) -> Result<Reply, CallRejected> {
         let entry = self.audit.open(uuid::Uuid::now_v7(), peer(), Instant::now());
         let arguments = arguments.as_object().cloned().unwrap();
-        self.tools.call(&self.principal, peer(), tool, arguments, &entry, &Arc::default()).await
+        let tool = self.tools.admit(&self.principal, tool, Some(&entry))?;
+        tool.call(peer(), arguments, &entry, &Arc::default()).await
     }
 
     /// The JSON of a reply that is no error.
