@@ -55,8 +55,13 @@ pub struct CallEntry {
 }
 
 impl CallEntry {
+    /// Opens the call entry of a request, before the call is made. None if the request has ended.
+    pub fn open(entry: &Arc<RequestEntry>, info: CallInfo) -> Option<Self> {
+        entry.claim_end().then(|| Self::new(Arc::clone(entry), info))
+    }
+
     /// Spools an open entry, in the form that is delivered if this process crashes before it is closed.
-    pub(super) fn new(entry: Arc<RequestEntry>, info: CallInfo) -> Self {
+    fn new(entry: Arc<RequestEntry>, info: CallInfo) -> Self {
         let CallInfo { tool, model, ids, call_id, request } = info;
         let mut document = entry.document();
         document.tool = Some(tool.to_owned());

@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::aggregate::AggregateKey;
-use super::call_entry::{CallEntry, CallInfo};
 use super::document::{EntryDocument, Status};
 use super::{AuditTrail, redact};
 use crate::state::{CommitTicket, Stage};
@@ -131,14 +130,9 @@ impl RequestEntry {
     pub fn end(&self, outcome: RequestOutcome<'_>) {
         let silent =
             outcome.status != Status::Refused && self.info.get().is_some_and(|info| !info.is_request);
-        if !self.ended.swap(true, Ordering::AcqRel) && !silent {
+        if self.claim_end() && !silent {
             self.aggregate(outcome);
         }
-    }
-
-    /// Opens the call entry of the request, before the call is made. None if the request has ended.
-    pub fn open_call(self: &Arc<Self>, call: CallInfo) -> Option<CallEntry> {
-        (!self.ended.swap(true, Ordering::AcqRel)).then(|| CallEntry::new(Arc::clone(self), call))
     }
 
     /// Waits until the closed call entry is committed: before that, the answer must not leave.
@@ -157,6 +151,11 @@ impl RequestEntry {
     }
 
     // === for the call entry ===
+
+    /// Claims the right to record the outcome; true once.
+    pub(super) fn claim_end(&self) -> bool {
+        !self.ended.swap(true, Ordering::AcqRel)
+    }
 
     pub(super) fn notify_call_recorded(&self) {
         self.call_recorded.notify_one();

@@ -88,8 +88,8 @@ async fn a_call_is_recorded_before_and_after_and_not_aggregated_as_well() {
         request: Some(r#"{"values":{"password":"hunter2"}}"#.to_owned()),
         ..CallInfo::default()
     };
-    let call = entry.open_call(info).unwrap().committed().await.unwrap();
-    assert!(entry.open_call(CallInfo::default()).is_none(), "a second call entry");
+    let call = CallEntry::open(&entry, info).unwrap().committed().await.unwrap();
+    assert!(CallEntry::open(&entry, CallInfo::default()).is_none(), "a second call entry");
     let [(Stage::Open, opened)] = &memory.entries()[..] else { panic!("{:?}", memory.entries()) };
     assert_eq!((opened.status, opened.reason.as_deref()), (Status::Abandoned, Some("unknown")));
     assert_eq!(opened.error.as_deref(), Some("The sidecar was stopped before Odoo answered."));
@@ -112,11 +112,13 @@ async fn a_call_is_recorded_before_and_after_and_not_aggregated_as_well() {
 #[tokio::test]
 async fn a_call_that_is_never_closed_is_abandoned() {
     let (audit, memory, _) = trail();
-    let read = identified_entry(&audit, "tools/call")
-        .open_call(CallInfo { tool: "get_record", ..CallInfo::default() });
+    let read = CallEntry::open(
+        &identified_entry(&audit, "tools/call"),
+        CallInfo { tool: "get_record", ..CallInfo::default() },
+    );
     drop(read);
     let change = CallInfo { tool: "create_record", call_id: Some(CallId::random()), ..CallInfo::default() };
-    drop(identified_entry(&audit, "tools/call").open_call(change));
+    drop(CallEntry::open(&identified_entry(&audit, "tools/call"), change));
     let ready: Vec<_> = memory.entries().into_iter().filter(|(stage, _)| *stage == Stage::Ready).collect();
     let [(_, read), (_, change)] = &ready[..] else { panic!("{ready:?}") };
     assert_eq!((read.status, read.reason.as_deref()), (Status::Abandoned, Some("client_left")));
@@ -128,8 +130,10 @@ async fn a_call_that_is_never_closed_is_abandoned() {
 async fn a_call_that_panics_is_an_error() {
     let (audit, memory, _) = trail();
     for call_id in [None, Some(CallId::random())] {
-        let call =
-            identified_entry(&audit, "tools/call").open_call(CallInfo { call_id, ..CallInfo::default() });
+        let call = CallEntry::open(
+            &identified_entry(&audit, "tools/call"),
+            CallInfo { call_id, ..CallInfo::default() },
+        );
         let ended = tokio::spawn(async move {
             let _open = call;
             assert!(std::hint::black_box(false), "a secret");
@@ -150,7 +154,7 @@ async fn a_call_that_cannot_be_recorded_is_not_opened() {
     memory.1.store(true, Ordering::SeqCst);
     assert!(!audit.can_record());
     let entry = identified_entry(&audit, "tools/call");
-    assert!(entry.open_call(CallInfo::default()).unwrap().committed().await.is_none());
+    assert!(CallEntry::open(&entry, CallInfo::default()).unwrap().committed().await.is_none());
     memory.1.store(false, Ordering::SeqCst);
     entry.end(RequestOutcome::refused("audit_full", "It cannot be written."));
     drop(entry);

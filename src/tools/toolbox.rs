@@ -19,7 +19,7 @@ use super::wording::answer::ObjectWriter;
 use super::wording::bounded::bounded;
 use super::wording::error_text::{CallContext, KnownSchema, NeededSchema, explain, needed_schema};
 use super::{Annotations, CallRejected, Reply, ToolSpec, audit_targets, registry};
-use crate::audit::{self, CallInfo, CallOutcome, RequestOutcome};
+use crate::audit::{self, CallEntry, CallInfo, CallOutcome, RequestOutcome};
 use crate::mirror::Mirror;
 use crate::odoo::contract::{Answer, Call, Fault, FaultCode, FieldDocument, Mode, ModelDocument};
 use crate::odoo::memory_budget::MemoryAccount;
@@ -137,7 +137,7 @@ impl ToolHandle<'_> {
             call_id: plan.changes().then_some(call_id),
             request: payload,
         };
-        let row = audit.open_call(info).ok_or(CallRejected::AuditUnavailable)?;
+        let row = CallEntry::open(audit, info).ok_or(CallRejected::AuditUnavailable)?;
         let Some(row) = row.committed().await else {
             let refused = CallRejected::AuditUnavailable;
             audit.end(RequestOutcome::refused("audit_full", &refused.to_string()));
