@@ -60,8 +60,8 @@ pub struct Counted {
 /// The rest of a day's limit, below a tenth of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scarce {
-    pub left: u32,
-    pub most: u32,
+    pub remaining: u32,
+    pub max_requests: u32,
     pub wait: Duration,
     pub resets_at: Timestamp,
 }
@@ -79,11 +79,11 @@ impl Counted {
 
 impl Scarce {
     fn of(day: Window, used: i64, now_ms: u64) -> Option<Self> {
-        let most = i64::from(day.limit);
-        let left = (most - used).max(0);
-        (most > 0 && left * 10 < most).then(|| Self {
-            left: u32::try_from(left).unwrap_or(u32::MAX),
-            most: day.limit,
+        let max_requests = i64::from(day.limit);
+        let remaining = (max_requests - used).max(0);
+        (max_requests > 0 && remaining * 10 < max_requests).then(|| Self {
+            remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
+            max_requests: day.limit,
             wait: until(day.end, now_ms),
             resets_at: instant(day.end),
         })
@@ -93,10 +93,10 @@ impl Scarce {
 impl std::fmt::Display for Scarce {
     /// A note for the model.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { left, most, wait, resets_at } = self;
+        let Self { remaining, max_requests, wait, resets_at } = self;
         write!(
             f,
-            "{left} of the {most} requests a day of this connection are left (rate_limit_day) until {resets_at}, in {} s: \
+            "{remaining} of the {max_requests} requests a day of this connection are left (rate_limit_day) until {resets_at}, in {} s: \
              use few calls, each for many records.",
             wait.as_secs().max(1)
         )

@@ -1,7 +1,7 @@
 //! Request context: the caller, carried through rmcp.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use http::request::Parts;
 use rmcp::ErrorData;
@@ -13,7 +13,7 @@ use crate::audit::RequestEntry;
 use crate::guard::ConcurrencyPermit;
 use crate::odoo::memory_budget::MemoryAccount;
 use crate::sessions::TrackedSession;
-use crate::vocab::Principal;
+use crate::vocab::{MutexExt, Principal};
 
 tokio::task_local! {
     static REQUEST_SCOPE: RequestScope;
@@ -75,7 +75,7 @@ impl RequestScope {
     /// The caller and the slot reserved for the session that is being made.
     pub fn take_reservation() -> Option<(Caller, ConcurrencyPermit)> {
         let claim = |scope: &Self| {
-            let slot = scope.reservation.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let slot = scope.reservation.locked().take();
             slot.map(|slot| (scope.caller.clone(), slot))
         };
         REQUEST_SCOPE.try_with(claim).ok().flatten()

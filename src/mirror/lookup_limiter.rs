@@ -76,10 +76,10 @@ mod tests {
     fn one_address_cannot_use_up_the_shared_limit() {
         let options = Options::default();
         let limiter = LookupLimiter::new(&options);
-        let most = options.unknown_burst_address as usize;
+        let burst = options.unknown_burst_address as usize;
         let flood: IpAddr = "192.0.2.1".parse().unwrap();
         let spent = (0..1000).filter(|_| limiter.acquire(flood).is_ok()).count();
-        assert!((most..=most + 10).contains(&spent), "{spent}");
+        assert!((burst..=burst + 10).contains(&spent), "{spent}");
         assert!(limiter.acquire("192.0.2.2".parse().unwrap()).is_ok());
     }
 
@@ -87,11 +87,11 @@ mod tests {
     fn all_addresses_together_are_bounded() {
         let options = Options::default();
         let limiter = LookupLimiter::new(&options);
-        let most = options.unknown_burst as usize;
+        let burst = options.unknown_burst as usize;
         let spent = (0..1000_u32)
             .filter(|number| limiter.acquire(IpAddr::V4((0x0a00_0000 + number).into())).is_ok())
             .count();
-        assert!((most..=most + 20).contains(&spent), "{spent}");
+        assert!((burst..=burst + 20).contains(&spent), "{spent}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The client: one method for each method of `mcp.gateway`.
+//! The RPC client: one method for each method of `mcp.gateway`.
 
 use std::sync::Arc;
 use std::time::Duration;

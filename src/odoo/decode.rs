@@ -224,7 +224,7 @@ impl<'a> XmlScanner<'a> {
             self.close(Tag::Member)?;
         }
         self.close(Tag::Value)?;
-        // A code that is no number is no code of Odoo's: it stands for an unknown failure.
+        // A code that is no number is none of Odoo's: it counts as an unknown failure.
         Ok(XmlRpcResponse::Fault { code: code.unwrap_or(1), text: text.unwrap_or_default() })
     }
 

@@ -73,7 +73,7 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         use FaultCode as Code;
         match self {
-            // A list of those that are none: a code that is added to the contract later is more likely a denial.
+            // Lists the codes that are no denial: one that the contract gets later is more likely a denial.
             Self::Fault(fault) => !matches!(
                 fault.code,
                 Code::NotFound

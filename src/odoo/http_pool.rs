@@ -18,7 +18,7 @@ const DATABASE_HEADER: HeaderName = HeaderName::from_static("x-odoo-database");
 const MEMORY_WAIT: Duration = Duration::from_secs(1);
 /// The first reservation for an answer of unknown length.
 const UNKNOWN_LENGTH_BYTES: usize = 16 * 1024;
-/// Where the first tags of an answer stand.
+/// The bytes that hold the first tags of an answer.
 const ANSWER_HEAD_BYTES: usize = 128;
 
 /// Which connection a request takes.
@@ -43,7 +43,7 @@ pub(super) struct HttpPool {
 
 impl HttpPool {
     pub(super) fn new(options: &Options, encrypted: bool) -> Result<Self, Error> {
-        // Reasons: the prefork server speaks HTTP/1.0; an answer from near needs no compression; a
+        // Reasons: the prefork server speaks HTTP/1.0; an answer within a network needs no compression; a
         // redirect would carry the key elsewhere.
         let headers = headers(&options.database);
         let builder = || {
@@ -69,7 +69,7 @@ impl HttpPool {
         })
     }
 
-    /// Posts `body` and answers the text that came back.
+    /// Posts `body` and answers the text of the response.
     pub(super) async fn post(
         &self,
         url: reqwest::Url,

@@ -1,6 +1,6 @@
 //! The XML-RPC transport: one call of a gateway method, with the login that it needs.
 //!
-//! This file, `encode` and `decode` are all that knows XML-RPC. JSON-2 (`/json/2/mcp.gateway/<method>`, a
+//! Only this file, `encode` and `decode` know XML-RPC. JSON-2 (`/json/2/mcp.gateway/<method>`, a
 //! bearer key, no login) takes their place behind `Transport::call` when Odoo 22 removes it: a method's name
 //! and a JSON text in, a JSON text or a `Failure` out.
 
@@ -182,7 +182,7 @@ fn as_unsent(failure: Failure) -> Failure {
     }
 }
 
-/// Where `part`, borrowed from `whole`, stands in it.
+/// The range of `part`, borrowed from `whole`, in it.
 fn range_of(whole: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
     start..start + part.len()

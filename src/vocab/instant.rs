@@ -1,4 +1,4 @@
-//! Timestamps in RFC 3339, as the contract and the audit log write them.
+//! RFC 3339 timestamps of the contract and the audit log.
 
 use jiff::Timestamp;
 

@@ -16,7 +16,7 @@ const TEXT_SCAN_SPEEDUP: usize = 16;
 
 /// Runs `work` on `bytes` of input; off the runtime's workers where these are many.
 pub fn offload<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    // A runtime of one thread, as tests have it, has no other thread to hand its tasks to.
+    // A runtime of one thread, as in tests, has no other thread for its tasks.
     let many = || Handle::try_current().is_ok_and(|now| now.runtime_flavor() == RuntimeFlavor::MultiThread);
     if bytes >= OFFLOAD_FROM_BYTES && many() { tokio::task::block_in_place(work) } else { work() }
 }

@@ -5,7 +5,9 @@
 //! make that up, so this is a warning and changes nothing.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
+
+use crate::vocab::MutexExt;
 
 /// So many clients behind one peer are no coincidence.
 const MIN_CLIENTS_OF_A_PROXY: usize = 4;
@@ -44,7 +46,7 @@ impl UntrustedProxies {
     }
 
     fn reaches_threshold(&self, peer: IpAddr, client: IpAddr) -> bool {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.locked();
         if let Some((_, clients)) = seen.iter_mut().find(|(known, _)| *known == peer) {
             if !clients.contains(&client) {
                 clients.push(client);

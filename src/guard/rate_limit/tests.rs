@@ -1,4 +1,4 @@
-//! Limits on a clock that stands still until it is moved.
+//! The rate limiter on a manual clock.
 
 use super::*;
 use crate::state::EmbeddedStore;
@@ -93,7 +93,7 @@ async fn a_day_ends_at_midnight_of_the_company_and_outlives_a_restart() {
     assert_eq!(reached.resets_at.to_string(), "2026-11-23T23:00:00Z");
     scene.clock.advance(reached.retry_after - Duration::from_millis(1));
     let scene = scene.restarted();
-    // The clock of the scene goes on where it stood.
+    // The clock of the scene is not reset by the restart.
     assert_eq!(scene.count_accepted(&who, &settings, 9).await, 0);
     scene.clock.advance(Duration::from_millis(1));
     assert_eq!(scene.count_accepted(&who, &settings, 9).await, 5);

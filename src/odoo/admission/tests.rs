@@ -1,4 +1,4 @@
-//! The scheduler on a clock that stands still.
+//! The scheduler on a paused clock.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -17,11 +17,11 @@ fn heavy(owner: i64) -> Demand {
     Demand { heavy: true, ..short(owner) }
 }
 
-/// Asks without waiting.
+/// A permit if one is free, without waiting.
 async fn acquire_now(admission: &Arc<Admission>, demand: Demand) -> Option<Permit> {
-    let asked = admission.acquire(demand);
-    tokio::pin!(asked);
-    std::future::poll_fn(|context| match asked.as_mut().poll(context) {
+    let acquiring = admission.acquire(demand);
+    tokio::pin!(acquiring);
+    std::future::poll_fn(|context| match acquiring.as_mut().poll(context) {
         Poll::Ready(permit) => Poll::Ready(permit),
         Poll::Pending => Poll::Ready(None),
     })
@@ -44,7 +44,7 @@ fn is_idle(admission: &Admission) -> bool {
 #[tokio::test(start_paused = true)]
 async fn short_calls_use_every_worker_and_no_more() {
     let admission = Admission::new(64, 3);
-    let held: Vec<_> = [
+    let permits: Vec<_> = [
         acquire_now(&admission, short(1)).await,
         acquire_now(&admission, short(1)).await,
         acquire_now(&admission, short(1)).await,
@@ -52,9 +52,9 @@ async fn short_calls_use_every_worker_and_no_more() {
     .into_iter()
     .flatten()
     .collect();
-    assert_eq!(held.len(), 3);
+    assert_eq!(permits.len(), 3);
     assert!(acquire_now(&admission, short(2)).await.is_none());
-    drop(held);
+    drop(permits);
     assert!(is_idle(&admission));
 }
 
@@ -63,15 +63,15 @@ async fn long_calls_leave_a_worker_and_a_connection_has_half_of_theirs() {
     // Permits, how many heavy calls of one connection run, and how many of many connections.
     for (permits, own, all) in [(1, 1, 1), (2, 1, 1), (3, 1, 2), (4, 1, 3), (5, 2, 4), (9, 4, 8)] {
         let admission = Admission::new(64, permits);
-        let mut held = Vec::new();
+        let mut granted = Vec::new();
         while let Some(permit) = acquire_now(&admission, heavy(1)).await {
-            held.push(permit);
+            granted.push(permit);
         }
-        assert_eq!(held.len(), own, "{permits} permits");
+        assert_eq!(granted.len(), own, "{permits} permits");
         for owner in 2..20 {
-            held.extend(acquire_now(&admission, heavy(owner)).await);
+            granted.extend(acquire_now(&admission, heavy(owner)).await);
         }
-        assert_eq!(held.len(), all, "{permits} permits");
+        assert_eq!(granted.len(), all, "{permits} permits");
         let rest = acquire_now(&admission, short(1)).await;
         assert_eq!(rest.is_some(), permits > 1, "a short call finds the worker that is left");
     }
@@ -126,7 +126,7 @@ async fn connections_take_turns() {
     let admission = Admission::new(64, 1);
     let running = acquire_now(&admission, short(9)).await;
     let mut waiting = Vec::new();
-    // One connection asks five times before the others come.
+    // One connection queues five calls before the others queue any.
     for owner in [1, 1, 1, 1, 1, 2, 3, 2] {
         waiting.push((owner, queued(&admission, short(owner)).await));
     }
@@ -169,13 +169,13 @@ async fn a_waiter_that_left_takes_no_permit_and_blocks_no_other() {
 async fn a_permit_granted_to_a_waiter_that_left_passes_to_the_next() {
     let admission = Admission::new(64, 1);
     let running = acquire_now(&admission, short(1)).await;
-    let mut asked: Pin<Box<_>> = Box::pin(admission.acquire(short(2)));
+    let mut acquiring: Pin<Box<_>> = Box::pin(admission.acquire(short(2)));
     let mut context = Context::from_waker(Waker::noop());
-    assert!(asked.as_mut().poll(&mut context).is_pending());
+    assert!(acquiring.as_mut().poll(&mut context).is_pending());
     let next = queued(&admission, short(3)).await;
     // Granted, but never looked at.
     drop(running);
-    drop(asked);
+    drop(acquiring);
     assert!(next.await.unwrap().is_some());
     assert!(is_idle(&admission));
 }
@@ -196,7 +196,7 @@ async fn more_workers_are_used_at_once() {
 }
 
 proptest! {
-    /// Any mix of calls that end and callers that leave: the bounds hold, and all who stay are served.
+    /// Any mix of calls that end and callers that cancel: the bounds hold, and all that wait are served.
     #[test]
     fn bounds_hold_and_no_wake_up_is_lost(
         permits in 1_usize..6,

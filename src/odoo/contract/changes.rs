@@ -1,4 +1,4 @@
-//! `changes`: what changed after a cursor; and the wake-up, which the addon posts to the sidecar.
+//! `changes`: the change feed after a cursor; and the wake-up, which the addon posts to the sidecar.
 
 use serde::{Deserialize, Serialize};
 

@@ -34,7 +34,7 @@ pub struct Call {
     pub dry_run: bool,
     pub deadline_ms: u64,
     pub idempotency_key: Option<String>,
-    /// Where the memory for its answer is reserved.
+    /// The account for the memory of its answer.
     #[serde(skip)]
     pub account: Arc<MemoryAccount>,
 }

@@ -1,6 +1,6 @@
 //! The contract with the addon as types: one file for each method of `mcp.gateway`, with its request and answer.
 //!
-//! `tests/wire/contract` holds samples of everything here and says what each member means.
+//! `tests/wire/contract` holds samples of everything here and the meaning of each member.
 
 mod audit;
 mod authenticate;
@@ -31,8 +31,8 @@ pub use sync_sessions::{SessionDocument, SyncSessionsAnswer, SyncSessionsRequest
 /// The version of the contract that this sidecar speaks.
 pub const CONTRACT: u32 = 1;
 
-/// The most rows that one step may ask for.
+/// The largest `limit` of a step.
 pub const MAX_LIMIT: u32 = 1000;
 
-/// The largest id that there is, and the most rows that can be skipped: PostgreSQL's `integer`.
+/// The largest id and the largest offset: PostgreSQL's `integer`.
 pub const MAX_INTEGER: u32 = 2_147_483_647;

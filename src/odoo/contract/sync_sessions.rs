@@ -1,4 +1,4 @@
-//! `sync_sessions`: the live sessions of a replica, and those that an administrator has ended.
+//! `sync_sessions` (session sync): the live sessions of a replica, and the ones that an administrator has ended.
 
 use serde::{Deserialize, Serialize};
 

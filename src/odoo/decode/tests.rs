@@ -1,4 +1,4 @@
-//! Golden files and what no Odoo would ever send.
+//! Golden files, and answers that no Odoo would send.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -155,7 +155,7 @@ fn deep_nesting_is_refused() {
     assert_eq!(response(&"<".repeat(100_000)), Err(InvalidResponse));
 }
 
-/// Text with what goes wrong most often.
+/// Text with the characters that fail most often.
 fn awkward_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<String>(),
