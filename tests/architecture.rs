@@ -30,12 +30,8 @@ const LAYERS: [&str; 16] = [
 ];
 
 /// Circles that are known: two halves of one type, in files of their own for their length.
-const KNOWN_CIRCLES: [&str; 3] = [
-    "audit/call_entry.rs, audit/request_entry.rs",
-    "odoo/batch.rs, odoo/client.rs, odoo/exchange.rs",
-    // Opens with the request path as one function.
-    "web/admin.rs, web/dispatch.rs, web/pipeline.rs, web/respond.rs, web/routes.rs",
-];
+const KNOWN_CIRCLES: [&str; 2] =
+    ["audit/call_entry.rs, audit/request_entry.rs", "odoo/batch.rs, odoo/client.rs"];
 
 const MAX_LINES: usize = 500;
 
