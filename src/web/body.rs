@@ -26,7 +26,7 @@ pub struct BodyStream {
     /// None once it has ended.
     chunks: Option<Chunks>,
     /// The client waits for `100 Continue` before it sends: nothing to drain.
-    waits: bool,
+    awaits_continue: bool,
 }
 
 /// Copies of a message's bytes in memory at once: as received, in its values, and on the way to Odoo.
@@ -56,13 +56,13 @@ pub async fn read(body: BodyStream, max_bytes: usize, timeout: Duration) -> Resu
 // === impl BodyStream ===
 
 impl BodyStream {
-    pub fn new(chunks: Chunks, waits: bool) -> Self {
-        Self { chunks: Some(chunks), waits }
+    pub fn new(chunks: Chunks, awaits_continue: bool) -> Self {
+        Self { chunks: Some(chunks), awaits_continue }
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, warp::Error>> {
         let next = self.chunks.as_mut()?.next().await;
-        self.waits = false;
+        self.awaits_continue = false;
         if !matches!(next, Some(Ok(_))) {
             self.chunks = None;
         }
@@ -72,7 +72,7 @@ impl BodyStream {
 
 impl Drop for BodyStream {
     fn drop(&mut self) {
-        let Some(mut chunks) = self.chunks.take().filter(|_| !self.waits) else { return };
+        let Some(mut chunks) = self.chunks.take().filter(|_| !self.awaits_continue) else { return };
         // Most requests that are answered unread have no body, or one that is there already.
         if let Some(None | Some(Err(_))) = chunks.next().now_or_never() {
             return;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Method, Response as Raw, StatusCode};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 use warp::reply::Response;
@@ -29,10 +30,10 @@ use super::respond::{ResponseGuards, StreamEnd, respond};
 use super::server_state::ServerState;
 use super::{media_type, reply, session_request};
 use crate::audit::{RequestEntry, RequestInfo, RequestOutcome, SessionInfo};
-use crate::guard::Counted;
+use crate::guard::{ConcurrencyPermit, Counted};
 use crate::mcp::{Caller, EngineRequest, ResponseBody};
 use crate::odoo::memory_budget::{MemoryAccount, ReserveError};
-use crate::sessions::{SessionOwner, TrackedSession};
+use crate::sessions::{ActivityGuard, SessionOwner, TrackedSession};
 use crate::telemetry::names;
 use crate::vocab::{OFFLOAD_FROM_BYTES, Offload, offload};
 
@@ -110,7 +111,7 @@ async fn serve(
     };
     let account = state.memory.account(principal.connection);
     let entry = Arc::clone(entry);
-    let request = AuthenticatedRequest { request_id, method, headers, peer, principal, entry, account };
+    let mut request = AuthenticatedRequest { request_id, method, headers, peer, principal, entry, account };
     if request.method != Method::POST {
         return session_request::serve(state, request).await;
     }
@@ -119,13 +120,11 @@ async fn serve(
     let (message, body) = read_message(state, &request, body).await?;
     let id = message.id.clone();
     let with_id = |fault: HttpFault| fault.with_id(id.clone());
-    let AuthenticatedRequest { method, mut headers, principal, entry, account, .. } = request;
-    let endpoint = &state.deps.endpoint;
-    let connection = principal.connection;
+    let (endpoint, connection) = (&state.deps.endpoint, request.principal.connection);
     let lifetime = state.deps.mirror.lifetime(connection);
-    let owner = SessionOwner { connection, user: principal.user.id, peer, lifetime: &lifetime };
-    let session = era::session_of_post(endpoint, &message, &headers, owner);
-    entry.describe(request_info(&message, session.clone()));
+    let owner = SessionOwner { connection, user: request.principal.user.id, peer, lifetime: &lifetime };
+    let session = era::session_of_post(endpoint, &message, &request.headers, owner);
+    request.entry.describe(request_info(&message, session.clone()));
     //    The switch again, since reading may have taken long; its token first, so that no change falls between.
     let switched_off = state.deps.master_switch.enabled_token();
     check_enabled(state).map_err(with_id)?;
@@ -133,43 +132,28 @@ async fn serve(
     // 6. Audit capacity, concurrency permit, rate limits per minute and day.
     check_recordable(state, &message).map_err(with_id)?;
     let AcquiredLimits { permit, counted } =
-        acquire_limits(state, &principal, &message).await.map_err(with_id)?;
+        acquire_limits(state, &request.principal, &message).await.map_err(with_id)?;
     let Counted { receipt, scarce } = counted;
 
     // 7. Parameters, era, session.
     check_params(&message).map_err(with_id)?;
-    if era::is_for_no_session(&message, &headers) {
-        entry.end(RequestOutcome::SUCCESS);
+    if era::is_for_no_session(&message, &request.headers) {
+        request.entry.end(RequestOutcome::SUCCESS);
         return Ok(reply::empty(StatusCode::ACCEPTED));
     }
     let EngineRoute { mode, reservation } =
-        era::route_post(endpoint, &message, &mut headers, connection, session.as_ref()).map_err(with_id)?;
+        era::route_post(endpoint, &message, &mut request.headers, connection, session.as_ref())
+            .map_err(with_id)?;
 
     // 8. rmcp, the tool, Odoo.
-    let activity = session.as_ref().map(|session| {
-        if is_limited(&message) {
-            session.count_request();
-        }
-        session.begin_request(peer)
-    });
-    // A session keeps the parts of its `initialize`: resources in them would never be released.
-    let keeps = !message.is("initialize");
-    let caller = Caller {
-        principal,
-        peer,
-        request_id,
-        lifetime,
-        session,
-        audit: keeps.then(|| Arc::clone(&entry)),
-        permit: permit.clone().filter(|_| keeps),
-        account: if keeps { Arc::clone(&account) } else { Arc::default() },
-        unreadable: message.unreadable.as_deref().map(Arc::from),
-        notice: scarce.map(|scarce| scarce.to_string().into()),
-    };
+    let activity = begin_activity(session.as_ref(), &message, peer);
+    let notice = scarce.map(|scarce| scarce.to_string().into());
+    let caller = build_caller(&request, &message, lifetime, session, permit.clone(), notice);
     let listens = message.is("subscriptions/listen");
     let end = listens.then(|| StreamEnd::new(&caller, switched_off, &state.deps.shutdown));
     let fast_poll = listens.then(|| state.deps.mirror.poll_fast());
     tracing::debug!(%connection, method = message.method, tool = message.name, "admitted");
+    let AuthenticatedRequest { method, headers, entry, account, .. } = request;
     let request = era::engine_http_request(method, headers, body.clone());
     let answer = call_engine(state, EngineRequest { caller, mode, reservation, request }).await;
 
@@ -294,6 +278,45 @@ fn check_params(message: &Message) -> Result<(), HttpFault> {
     match &message.params_error {
         Some(error) => Err(HttpFault::InvalidParams { message: error.clone().into() }),
         None => Ok(()),
+    }
+}
+
+/// Step 8: counts the request in its session, which is not idle while the guard lives.
+fn begin_activity(
+    session: Option<&Arc<TrackedSession>>,
+    message: &Message,
+    peer: IpAddr,
+) -> Option<ActivityGuard> {
+    session.map(|session| {
+        if is_limited(message) {
+            session.count_request();
+        }
+        session.begin_request(peer)
+    })
+}
+
+/// Step 8: the caller as handlers see it. A session keeps the caller of its `initialize`, so that one gets no
+/// resources: they would never be released.
+fn build_caller(
+    request: &AuthenticatedRequest,
+    message: &Message,
+    lifetime: CancellationToken,
+    session: Option<Arc<TrackedSession>>,
+    permit: Option<Arc<ConcurrencyPermit>>,
+    notice: Option<Arc<str>>,
+) -> Caller {
+    let opens_session = message.is("initialize");
+    Caller {
+        principal: Arc::clone(&request.principal),
+        peer: request.peer,
+        request_id: request.request_id,
+        lifetime,
+        session,
+        audit: (!opens_session).then(|| Arc::clone(&request.entry)),
+        permit: permit.filter(|_| !opens_session),
+        account: if opens_session { Arc::default() } else { Arc::clone(&request.account) },
+        unreadable: message.unreadable.as_deref().map(Arc::from),
+        notice,
     }
 }
 
