@@ -231,7 +231,9 @@ fn circles(files: &[(String, String)]) -> Vec<String> {
             let further: Vec<_> =
                 reached[own].iter().filter_map(|other| reached.get(other)).flatten().cloned().collect();
             let known = reached.get_mut(own).unwrap();
-            grown |= further.into_iter().fold(false, |grown, other| known.insert(other) || grown);
+            for other in further {
+                grown |= known.insert(other);
+            }
         }
         if !grown {
             break;
