@@ -2,7 +2,7 @@
 //!
 //! A module may import only modules that stand before it in `LAYERS`; the files of one module import each other in no
 //! circle; warp is named in `web` only; the environment is read in `config` only; a file has at most 500 lines and
-//! opens with `//!`. All faults are reported at once.
+//! opens with `//!`; comments use the standard terms. All faults are reported at once.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -32,6 +32,14 @@ const LAYERS: [&str; 16] = [
 /// Circles that are known: two halves of one type, in files of their own for their length.
 const KNOWN_CIRCLES: [&str; 1] = ["odoo/batch.rs, odoo/client.rs"];
 
+/// Words that hide the standard term of a mechanism, or make a person of a machine: each group stays below one in a
+/// thousand words of comments.
+const DIALECT: [&[&str]; 3] = [
+    &["told", "tell", "tells", "telling"],
+    &["whoever", "whatever", "nobody", "somebody"],
+    &["he", "his", "him", "himself"],
+];
+
 const MAX_LINES: usize = 500;
 
 /// Ways to read the environment. Arguments are no environment; what `env!` reads, cargo has set.
@@ -48,6 +56,7 @@ fn the_source_keeps_its_structure() {
     read(&root, &root, &mut tests);
     let mut faults = check(&files);
     faults.extend(long_tests(&tests));
+    faults.extend(dialect(&files));
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
 }
 
@@ -116,6 +125,23 @@ fn check(files: &[(String, String)]) -> Vec<String> {
 fn long_tests(files: &[(String, String)]) -> Vec<String> {
     let long = files.iter().filter(|(_, text)| text.contains("test]\n") && text.lines().count() > MAX_LINES);
     long.map(|(path, _)| format!("tests/{path}: has more than {MAX_LINES} lines of tests")).collect()
+}
+
+/// Groups of `DIALECT` that are not rare in the comments of all files together.
+fn dialect(files: &[(String, String)]) -> Vec<String> {
+    let comments = files.iter().flat_map(|(_, text)| text.lines());
+    let comments = comments.filter_map(|line| line.trim_start().strip_prefix("//"));
+    let words: Vec<String> = comments
+        .flat_map(|line| line.split(|c: char| !c.is_alphabetic()))
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let common = DIALECT.iter().filter_map(|group| {
+        let uses = words.iter().filter(|word| group.contains(&word.as_str())).count();
+        let rare = uses * 1000 < words.len() || uses == 0;
+        (!rare).then(|| format!("comments: {uses} of {} words are one of {}", words.len(), group.join(", ")))
+    });
+    common.collect()
 }
 
 /// The module of a file; none for the crate's root.
@@ -204,7 +230,9 @@ fn circles(files: &[(String, String)]) -> Vec<String> {
             let further: Vec<_> =
                 reached[own].iter().filter_map(|other| reached.get(other)).flatten().cloned().collect();
             let known = reached.get_mut(own).unwrap();
-            grown |= further.into_iter().fold(false, |grown, other| known.insert(other) || grown);
+            for other in further {
+                grown |= known.insert(other);
+            }
         }
         if !grown {
             break;
@@ -414,4 +442,15 @@ fn planted_circles_are_found() {
     assert_eq!(found, Vec::<String>::new());
     let long = ("api/x.rs".to_owned(), format!("#[test]\n{}", "\n".repeat(MAX_LINES)));
     assert_eq!(long_tests(&[long]), ["tests/api/x.rs: has more than 500 lines of tests"]);
+}
+
+#[test]
+fn planted_words_are_found() {
+    let comments = |count: usize| {
+        let text =
+            format!("//! Head.\n{}// It is told.\nlet his = 1;\n", "/// One two three.\n".repeat(count));
+        dialect(&[("web/a.rs".to_owned(), text)])
+    };
+    assert_eq!(comments(10), ["comments: 1 of 34 words are one of told, tell, tells, telling"]);
+    assert_eq!(comments(400), Vec::<String>::new());
 }
