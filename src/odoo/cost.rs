@@ -131,6 +131,7 @@ mod tests {
             dry_run: false,
             deadline_ms: 30_000,
             idempotency_key: None,
+            max_chars: None,
             account: std::sync::Arc::default(),
         }
     }

@@ -26,6 +26,18 @@ use crate::odoo::memory_budget::MemoryAccount;
 use crate::odoo::{Client, Error};
 use crate::vocab::{CallId, MethodLevel, OFFLOAD_FROM_BYTES, Principal, offload, offload_text_scan};
 
+/// The bound of an answer where Odoo needs no other one.
+const DEFAULT_ANSWER_CHARS: usize = 150_000;
+
+/// What this side may add to the results of Odoo.
+const RESULT_MARGIN_CHARS: usize = 10_000;
+
+/// The bound of Odoo's results for an answer of that length, in the range of the contract; none: its default.
+fn result_chars(max_answer_chars: usize) -> Option<usize> {
+    let room = max_answer_chars.saturating_sub(RESULT_MARGIN_CHARS).max(max_answer_chars / 2);
+    (max_answer_chars != DEFAULT_ANSWER_CHARS).then(|| room.clamp(1_000, 10_000_000))
+}
+
 /// All tools, with what they need to run.
 pub struct Toolbox {
     client: Arc<Client>,
@@ -310,6 +322,7 @@ impl ToolRun<'_> {
             dry_run: draft.dry_run,
             deadline_ms: if reads { READ_DEADLINE_MS } else { WRITE_DEADLINE_MS },
             idempotency_key: draft.idempotency_key.clone(),
+            max_chars: result_chars(self.toolbox.max_answer_chars),
         };
         if reads {
             self.toolbox.client.read_batched(call).await
@@ -376,4 +389,17 @@ pub(super) fn wrap_dry_run(reply: &Reply, tool: Annotations) -> Result<Reply, Er
         if tool.destructive { "Nothing was stored." } else { "Nothing was stored; the ids are not final." };
     body.put("dry_run", true).put("note", note).raw("would", would);
     Ok(Reply::json(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::result_chars;
+
+    #[test]
+    fn the_bound_of_results_leaves_room_for_the_rest_of_an_answer() {
+        assert_eq!(result_chars(150_000), None);
+        assert_eq!(result_chars(2_000_000), Some(1_990_000));
+        assert_eq!(result_chars(12_000), Some(6_000));
+        assert_eq!((result_chars(1), result_chars(usize::MAX)), (Some(1_000), Some(10_000_000)));
+    }
 }

@@ -51,6 +51,7 @@ fn call_of(request: &Value) -> Call {
         dry_run: request["dry_run"].as_bool().unwrap(),
         deadline_ms: request["deadline_ms"].as_u64().unwrap(),
         idempotency_key: optional(&request["idempotency_key"]),
+        max_chars: serde_json::from_value(request["max_chars"].clone()).unwrap(),
         account: std::sync::Arc::default(),
     }
 }

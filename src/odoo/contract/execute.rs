@@ -34,6 +34,8 @@ pub struct Call {
     pub dry_run: bool,
     pub deadline_ms: u64,
     pub idempotency_key: Option<String>,
+    /// The bound of the results, where it is another than Odoo's default.
+    pub max_chars: Option<usize>,
     /// The account for the memory of its answer.
     #[serde(skip)]
     pub account: Arc<MemoryAccount>,
@@ -52,6 +54,8 @@ pub(in crate::odoo) struct WireCall<'a> {
     dry_run: bool,
     deadline_ms: u64,
     idempotency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_chars: Option<usize>,
 }
 
 impl<'a> WireCall<'a> {
@@ -67,6 +71,7 @@ impl<'a> WireCall<'a> {
             dry_run: call.dry_run,
             deadline_ms,
             idempotency_key: call.idempotency_key.as_deref(),
+            max_chars: call.max_chars,
         }
     }
 }

@@ -63,6 +63,7 @@ pub fn call(mode: Mode, step: Step) -> Call {
         dry_run: false,
         deadline_ms: 30_000,
         idempotency_key: None,
+        max_chars: None,
         account: Arc::default(),
     }
 }
