@@ -1,4 +1,4 @@
-"""What an answer holds: at most 150,000 characters with a way to the rest, pages that lose nothing, names with what changed."""
+"""What an answer holds: at most 150,000 characters with a way to the rest, whole pages, names and what changed."""
 
 from __future__ import annotations
 
