@@ -14,6 +14,8 @@ from support.stack import Stack
 from support.wire import Wire
 from testkit import settings
 
+pytest_plugins = ["support.people"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stack", type=Path, help="the output of deploy/dev status --json")

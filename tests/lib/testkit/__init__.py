@@ -5,4 +5,5 @@ Standard library only, and never installed: the scripts that need it put `tests/
     http, credentials    direct HTTP, the text form of keys
     odoo, mcp            XML-RPC as a user of Odoo; messages and headers of MCP
     settings, stack      Server Settings; the running development stack
+    browsing, oauth      a browser without pictures; an OAuth client and the person who signs in for it
 """
