@@ -206,7 +206,7 @@ REDIRECTS = (
     HTTPS.replace("client.example", "client.example@evil.example"),
     HTTPS.replace("client.example", "client.example\\@evil.example"),
     HTTPS.replace("client.example", "client.example%2eevil.example"),
-    HTTPS.replace("client.example", "clıent.example"),
+    HTTPS.replace("client.example", "cl\u0131ent.example"),
     HTTPS.replace("client.example", "xn--clent-q4a.example"),
     HTTPS.replace("/oauth/callback", "/oauth/%63allback"),
     HTTPS.replace("/oauth/callback", "//oauth/callback"),

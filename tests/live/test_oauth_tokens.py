@@ -31,7 +31,7 @@ def assert_error(answer: Answer, status: int, error: str) -> None:
 
 def test_o09_parallel_refreshes_give_one_pair(public: OAuthClient, regular: Person, wire) -> None:
     tokens = public.grant(regular.browser)
-    public.server  # discovered once, so that the refreshes are parallel
+    assert public.server["token_endpoint"], "discovered before, so that the refreshes are parallel"
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: public.refresh(tokens.refresh or ""), range(10)))
     assert [answer.status for answer in answers] == [200] * 10, [answer.text for answer in answers]
