@@ -9,15 +9,15 @@ const { chromium } = createRequire(`${process.env.BROWSER_MODULES}/`)("playwrigh
 export const WIDE = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
-/** A browser; close it in the end. */
-export function launch() {
-    return chromium.launch({ executablePath: process.env.BROWSER_CHROMIUM, args: ["--no-sandbox"] });
+/** A browser, started with these words beside the usual ones; close it in the end. */
+export function launch(...words) {
+    return chromium.launch({ executablePath: process.env.BROWSER_CHROMIUM, args: ["--no-sandbox", ...words] });
 }
 
 /** A page of somebody who has logged in. Errors of the page are gathered in `page.faults`. */
-export async function logIn(browser, login, password, viewport = WIDE) {
+export async function logIn(browser, login, password, viewport = WIDE, options = {}) {
     const phone = viewport.width < 768 && { isMobile: true, hasTouch: true };
-    const context = await browser.newContext({ baseURL: stack.odoo_url, viewport, ...phone });
+    const context = await browser.newContext({ baseURL: stack.odoo_url, ...phone, ...options, viewport });
     await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: stack.odoo_url });
     const credentials = { db: stack.database, login, password };
     const answer = await context.request.post("/web/session/authenticate", { data: { params: credentials } });
