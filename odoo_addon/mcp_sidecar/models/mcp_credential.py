@@ -64,11 +64,11 @@ class McpCredential(models.Model):
         help="The connection that this credential opens.",
     )
     kind = fields.Selection(
-        [("api_key", "API Key")],
+        [("api_key", "API Key"), ("access_token", "Access Token"), ("refresh_token", "Refresh Token")],
         string="Type",
         required=True,
         readonly=True,
-        help="What the credential is used for.",
+        help="What the credential is used for. A refresh token opens no call: it is exchanged for new tokens.",
     )
     digest = fields.Char(
         required=True,
@@ -82,12 +82,42 @@ class McpCredential(models.Model):
         readonly=True,
         help="From when on the credential is refused. Empty: it doesn't expire.",
     )
+    scope = fields.Selection(
+        [("read_only", "Read Only")],
+        readonly=True,
+        help="Read Only: the AI tool has asked for no more with this token. Empty: as the connection.",
+    )
+    family = fields.Char(
+        readonly=True,
+        index="btree_not_null",
+        help="What the tokens that come of one login have in common: they are revoked together.",
+    )
+    used_at = fields.Datetime(
+        readonly=True,
+        help="When this refresh token was exchanged for its successor.",
+    )
+    audience = fields.Char(
+        readonly=True,
+        help="The MCP endpoint that the token was issued for: it is refused at any other one.",
+    )
+    successor_digest = fields.Char(
+        readonly=True,
+        copy=False,
+        prefetch=False,
+        groups=fields.NO_ACCESS,
+        help="The digest of the refresh token that replaced this one.",
+    )
     last_used = fields.Datetime(
         related="connection_id.last_used",
         help="When the connection of this credential was last used.",
     )
 
     _digest_unique = models.UniqueIndex("(digest)", "This credential exists already.")
+
+    @api.model
+    def _live_tokens_domain(self, now):
+        """The tokens that are good for something at that instant."""
+        return [("kind", "!=", "api_key"), ("expires_at", ">", now), ("used_at", "=", False)]
 
     def init(self):
         self.env.cr.execute(_DEFINE_RESOLVE)

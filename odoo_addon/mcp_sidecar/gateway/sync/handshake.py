@@ -25,6 +25,9 @@ SETTINGS = (
     "audit_retention_days",
     "log_payloads",
     "settings_max_age",
+    "enable_oauth",
+    "oauth_aliases",
+    "oauth_default_scope",
 )
 
 
@@ -44,6 +47,7 @@ def hello(env, request):
         "cursor": outbox_cursor.encode_cursor(source),
         "settings": settings(env),
         **_registered(env, request),
+        "shared_keys": {"oauth": env["mcp.server.settings"]._oauth_shared_key()},
         "now": _now(),
     }
 
@@ -137,10 +141,21 @@ def settings(env):
     found = env.execute_query_dict(SQL("SELECT %s FROM mcp_server_settings LIMIT 1", columns))
     # without a row nothing is allowed, as where the switch is off
     if not found:
-        # without a row nothing is allowed, as where the switch is off
-        return dict.fromkeys(SETTINGS, 0) | {"enabled": False, "tz": "UTC"}
+        return dict.fromkeys(SETTINGS, 0) | {
+            "enabled": False,
+            "enable_oauth": False,
+            "oauth_aliases": False,
+            "oauth_default_scope": "read_only",
+            "tz": "UTC",
+            "previous_public_urls": [],
+            "offers_client_credentials": False,
+        }
     known = {name: False if value is None else value for name, value in found[0].items()}
-    return known | {"tz": env["mcp.server.settings"]._company_tz()}
+    return known | {
+        "tz": env["mcp.server.settings"]._company_tz(),
+        "previous_public_urls": env["mcp.server.settings"]._previous_origins(),
+        "offers_client_credentials": env["mcp.oauth.client"]._offers_client_credentials(),
+    }
 
 
 def _now():
