@@ -1,9 +1,16 @@
 from collections import namedtuple
+from datetime import timedelta
 
 from odoo import SUPERUSER_ID, api, fields, models
 
 from ..exceptions import GatewayError
+from ..gateway.audit import acts
 from ..gateway.auth import address_rules, credentials, method_levels
+from ..gateway.oauth import families, users
+
+TOKENS = ("access_token", "refresh_token")
+# A token that has expired is refused as such for so long, and as unknown afterwards.
+KEPT_EXPIRED = timedelta(days=1)
 
 # In the order of the columns of the query; what stands behind them is only judged.
 Resolved = namedtuple(
@@ -104,7 +111,55 @@ class McpCredential(models.Model):
     @api.model
     def _live_tokens_domain(self, now):
         """The tokens that are good for something at that instant."""
-        return [("kind", "!=", "api_key"), ("expires_at", ">", now), ("used_at", "=", False)]
+        return [("kind", "in", TOKENS), ("expires_at", ">", now), ("used_at", "=", False)]
+
+    def _use_once(self, successor_digest):
+        """Marks a refresh token as used, in favor of its successor; answers whether it was unused until now."""
+        self.env.flush_all()
+        now = fields.Datetime.now()
+        self.env.cr.execute(
+            """
+            UPDATE mcp_credential SET used_at = %s, successor_digest = %s
+             WHERE id = %s AND used_at IS NULL AND expires_at > %s
+            """,
+            [now, successor_digest, self.id, now],
+        )
+        used = self.env.cr.rowcount == 1
+        self.invalidate_recordset(["used_at", "successor_digest"], flush=False)
+        return used
+
+    @api.model
+    def _shorten(self, kind, seconds):
+        """Lets the tokens of a kind live no longer than so many seconds after they were issued."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            """
+            UPDATE mcp_credential SET expires_at = create_date + %(life)s * interval '1 second'
+             WHERE kind = %(kind)s AND expires_at > create_date + %(life)s * interval '1 second'
+         RETURNING connection_id
+            """,
+            {"kind": kind, "life": seconds},
+        )
+        connection_ids = {connection_id for (connection_id,) in self.env.cr.fetchall()}
+        self.invalidate_model(["expires_at"], flush=False)
+        self.env["mcp.connection"].browse(sorted(connection_ids))._publish()
+
+    @api.model
+    def _delete_expired(self):
+        """Deletes tokens that have expired a while ago: until then, a client gets to know why it is refused."""
+        before = fields.Datetime.now() - KEPT_EXPIRED
+        self.search([("kind", "in", TOKENS), ("expires_at", "<", before)]).unlink()
+
+    def action_end_grant(self):
+        """Ends the logins that these tokens came of: all tokens of each are deleted, and refused at once."""
+        self.check_access("read")
+        self.env["mcp.connection"]._check_may_end(self.connection_id)
+        # sudo: nobody deletes credentials but by such a method, which has checked the right to it
+        for token in self.sudo().filtered(lambda token: token.kind in TOKENS):
+            if token.exists():
+                families.end(token)
+                acts.record(self.env, "odoo/oauth_end_grant", token.connection_id)
+        return True
 
     @api.model
     def _issue(self, connection, kind, expires_at=False):
@@ -165,4 +220,4 @@ class McpCredential(models.Model):
             return False
         # sudo: the service account may read nothing, and Odoo remembers the answer for all who ask
         user = self.env["res.users"].sudo().browse(user_id)
-        return not user._mcp_is_service() and (kind == "api_key" or user._has_group("mcp_sidecar.group_user"))
+        return not user._mcp_is_service() and (kind == "api_key" or user._has_group(users.GROUP))

@@ -1,4 +1,11 @@
-from odoo import fields, models
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ..gateway.oauth import consent
+
+# A code that is used again has to be known for a while, so that what came of it is revoked.
+KEPT_EXPIRED = timedelta(hours=1)
 
 SCOPES = [("full", "Full Access"), ("read_only", "Read Only")]
 
@@ -101,3 +108,25 @@ class McpOauthRequest(models.Model):
 
     _request_unique = models.UniqueIndex("(request_digest)", "This request exists already.")
     _code_unique = models.UniqueIndex("(code_digest) WHERE code_digest IS NOT NULL", "This code exists already.")
+
+    # === For the page of consent, which calls these two and nothing else ===
+
+    @api.model
+    def _consent_values(self, handle):
+        """What the page shows of the request with that handle; raises a sentence where nothing can be decided."""
+        return consent.values(self.env, handle)
+
+    @api.model
+    def _decide(self, handle, decision, scope):
+        """Notes what the person on the page has chosen; answers where the browser goes on.
+
+        :param decision: ``allow`` or ``deny``
+        :param scope: ``full`` or ``read_only``
+        """
+        return consent.decide(self.env, handle, decision, scope)
+
+    # === Retention ===
+
+    @api.model
+    def _delete_old(self):
+        self.search([("expires_at", "<", fields.Datetime.now() - KEPT_EXPIRED)]).unlink()

@@ -294,8 +294,7 @@ class McpServerSettings(models.Model):
         for settings in self:
             super(McpServerSettings, settings).write({**vals, "version": settings.version + 1})
             self.env["mcp.event"]._publish("settings", settings.id)
-        if "enable_oauth" in vals:
-            self.env.registry.clear_cache()
+        self._apply_to_tokens(vals)
         return True
 
     @api.ondelete(at_uninstall=False)

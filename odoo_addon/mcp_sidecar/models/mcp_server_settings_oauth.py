@@ -59,6 +59,17 @@ class McpServerSettingsOauth(models.AbstractModel):
                         )
                     )
 
+    def _apply_to_tokens(self, vals):
+        """Lets a change count at once for tokens that are there already: a shorter life, and no more OAuth at all."""
+        # sudo: who may change the settings decides about all tokens
+        tokens = self.env["mcp.credential"].sudo()
+        for name, kind in (("access_token_timeout", "access_token"), ("refresh_token_timeout", "refresh_token")):
+            if name in vals:
+                tokens._shorten(kind, vals[name])
+        if "enable_oauth" in vals:
+            self.env.registry.clear_cache()
+            self.env["mcp.connection"].sudo().search([("kind", "=", "oauth")])._publish()
+
     # === Questions of the gateway ===
 
     @api.model
@@ -86,5 +97,5 @@ class McpServerSettingsOauth(models.AbstractModel):
             """,
             [secrets.token_hex(32)],
         )
-        [key] = self.env.cr.fetchone() or [None]
-        return key
+        found = self.env.cr.fetchone()
+        return found and found[0]

@@ -47,9 +47,15 @@ def hello(env, request):
         "cursor": outbox_cursor.encode_cursor(source),
         "settings": settings(env),
         **_registered(env, request),
-        "shared_keys": {"oauth": env["mcp.server.settings"]._oauth_shared_key()},
+        "shared_keys": _shared_keys(env),
         "now": _now(),
     }
+
+
+def _shared_keys(env):
+    """What the sidecars of this database derive the same codes and tokens from, whichever of them is asked."""
+    key = env["mcp.server.settings"]._oauth_shared_key()
+    return {"oauth": key} if key else {}
 
 
 def _addon_version(env):
