@@ -26,6 +26,11 @@ from . import test_mcp_connection_widening
 from . import test_mcp_credential
 from . import test_mcp_server_settings
 from . import test_migrations
+from . import test_oauth_clients
+from . import test_oauth_consent
+from . import test_oauth_redirect_uris
+from . import test_oauth_requests
+from . import test_oauth_scopes
 from . import test_operations_answer_size
 from . import test_operations_argument_errors
 from . import test_operations_record_changes

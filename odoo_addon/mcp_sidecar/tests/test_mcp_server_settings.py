@@ -23,6 +23,9 @@ DEFAULTS = {
     "log_payloads": False,
     "idle_after_days": 7,
     "settings_max_age": 300,
+    "enable_oauth": True,
+    "oauth_aliases": False,
+    "oauth_default_scope": "full",
 }
 
 
@@ -41,6 +44,8 @@ class TestSettings(McpCase):
             "mcp.server.settings",
             "mcp.connection",
             "mcp.credential",
+            "mcp.oauth.client",
+            "mcp.oauth.request",
             "mcp.connect.wizard",
             "mcp.audit.log",
             "mcp.audit.alarm",
@@ -84,7 +89,8 @@ class TestSettings(McpCase):
                 self.env.cr.execute(
                     "INSERT INTO mcp_server_settings (singleton, rate_limit_minute, rate_limit_day,"
                     " access_token_timeout, refresh_token_timeout, refresh_token_grace, audit_retention_days,"
-                    f" idle_after_days, settings_max_age) VALUES ({singleton}, 1, 1, 1, 1, 1, 1, 1, 1)"
+                    " idle_after_days, settings_max_age, oauth_default_scope)"
+                    f" VALUES ({singleton}, 1, 1, 1, 1, 1, 1, 1, 1, 'full')"
                 )
 
     def test_the_record_can_not_be_deleted(self):
