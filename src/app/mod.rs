@@ -7,6 +7,7 @@
 
 mod audit_sink;
 mod error;
+mod oauth_store;
 mod replica;
 mod running;
 mod session_sink;
@@ -27,6 +28,7 @@ use crate::config::Config;
 use crate::guard::{ConcurrencyLimit, FailedAuthLimiter, MasterSwitch, RequestRateLimiter};
 use crate::mcp::{Endpoint, Handler, LegacySessionManager};
 use crate::mirror::{Mirror, ReplicaIdentity};
+use crate::oauth::AuthorizationServer;
 use crate::odoo::Client;
 use crate::sessions::SessionRegistry;
 use crate::state::{CounterStore, EmbeddedStore, KeyValueStore, Spool};
@@ -105,7 +107,13 @@ impl App {
         self.spawn_session_sync(&mut tasks, replica);
         let sink = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
         spawn_audit(&mut tasks, &audit, &chain, Arc::new(sink));
+        let oauth = AuthorizationServer::new(
+            server.public_origin(),
+            Arc::new(oauth_store::OdooAuthorizationStore { client: Arc::clone(&self.client) }),
+            oauth_store::policy_source(Arc::clone(&self.mirror)),
+        );
         let deps = Deps {
+            oauth,
             mirror: self.mirror,
             master_switch: self.master_switch,
             failed_auth: self.failed_auth,

@@ -148,7 +148,7 @@ impl Client {
         parse_answer(&text.map_err(Failure::into_read_error)?)
     }
 
-    async fn request<Q, A>(
+    pub(super) async fn request<Q, A>(
         &self,
         route: ExchangeResources,
         method: &'static str,

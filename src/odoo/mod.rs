@@ -22,6 +22,7 @@ mod failure;
 mod fault_mapping;
 mod http_pool;
 pub mod memory_budget;
+mod oauth;
 mod transport;
 mod write;
 

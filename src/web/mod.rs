@@ -17,6 +17,7 @@ mod limits;
 mod listener;
 mod media_type;
 mod message;
+mod oauth_routes;
 mod origin;
 mod pipeline;
 mod proxies;

@@ -9,7 +9,7 @@ use warp::{Filter, Rejection};
 use super::body::BodyStream;
 use super::proxies::TransportInfo;
 
-/// A request. The query string is left behind on purpose.
+/// A request. Its query string stays in the target, which only the endpoints of OAuth read it from.
 pub struct HttpRequest {
     pub method: Method,
     pub headers: HeaderMap,

@@ -1,0 +1,21 @@
+//! The authorization server (OAuth 2.1) as functions from a request to an answer. Knows no HTTP framework and no
+//! XML-RPC.
+//!
+//! Odoo hosts login and consent and keeps every record; this module is the protocol. It owns the seam that it needs,
+//! `AuthorizationStore`. One file an endpoint or grant; `endpoint` has the list of them.
+
+mod endpoint;
+mod error;
+mod http;
+mod policy;
+mod register;
+pub mod scopes;
+mod server;
+pub mod store;
+
+pub use endpoint::Endpoint;
+pub use error::OauthError;
+pub use http::{AuditNote, OauthAnswer, OauthRequest};
+pub use policy::{Policy, PolicySource, RESOURCE_PATH};
+pub use server::AuthorizationServer;
+pub use store::{AuthorizationStore, StoreError};
