@@ -48,7 +48,7 @@ const RESERVE_FROM_BYTES: u64 = 64 * 1024;
 const MEMORY_WAIT: Duration = Duration::from_secs(2);
 
 /// Serves one request to `/odoo/mcp`, and opens its audit entry.
-pub async fn serve_mcp(state: &ServerState, request: HttpRequest) -> Response {
+pub(super) async fn serve_mcp(state: &ServerState, request: HttpRequest) -> Response {
     let request_id = Uuid::now_v7();
     let peer = state.client_address(&request.transport, &request.headers);
     // Not at `info`: making the span would cost every request as much as reading its headers does.
@@ -72,14 +72,14 @@ pub async fn serve_mcp(state: &ServerState, request: HttpRequest) -> Response {
 }
 
 /// Refuses a path beside `/odoo/mcp`: a client that guesses the path, or a scanner. Audited, unlike other paths.
-pub fn unknown_path(state: &ServerState, request: &HttpRequest) -> Response {
+pub(super) fn unknown_path(state: &ServerState, request: &HttpRequest) -> Response {
     let peer = state.client_address(&request.transport, &request.headers);
     let fault = unserved_path(&state.host_policy, request);
     refuse(&fault, None, &state.deps.audit.open(Uuid::nil(), peer, Instant::now()))
 }
 
 /// Why a path that is not served is refused.
-pub fn unserved_path(hosts: &HostPolicy, request: &HttpRequest) -> HttpFault {
+pub(super) fn unserved_path(hosts: &HostPolicy, request: &HttpRequest) -> HttpFault {
     hosts.check(&request.transport.target, &request.headers).err().unwrap_or(HttpFault::PathNotFound)
 }
 

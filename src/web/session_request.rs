@@ -17,7 +17,10 @@ use crate::audit::{RequestInfo, RequestOutcome, SessionInfo};
 use crate::mcp::{Caller, EngineRequest, ServiceMode};
 
 /// Serves a GET or a DELETE: steps 5 to 9 of the request path, for a request without a message.
-pub async fn serve(state: &ServerState, request: AuthenticatedRequest) -> Result<Response, Box<Refusal>> {
+pub(super) async fn serve(
+    state: &ServerState,
+    request: AuthenticatedRequest,
+) -> Result<Response, Box<Refusal>> {
     let AuthenticatedRequest { request_id, method, mut headers, peer, principal, entry, account: _ } =
         request;
     let endpoint = &state.deps.endpoint;
