@@ -26,7 +26,7 @@ use super::limits::{AcquiredLimits, acquire_limits, is_limited};
 use super::message::Message;
 use super::origin::OriginPolicy;
 use super::request::HttpRequest;
-use super::respond::{ResponseGuards, StreamEnd, respond};
+use super::respond::{ResponseContext, ResponseGuards, StreamEnd, respond};
 use super::server_state::ServerState;
 use super::{media_type, reply, session_request};
 use crate::audit::{RequestEntry, RequestInfo, RequestOutcome, SessionInfo};
@@ -161,7 +161,8 @@ async fn serve(
     //    this process is killed now; its permits are released with the last byte.
     receipt.committed().await;
     let guards = ResponseGuards { account: Some(account), permit, activity, fast_poll };
-    Ok(respond(answer, id.as_ref(), &body, guards, end, entry).await)
+    let context = ResponseContext { id: id.as_ref(), request_body: &body, guards, end, entry };
+    Ok(respond(answer, context).await)
 }
 
 /// Step 1: host, origin, method, the announced size.

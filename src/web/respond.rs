@@ -103,16 +103,23 @@ fn guarded_bytes(bytes: Bytes, guards: &Arc<ResponseGuards>) -> Bytes {
     Bytes::from_owner(GuardedBytes { bytes, _guards: Arc::clone(guards) })
 }
 
-/// Turns rmcp's answer into warp's, and closes `entry` by it. `id` and `request_body` are the request's;
-/// `guards` live as long as the answer is being sent.
-pub(super) async fn respond(
-    raw: Raw<ResponseBody>,
-    id: Option<&Value>,
-    request_body: &Bytes,
-    guards: ResponseGuards,
-    end: Option<StreamEnd>,
-    entry: Arc<RequestEntry>,
-) -> Response {
+/// The request that is answered.
+pub(super) struct ResponseContext<'a> {
+    /// The id of its message.
+    pub id: Option<&'a Value>,
+    /// Empty where it has no message.
+    pub request_body: &'a Bytes,
+    /// They live as long as the answer is being sent.
+    pub guards: ResponseGuards,
+    /// Of a long-lived stream; none for the answer to one request.
+    pub end: Option<StreamEnd>,
+    /// Closed by the answer.
+    pub entry: Arc<RequestEntry>,
+}
+
+/// Turns rmcp's answer into warp's.
+pub(super) async fn respond(raw: Raw<ResponseBody>, context: ResponseContext<'_>) -> Response {
+    let ResponseContext { id, request_body, guards, end, entry } = context;
     let (parts, body) = raw.into_parts();
     let guards = Arc::new(guards);
     if media_type::is(&parts.headers, "text/event-stream") {
