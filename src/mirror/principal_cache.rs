@@ -235,13 +235,15 @@ fn cached_principal(
             Some(u64::try_from(end.as_millisecond()).unwrap_or(0))
         }
     };
-    let AuthenticateAnswer { connection, user, schema_key, .. } = answer;
+    let AuthenticateAnswer { connection, user, schema_key, audience, .. } = answer;
     let method_level = connection.effective_method_level();
     let principal = Principal {
         connection: connection.id,
         connection_name: connection.name,
         kind: connection.kind,
         scope: connection.scope,
+        upgradable: connection.upgradable,
+        audience: audience.map(String::into_boxed_str),
         user: User { id: user.id, login: user.login, name: user.name, lang: user.lang, tz: user.tz },
         allowed_tools: connection.allowed_tools,
         allowed_models: connection.allowed_models,

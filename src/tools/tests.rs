@@ -356,6 +356,8 @@ fn principal(scope: Scope, allowed_tools: &[&str]) -> Principal {
         connection_name: "Test".into(),
         kind: ConnectionKind::ApiKey,
         scope,
+        upgradable: false,
+        audience: None,
         user: User { id: UserId(2), login: "admin".into(), name: "Admin".into(), lang: None, tz: None },
         allowed_tools: allowed_tools.iter().map(|&name| name.to_owned()).collect(),
         allowed_models: Vec::new(),
