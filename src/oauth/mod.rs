@@ -8,6 +8,7 @@ mod endpoint;
 mod error;
 mod http;
 mod policy;
+pub mod redirect_uri;
 mod register;
 pub mod scopes;
 mod server;

@@ -19,7 +19,7 @@ pub struct Policy {
     /// Whether `/authorize`, `/token` and `/register` are served too.
     pub aliases: bool,
     pub allow_dynamic_registration: bool,
-    /// The scope of a client that asks for none; `None`: there is no default.
+    /// The scope that a client gets which asks for none.
     pub default_scope: Scope,
     /// Some client may use the grant `client_credentials`.
     pub offers_client_credentials: bool,
@@ -28,7 +28,7 @@ pub struct Policy {
     /// Where people open Odoo; empty before the first hello.
     pub web_url: Arc<str>,
     /// The key from which codes and tokens are derived, the same for all replicas; none before the first hello.
-    pub key: Option<Arc<Secret>>,
+    pub key: Option<Secret>,
 }
 
 /// Gives the present policy.
