@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use super::error::OauthError;
 use crate::mirror::Gate;
 use crate::vocab::{Scope, Secret};
@@ -35,6 +37,18 @@ pub struct Policy {
 pub type PolicySource = Box<dyn Fn() -> Policy + Send + Sync>;
 
 impl Policy {
+    /// Refuses where an administrator wants API keys only.
+    pub fn check_enabled(&self) -> Result<(), OauthError> {
+        if self.enable_oauth {
+            return Ok(());
+        }
+        let text = "OAuth is turned off on this server; use an API key, which an administrator makes in Odoo";
+        Err(OauthError {
+            status: StatusCode::NOT_FOUND,
+            ..OauthError::new("access_denied", "oauth_disabled", text)
+        })
+    }
+
     /// Refuses while the switch is off or the settings are unknown.
     pub fn check_open(&self) -> Result<(), OauthError> {
         match self.gate {
