@@ -22,7 +22,7 @@ const MAX_PAIRS: usize = 10_000;
 type Pair = (Proof, AddressPrefix);
 
 /// The failures.
-pub struct FailedSecrets {
+pub(super) struct FailedSecrets {
     failures: DefaultKeyedRateLimiter<Pair>,
     blocked_until: DashMap<Pair, Instant>,
 }
@@ -34,20 +34,20 @@ impl std::fmt::Debug for FailedSecrets {
 }
 
 impl FailedSecrets {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let quota = Quota::per_minute(FAILURES_PER_MINUTE);
         Self { failures: RateLimiter::dashmap(quota), blocked_until: DashMap::new() }
     }
 
     /// Refuses while too many have failed.
-    pub fn check(&self, client_id: &str, peer: IpAddr) -> Result<(), OauthError> {
+    pub(super) fn check(&self, client_id: &str, peer: IpAddr) -> Result<(), OauthError> {
         let until = self.blocked_until.get(&pair(client_id, peer)).map(|until| *until);
         let wait = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
         if wait.is_zero() { Ok(()) } else { Err(OauthError::too_many_requests("failed_secrets", wait)) }
     }
 
     /// Records a secret that was not the right one.
-    pub fn record(&self, client_id: &str, peer: IpAddr) {
+    pub(super) fn record(&self, client_id: &str, peer: IpAddr) {
         if self.failures.len() >= MAX_PAIRS {
             let now = Instant::now();
             self.failures.retain_recent();
