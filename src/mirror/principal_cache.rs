@@ -13,7 +13,7 @@ use super::epochs::{ConnectionEpochs, Epoch};
 use super::{Denied, Options};
 use crate::odoo::contract::{AuthenticateAnswer, AuthenticateRequest, Fault, FaultCode};
 use crate::odoo::{Client, Error};
-use crate::vocab::{AddressRules, Clock, Principal, Proof, RateLimits, User};
+use crate::vocab::{AddressBudget, AddressRules, BudgetSize, Clock, Principal, Proof, RateLimits, User};
 
 /// How long a credential that was once good is looked up outside the rate limit of unknown ones.
 const KNOWN_GOOD_IDLE_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -238,13 +238,15 @@ fn cached_principal(
             Some(u64::try_from(end.as_millisecond()).unwrap_or(0))
         }
     };
-    let AuthenticateAnswer { connection, user, schema_key, .. } = answer;
+    let AuthenticateAnswer { connection, user, schema_key, audience, .. } = answer;
     let method_level = connection.effective_method_level();
     let principal = Principal {
         connection: connection.id,
         connection_name: connection.name,
         kind: connection.kind,
         scope: connection.scope,
+        upgradable: connection.upgradable,
+        audience: audience.map(String::into_boxed_str),
         user: User { id: user.id, login: user.login, name: user.name, lang: user.lang, tz: user.tz },
         allowed_tools: connection.allowed_tools,
         allowed_models: connection.allowed_models,

@@ -5,10 +5,16 @@
 //! address.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use super::error::OauthError;
 use crate::vocab::{AddressBudget, BudgetSize};
+
+/// How often addresses whose budgets are full again are removed.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The budgets of the authorization server.
 #[derive(Debug)]
@@ -21,6 +27,8 @@ pub struct Budgets {
     token: AddressBudget,
     /// Attempts at a client's secret that failed: a closed one refuses further attempts before Odoo is asked.
     failed_secrets: AddressBudget,
+    /// Fetches of client metadata documents, each of which asks a foreign host.
+    documents: AddressBudget,
 }
 
 /// A budget by what it bounds.
@@ -30,6 +38,22 @@ pub enum Budget {
     Authorize,
     Token,
     FailedSecrets,
+    Documents,
+}
+
+// === impl Budget ===
+
+impl Budget {
+    /// Its name in the audit log.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Register => "registration_budget",
+            Self::Authorize => "authorization_budget",
+            Self::Token => "token_budget",
+            Self::FailedSecrets => "failed_secrets",
+            Self::Documents => "documents_budget",
+        }
+    }
 }
 
 // === impl Budgets ===
@@ -53,32 +77,39 @@ impl Budgets {
                 BudgetSize::new(200, Duration::from_secs(1)),
                 BudgetSize::new(20, Duration::from_secs(3)),
             ),
+            documents: AddressBudget::new(
+                BudgetSize::new(60, Duration::from_secs(1)),
+                BudgetSize::new(10, Duration::from_secs(6)),
+            ),
         }
-    }
-
-    /// The budget of fetches of client metadata documents, each of which asks a foreign host.
-    pub fn documents() -> AddressBudget {
-        AddressBudget::new(
-            BudgetSize::new(60, Duration::from_secs(1)),
-            BudgetSize::new(10, Duration::from_secs(6)),
-        )
     }
 
     /// Takes one request from a budget, or refuses it.
     pub fn acquire(&self, budget: Budget, peer: IpAddr) -> Result<(), OauthError> {
-        let (limiter, reason) = match budget {
-            Budget::Register => (&self.register, "registration_budget"),
-            Budget::Authorize => (&self.authorize, "authorization_budget"),
-            Budget::Token => (&self.token, "token_budget"),
-            Budget::FailedSecrets => (&self.failed_secrets, "failed_secrets"),
-        };
-        limiter.acquire(peer).map_err(|wait| OauthError::too_many_requests(reason, wait))
+        self.try_acquire(budget, peer).map_err(|wait| OauthError::too_many_requests(budget.reason(), wait))
     }
 
-    /// Removes addresses whose budgets are full again.
-    pub fn remove_idle(&self) {
-        for budget in [&self.register, &self.authorize, &self.token, &self.failed_secrets] {
-            budget.remove_idle();
+    /// Takes one unit from a budget, or answers how long to wait.
+    pub fn try_acquire(&self, budget: Budget, peer: IpAddr) -> Result<(), Duration> {
+        let limiter = match budget {
+            Budget::Register => &self.register,
+            Budget::Authorize => &self.authorize,
+            Budget::Token => &self.token,
+            Budget::FailedSecrets => &self.failed_secrets,
+            Budget::Documents => &self.documents,
+        };
+        limiter.acquire(peer)
+    }
+
+    /// Removes addresses whose budgets are full again, until `cancel`.
+    pub async fn run_cleanup(self: Arc<Self>, cancel: CancellationToken) {
+        let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
+        while cancel.run_until_cancelled(tick.tick()).await.is_some() {
+            for budget in
+                [&self.register, &self.authorize, &self.token, &self.failed_secrets, &self.documents]
+            {
+                budget.remove_idle();
+            }
         }
     }
 }

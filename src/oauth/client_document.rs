@@ -1,7 +1,7 @@
 //! Client ID Metadata Documents: a client whose id is the https URL of a document that describes it.
 //!
 //! One fetch at a time for each URL (single flight), a cache by the document's own headers within bounds, a negative
-//! cache, and a budget: whoever can send an authorization request makes this server fetch. While the host of a document
+//! cache, and a budget: any caller of the authorization endpoint makes this server fetch. While the host of a document
 //! is away, the copy of before counts for a day.
 
 use std::net::IpAddr;
@@ -14,12 +14,13 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::budgets::{Budget, Budgets};
 use super::client_text;
 use super::fetch_guard::{FetchError, Fetcher};
 use super::redirect_uri::RedirectUri;
 use super::store::DocumentClient;
 use crate::config::oauth::ClientDocumentMode;
-use crate::vocab::{AddressBudget, Clock, Host, Url};
+use crate::vocab::{Clock, Host, Url};
 
 /// The longest client id that is a URL, in bytes.
 const MAX_URL_BYTES: usize = 2000;
@@ -68,8 +69,8 @@ pub enum DocumentError {
 #[derive(Debug)]
 pub struct ClientDocuments {
     mode: ClientDocumentMode,
-    fetcher: Fetcher,
-    budget: AddressBudget,
+    fetcher: Arc<Fetcher>,
+    budgets: Arc<Budgets>,
     clock: Clock,
     entries: Cache<String, Arc<Mutex<Entry>>>,
     /// When a fetch last showed that fetching works; 0: never.
@@ -93,9 +94,9 @@ struct Copy {
 // === impl ClientDocuments ===
 
 impl ClientDocuments {
-    pub fn new(mode: ClientDocumentMode, fetcher: Fetcher, budget: AddressBudget, clock: Clock) -> Self {
+    pub fn new(mode: ClientDocumentMode, fetcher: Arc<Fetcher>, budgets: Arc<Budgets>, clock: Clock) -> Self {
         let entries = Cache::builder().max_capacity(MAX_DOCUMENTS).time_to_idle(MAX_FRESH + MAX_STALE).build();
-        Self { mode, fetcher, budget, clock, entries, proven_ms: AtomicU64::new(0) }
+        Self { mode, fetcher, budgets, clock, entries, proven_ms: AtomicU64::new(0) }
     }
 
     /// Whether a client id claims to be the address of a document.
@@ -133,7 +134,7 @@ impl ClientDocuments {
         {
             return entry.stale(error, now).ok_or_else(|| error.clone());
         }
-        if let Err(retry_after) = self.budget.acquire(peer) {
+        if let Err(retry_after) = self.budgets.try_acquire(Budget::Documents, peer) {
             let error = DocumentError::Busy { retry_after };
             return entry.stale(&error, now).ok_or(error);
         }
@@ -186,7 +187,6 @@ impl ClientDocuments {
             if cancel.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }
-            self.budget.remove_idle();
         }
     }
 }

@@ -21,7 +21,7 @@ pub use address_budget::{AddressBudget, BudgetSize};
 pub use authority::{Authority, Host, Url};
 pub use backoff::{Backoff, Outage};
 pub use clock::Clock;
-pub use credential::{Credential, CredentialKind, MalformedCredential, Proof};
+pub use credential::{Credential, CredentialKind, MalformedCredential, Proof, base62};
 pub use ids::{CallId, ConnectionId, UserId};
 pub use instant::rfc3339_millis;
 pub use lock::{MutexExt, RwLockExt};
