@@ -19,26 +19,27 @@ use crate::vocab::Scope;
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The records in Odoo.
-pub struct OdooAuthorizationStore {
-    pub client: Arc<Client>,
+pub(super) struct OdooAuthorizationStore {
+    pub(super) client: Arc<Client>,
 }
 
 /// The policy of the authorization server: a snapshot of the mirror.
-pub fn policy_source(mirror: Arc<Mirror>) -> PolicySource {
+pub(super) fn policy_source(mirror: Arc<Mirror>) -> PolicySource {
     Box::new(move || {
         let settings = mirror.settings();
+        let settings = settings.as_deref();
         Policy {
             gate: mirror.gate(),
-            enable_oauth: true,
-            aliases: false,
-            allow_dynamic_registration: settings
-                .as_ref()
-                .is_some_and(|settings| settings.allow_dynamic_registration),
-            default_scope: Scope::Full,
-            offers_client_credentials: false,
-            previous_public_urls: Vec::new(),
+            enable_oauth: settings.is_none_or(|settings| settings.enable_oauth),
+            aliases: settings.is_some_and(|settings| settings.oauth_aliases),
+            allow_dynamic_registration: settings.is_some_and(|settings| settings.allow_dynamic_registration),
+            default_scope: settings.map_or(Scope::ReadOnly, |settings| settings.oauth_default_scope),
+            offers_client_credentials: settings.is_some_and(|settings| settings.offers_client_credentials),
+            previous_public_urls: settings
+                .map(|settings| settings.previous_public_urls.clone())
+                .unwrap_or_default(),
             web_url: mirror.web_url(),
-            key: None,
+            key: mirror.shared_key(),
         }
     })
 }

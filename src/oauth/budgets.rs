@@ -25,8 +25,6 @@ pub struct Budgets {
     authorize: AddressBudget,
     /// Codes, refresh tokens, revocations: each is one call to Odoo.
     token: AddressBudget,
-    /// Attempts at a client's secret that failed: a closed one refuses further attempts before Odoo is asked.
-    failed_secrets: AddressBudget,
     /// Fetches of client metadata documents, each of which asks a foreign host.
     documents: AddressBudget,
 }
@@ -37,7 +35,6 @@ pub enum Budget {
     Register,
     Authorize,
     Token,
-    FailedSecrets,
     Documents,
 }
 
@@ -50,7 +47,6 @@ impl Budget {
             Self::Register => "registration_budget",
             Self::Authorize => "authorization_budget",
             Self::Token => "token_budget",
-            Self::FailedSecrets => "failed_secrets",
             Self::Documents => "documents_budget",
         }
     }
@@ -73,10 +69,6 @@ impl Budgets {
                 BudgetSize::new(600, Duration::from_millis(10)),
                 BudgetSize::new(200, Duration::from_millis(50)),
             ),
-            failed_secrets: AddressBudget::new(
-                BudgetSize::new(200, Duration::from_secs(1)),
-                BudgetSize::new(20, Duration::from_secs(3)),
-            ),
             documents: AddressBudget::new(
                 BudgetSize::new(60, Duration::from_secs(1)),
                 BudgetSize::new(10, Duration::from_secs(6)),
@@ -95,7 +87,6 @@ impl Budgets {
             Budget::Register => &self.register,
             Budget::Authorize => &self.authorize,
             Budget::Token => &self.token,
-            Budget::FailedSecrets => &self.failed_secrets,
             Budget::Documents => &self.documents,
         };
         limiter.acquire(peer)
@@ -105,9 +96,7 @@ impl Budgets {
     pub async fn run_cleanup(self: Arc<Self>, cancel: CancellationToken) {
         let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
         while cancel.run_until_cancelled(tick.tick()).await.is_some() {
-            for budget in
-                [&self.register, &self.authorize, &self.token, &self.failed_secrets, &self.documents]
-            {
+            for budget in [&self.register, &self.authorize, &self.token, &self.documents] {
                 budget.remove_idle();
             }
         }

@@ -1,11 +1,11 @@
 //! The endpoints by their paths, and their methods.
 
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::error::OauthError;
 use super::http::{OauthAnswer, OauthRequest};
-use super::register;
 use super::server::AuthorizationServer;
+use super::{authorize, introspect, register, resume, revoke, token};
 
 /// An endpoint of the authorization server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +84,23 @@ impl Endpoint {
     /// Answers a request whose method is allowed.
     pub async fn answer(self, server: &AuthorizationServer, request: &OauthRequest) -> OauthAnswer {
         match self {
+            Self::Authorize => authorize::authorize(server, request).await,
+            Self::Resume => resume::resume(server, request).await,
+            Self::Token => token::token(server, request).await,
             Self::Register => register::register(server, request).await,
-            _ => OauthError::unreachable().to_answer(self.audit_method(), None),
+            Self::Revoke => revoke::revoke(server, request).await,
+            Self::Introspect => introspect::introspect(server, request).await,
+            Self::Missing => missing(),
         }
     }
+}
+
+fn missing() -> OauthAnswer {
+    let text = "Nothing is served here; the metadata at /.well-known/oauth-authorization-server names the endpoints";
+    let error = OauthError {
+        status: StatusCode::NOT_FOUND,
+        reason: "path_not_found".into(),
+        ..OauthError::invalid_request(text)
+    };
+    error.to_answer("oauth/unknown", None)
 }

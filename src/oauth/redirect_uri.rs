@@ -325,11 +325,7 @@ mod tests {
             ("http://[::1]:3000/cb", Loopback, "[::1]:3000"),
             ("http://localhost", Loopback, "localhost"),
             ("https://localhost:3000/cb", Loopback, "localhost:3000"),
-            (
-                "cursor://anysphere.cursor-mcp/oauth/callback",
-                PrivateScheme,
-                "cursor://anysphere.cursor-mcp",
-            ),
+            ("cursor://anysphere.cursor-mcp/oauth/callback", PrivateScheme, "cursor://anysphere.cursor-mcp"),
             ("vscode://vscode.github-auth/did?x=1", PrivateScheme, "vscode://vscode.github-auth"),
             ("com.example.app:/cb", PrivateScheme, "com.example.app:"),
             ("com.example.app:cb", PrivateScheme, "com.example.app:"),

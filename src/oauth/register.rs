@@ -49,7 +49,7 @@ struct Registration {
 }
 
 /// Answers `POST /oauth/register`.
-pub async fn register(server: &AuthorizationServer, request: &OauthRequest) -> OauthAnswer {
+pub(super) async fn register(server: &AuthorizationServer, request: &OauthRequest) -> OauthAnswer {
     let mut name = None;
     match answer(server, request, &mut name).await {
         Ok(answer) => answer.with_audit(AuditNote { method: Some(METHOD), client: name, ..AuditNote::default() }),
@@ -86,6 +86,7 @@ async fn answer(
 }
 
 fn check_allowed(policy: &Policy) -> Result<(), OauthError> {
+    policy.check_enabled()?;
     policy.check_open()?;
     if policy.allow_dynamic_registration {
         return Ok(());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::budgets::Budgets;
 use super::client_document::ClientDocuments;
+use super::failed_secrets::FailedSecrets;
 use super::metadata::{Features, Metadata};
 use super::policy::{Policy, PolicySource, RESOURCE_PATH};
 use super::store::AuthorizationStore;
@@ -19,6 +20,7 @@ pub struct AuthorizationServer {
     /// Clients that describe themselves at a URL of theirs.
     pub documents: Arc<ClientDocuments>,
     pub metadata: Metadata,
+    pub(super) failed_secrets: FailedSecrets,
     policy: PolicySource,
 }
 
@@ -43,6 +45,7 @@ impl AuthorizationServer {
             budgets,
             documents,
             metadata: Metadata::new(issuer, RESOURCE_PATH),
+            failed_secrets: FailedSecrets::new(),
             policy,
         }
     }

@@ -23,11 +23,11 @@ use super::{Error, Options, encode};
 /// The client of one Odoo database. Cheap to share behind an `Arc`.
 #[derive(Debug)]
 pub struct Client {
-    exchanger: Arc<Exchanger>,
+    pub(super) exchanger: Arc<Exchanger>,
     reader: Arc<Reader>,
     batcher: Arc<Batcher>,
     writer: Arc<Writer>,
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl Client {

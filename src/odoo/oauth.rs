@@ -14,7 +14,7 @@ use super::contract::oauth::{
 use super::deadline::Deadline;
 use super::exchange::ExchangeResources;
 use super::failure::Failure;
-use super::{Client, Error, client, encode};
+use super::{Client, Error, encode};
 
 impl Client {
     /// The client with this id, if there is one.
@@ -87,6 +87,6 @@ impl Client {
         let deadline = Deadline::within(self.options.control_timeout());
         let json = || encode::json(request);
         let text = self.exchanger.send_if_undone(&ExchangeResources::control(), method, json, deadline).await;
-        client::parse_answer(&text.map_err(Failure::into_read_error)?)
+        text.map_err(Failure::into_read_error)?.parse()
     }
 }

@@ -21,12 +21,12 @@ use crate::audit::{RequestInfo, RequestOutcome};
 use crate::oauth::{AuditNote, Endpoint, OauthAnswer, OauthError, OauthRequest};
 
 /// The endpoint at this path; none: the path is not one of OAuth.
-pub fn endpoint_at(state: &ServerState, path: &str) -> Option<Endpoint> {
+pub(super) fn endpoint_at(state: &ServerState, path: &str) -> Option<Endpoint> {
     Endpoint::at(path, state.deps.oauth.policy().aliases)
 }
 
 /// Serves one request to an endpoint.
-pub async fn serve(state: &ServerState, endpoint: Endpoint, request: HttpRequest) -> Response {
+pub(super) async fn serve(state: &ServerState, endpoint: Endpoint, request: HttpRequest) -> Response {
     let begun = Instant::now();
     let peer = state.client_address(&request.transport, &request.headers);
     if let Err(fault) = state.host_policy.check(&request.transport.target, &request.headers) {
