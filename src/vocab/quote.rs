@@ -138,7 +138,8 @@ fn escape_invisible(c: char, text: &mut String) {
     }
 }
 
-fn is_invisible(c: char) -> bool {
+/// Whether a character shows nothing, or acts on those around it.
+pub fn is_invisible(c: char) -> bool {
     // Most text is ASCII.
     match c {
         ' '..='~' => false,

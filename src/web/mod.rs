@@ -31,6 +31,7 @@ mod session_request;
 mod shutdown;
 mod target;
 mod warnings;
+mod well_known;
 mod write_timeout;
 
 pub use http_fault::HttpFault;
