@@ -170,6 +170,7 @@ impl Feed {
             web_url: answer.web_url.as_str().into(),
             odoo_version: answer.odoo_version.as_str().into(),
             public_url_state: state.into(),
+            shared_key: answer.shared_keys.oauth.clone(),
         });
     }
 

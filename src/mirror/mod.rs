@@ -2,12 +2,11 @@
 //!
 //! May be lost at any time; Odoo stays the authority, and everything here fails closed with age. Knows no
 //! MCP and no HTTP server. One concern a file: `settings_gate` the settings and the gate made of them, `epochs`
-//! cache invalidation by connection, `principal_cache` credentials, `lookup_limiter` the rate limit of look-ups of
+//! cache invalidation by connection, `principal_cache` credentials and the budget for look-ups of
 //! unknown ones, `schema_cache` models and fields, `wakeup` the signatures of wake-ups.
 
 mod epochs;
 mod feed;
-mod lookup_limiter;
 mod principal_cache;
 mod schema_cache;
 mod settings_gate;
@@ -28,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::mirror::MirrorConfig as Options;
 use crate::odoo::contract::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
 use crate::odoo::{Client, Error};
-use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, MutexExt, Principal, RwLockExt};
+use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, MutexExt, Principal, RwLockExt, Secret};
 use epochs::ConnectionEpochs;
 use feed::Feed;
 use principal_cache::PrincipalCache;
@@ -92,6 +91,7 @@ struct HelloState {
     web_url: Arc<str>,
     odoo_version: Arc<str>,
     public_url_state: Arc<str>,
+    shared_key: Option<Secret>,
 }
 
 #[derive(Debug, Default)]
@@ -168,6 +168,12 @@ impl Mirror {
     /// The state of the public URL that this sidecar announces, as an administrator set it; empty before the first hello.
     pub fn public_url_state(&self) -> Arc<str> {
         self.hello_state().map_or_else(|| "".into(), |known| Arc::clone(&known.public_url_state))
+    }
+
+    /// The key that all replicas derive codes and tokens with, as hex digits; none before the first hello, and of an
+    /// addon of before.
+    pub fn shared_key(&self) -> Option<Secret> {
+        self.hello_state()?.shared_key.clone()
     }
 
     /// The state of the master switch, now; fails closed with age.

@@ -10,11 +10,10 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use super::epochs::{ConnectionEpochs, Epoch};
-use super::lookup_limiter::LookupLimiter;
 use super::{Denied, Options};
 use crate::odoo::contract::{AuthenticateAnswer, AuthenticateRequest, Fault, FaultCode};
 use crate::odoo::{Client, Error};
-use crate::vocab::{AddressRules, Clock, Principal, Proof, RateLimits, User};
+use crate::vocab::{AddressBudget, AddressRules, BudgetSize, Clock, Principal, Proof, RateLimits, User};
 
 /// How long a credential that was once good is looked up outside the rate limit of unknown ones.
 const KNOWN_GOOD_IDLE_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -33,7 +32,8 @@ pub(super) struct PrincipalCache {
     refused: Cache<(Proof, Option<IpAddr>), Arc<CachedRefusal>>,
     /// The last good answer for a proof.
     known_good: Cache<Proof, Arc<CachedPrincipal>>,
-    lookup_limiter: LookupLimiter,
+    /// A flood of well-formed random keys stops here.
+    lookups: AddressBudget,
     ttl_ms: u64,
     refusal_ttl_ms: u64,
 }
@@ -85,7 +85,10 @@ impl PrincipalCache {
                 .max_capacity(options.max_connections.saturating_mul(4))
                 .time_to_idle(KNOWN_GOOD_IDLE_TTL)
                 .build(),
-            lookup_limiter: LookupLimiter::new(options),
+            lookups: AddressBudget::new(
+                BudgetSize::per_second(options.unknown_per_second, options.unknown_burst),
+                BudgetSize::per_second(options.unknown_per_second_address, options.unknown_burst_address),
+            ),
             ttl_ms: options.connection_ttl_ms,
             refusal_ttl_ms: options.refusal_ttl_ms,
         }
@@ -136,7 +139,7 @@ impl PrincipalCache {
 
     /// Removes idle budgets.
     pub(super) fn remove_idle(&self) {
-        self.lookup_limiter.remove_idle();
+        self.lookups.remove_idle();
     }
 
     fn freshness(&self, live: &CachedPrincipal) -> Freshness {
@@ -166,7 +169,7 @@ impl PrincipalCache {
 
     async fn load(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<CachedPrincipal>, Denied> {
         if !self.known_good.contains_key(proof) {
-            self.lookup_limiter.acquire(peer).map_err(|retry_after| Denied::Busy { retry_after })?;
+            self.lookups.acquire(peer).map_err(|retry_after| Denied::Busy { retry_after })?;
         }
         let (epoch, at_ms) = (self.epochs.epoch(), self.clock.age_ms());
         let request = AuthenticateRequest { proof: proof.clone(), ip: peer.to_canonical().to_string() };
@@ -235,13 +238,15 @@ fn cached_principal(
             Some(u64::try_from(end.as_millisecond()).unwrap_or(0))
         }
     };
-    let AuthenticateAnswer { connection, user, schema_key, .. } = answer;
+    let AuthenticateAnswer { connection, user, schema_key, audience, .. } = answer;
     let method_level = connection.effective_method_level();
     let principal = Principal {
         connection: connection.id,
         connection_name: connection.name,
         kind: connection.kind,
         scope: connection.scope,
+        upgradable: connection.upgradable,
+        audience: audience.map(String::into_boxed_str),
         user: User { id: user.id, login: user.login, name: user.name, lang: user.lang, tz: user.tz },
         allowed_tools: connection.allowed_tools,
         allowed_models: connection.allowed_models,

@@ -35,6 +35,10 @@ pub struct Principal {
     pub connection_name: String,
     pub kind: ConnectionKind,
     pub scope: Scope,
+    /// Whether a read-only scope may be widened by signing in again: tools that write are then listed.
+    pub upgradable: bool,
+    /// The resource that its access token was issued for; none: an API key.
+    pub audience: Option<Box<str>>,
     pub user: User,
     /// The allow list of tools; empty means all.
     pub allowed_tools: Vec<String>,

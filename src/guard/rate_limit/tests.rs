@@ -15,6 +15,8 @@ fn principal(connection: i64, minute: Option<u32>, day: Option<u32>) -> Principa
         connection_name: "Test".into(),
         kind: ConnectionKind::Oauth,
         scope: Scope::Full,
+        upgradable: false,
+        audience: None,
         user: User { id: UserId(2), login: "admin".into(), name: "Admin".into(), lang: None, tz: None },
         allowed_tools: Vec::new(),
         allowed_models: Vec::new(),

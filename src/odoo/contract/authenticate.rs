@@ -18,6 +18,9 @@ pub struct AuthenticateAnswer {
     pub schema_key: String,
     /// RFC 3339; none: the credential does not expire.
     pub expires_at: Option<String>,
+    /// The resource that an access token was issued for; none: an API key.
+    #[serde(default)]
+    pub audience: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +29,9 @@ pub struct ConnectionDocument {
     pub name: String,
     pub kind: ConnectionKind,
     pub scope: Scope,
+    /// Whether the person may widen a read-only scope by signing in again.
+    #[serde(default)]
+    pub upgradable: bool,
     #[serde(default)]
     pub allowed_tools: Vec<String>,
     /// Empty: all models.

@@ -10,6 +10,7 @@ mod execute;
 mod execute_batch;
 mod fault;
 mod hello;
+pub mod oauth;
 mod schema;
 mod sync_sessions;
 
@@ -24,7 +25,7 @@ pub(super) use execute::WireCall;
 pub use execute::{Answer, Call, Mode, Step};
 pub(super) use execute_batch::{BatchAnswer, BatchItem, BatchRequest};
 pub use fault::{Fault, FaultCode};
-pub use hello::{HelloAnswer, HelloRequest, SettingsDocument};
+pub use hello::{HelloAnswer, HelloRequest, SettingsDocument, SharedKeysDocument};
 pub use schema::{FieldDocument, FieldsAnswer, ModelDocument, ModelsAnswer, SchemaRequest};
 pub use sync_sessions::{SessionDocument, SyncSessionsAnswer, SyncSessionsRequest};
 
