@@ -11,17 +11,15 @@ const ICONS = { browser: "fa-globe", api_key: "fa-key", oauth_client: "fa-cogs" 
  */
 export class WaysField extends Component {
     static template = "mcp_sidecar.WaysField";
-    static props = { ...standardFieldProps, later: { type: Array, optional: true } };
-    static defaultProps = { later: [] };
+    static props = { ...standardFieldProps };
 
     get ways() {
-        const { record, name, later } = this.props;
+        const { record, name } = this.props;
         return record.fields[name].selection.map(([value, title]) => ({
             value,
             title,
             icon: ICONS[value],
             text: this.texts[value],
-            later: later.includes(value),
         }));
     }
 
@@ -47,5 +45,4 @@ registry.category("fields").add("mcp_ways", {
     component: WaysField,
     displayName: _t("Ways to Connect"),
     supportedTypes: ["selection"],
-    extractProps: ({ options }) => ({ later: options.later }),
 });
