@@ -43,8 +43,8 @@ class McpConnection(models.Model):
     scope_narrowed = fields.Boolean(
         readonly=True,
         copy=False,
-        help="The user has chosen Read Only although the AI tool wanted more: writing tools are not shown to it, and it "
-        "is not invited to ask for more.",
+        help="The user has chosen Read Only although the AI tool wanted more: writing tools are not shown to it, and "
+        "it is not invited to ask for more.",
     )
     scope_capped = fields.Boolean(
         string="Read Only by Administrator",

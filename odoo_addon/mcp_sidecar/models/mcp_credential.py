@@ -19,9 +19,9 @@ Resolved = namedtuple(
     "rate_limit_minute rate_limit_day allowed_ips blocked_ips allowed_models method_level",
 )
 
-# One query of three tables, since it is planned and asked with each call, and planning each further table takes as long
-# as reading it: groups, language and time zone of the user come from Odoo's own caches. A refresh token is exchanged for
-# others and opens no call.
+# One query of three tables, since it is planned and asked with each call, and planning each further table takes as
+# long as reading it: groups, language and time zone of the user come from Odoo's own caches. A refresh token is exchanged
+# for others and opens no call.
 _SOURCE = """
     (
         SELECT credential.id AS credential, connection.id AS connection, connection.user_id AS uid, connection.kind,
@@ -115,6 +115,7 @@ class McpCredential(models.Model):
 
     def _use_once(self, successor_digest):
         """Marks a refresh token as used, in favor of its successor; answers whether it was unused until now."""
+        self._mcp_refuse_to_tools("write")
         self.env.flush_all()
         now = fields.Datetime.now()
         self.env.cr.execute(
@@ -131,6 +132,7 @@ class McpCredential(models.Model):
     @api.model
     def _shorten(self, kind, seconds):
         """Lets the tokens of a kind live no longer than so many seconds after they were issued."""
+        self._mcp_refuse_to_tools("write")
         self.env.flush_all()
         self.env.cr.execute(
             """
@@ -156,9 +158,11 @@ class McpCredential(models.Model):
         self.env["mcp.connection"]._check_may_end(self.connection_id)
         # sudo: nobody deletes credentials but by such a method, which has checked the right to it
         for token in self.sudo().filtered(lambda token: token.kind in TOKENS):
+            # one of the same login may have taken it along
             if token.exists():
+                connection = token.connection_id
                 families.end(token)
-                acts.record(self.env, "odoo/oauth_end_grant", token.connection_id)
+                acts.record(self.env, "odoo/oauth_end_grant", connection)
         return True
 
     @api.model

@@ -51,8 +51,8 @@ class McpOauthClient(models.Model):
         string="Type",
         required=True,
         readonly=True,
-        help="Dynamic Registration: the AI tool has registered itself. Created by Hand: an administrator has created it "
-        "in Odoo. Metadata Document: described by a document at the address that is its client ID.",
+        help="Dynamic Registration: the AI tool has registered itself. Created by Hand: an administrator has created "
+        "it in Odoo. Metadata Document: described by a document at the address that is its client ID.",
     )
     auth_method = fields.Selection(
         AUTH_METHODS,

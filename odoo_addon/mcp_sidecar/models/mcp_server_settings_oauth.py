@@ -3,6 +3,7 @@ import secrets
 from odoo import api, fields, models, tools
 from odoo.exceptions import ValidationError
 
+from ..gateway.policy import call_rules
 from ..gateway.sync import public_urls
 
 
@@ -15,8 +16,8 @@ class McpServerSettingsOauth(models.AbstractModel):
     enable_oauth = fields.Boolean(
         string="Allow Browser Login (OAuth)",
         default=True,
-        help="Lets AI tools connect by a login in the browser. Off: only API keys are accepted, no AI tool is invited to "
-        "log in, and the tokens that were issued before are refused.",
+        help="Lets AI tools connect by a login in the browser. Off: only API keys are accepted, no AI tool is invited "
+        "to log in, and the tokens that were issued before are refused.",
     )
     oauth_aliases = fields.Boolean(
         string="Short OAuth Addresses",
@@ -28,8 +29,8 @@ class McpServerSettingsOauth(models.AbstractModel):
         string="Default OAuth Scope",
         required=True,
         default="full",
-        help="What the consent page offers first to an AI tool that doesn't say what it wants. The user can choose Read "
-        "Only in any case.",
+        help="What the consent page offers first to an AI tool that doesn't say what it wants. The user can choose "
+        "Read Only in any case.",
     )
     previous_public_urls = fields.Text(
         string="Previous Public URLs",
@@ -52,8 +53,8 @@ class McpServerSettingsOauth(models.AbstractModel):
                 if line.strip() and not public_urls.origin(line):
                     raise ValidationError(
                         self.env._(
-                            "Previous Public URLs, line %(number)s: “%(line)s” is not the address of a server. Write one "
-                            "http or https address a line, without a path, such as https://odoo.example.com.",
+                            "Previous Public URLs, line %(number)s: “%(line)s” is not the address of a server. Write "
+                            "one http or https address a line, without a path, such as https://odoo.example.com.",
                             number=number,
                             line=line.strip(),
                         )
@@ -89,6 +90,7 @@ class McpServerSettingsOauth(models.AbstractModel):
     @api.model
     def _oauth_shared_key(self):
         """The key that all sidecars of this database share, made when the first one asks for it."""
+        call_rules.refuse_in_call(self, call_rules.own_denied(self, "read"))
         # SQL: no field of the ORM reads or writes it, and of two that come at once the first one counts
         self.env.cr.execute(
             """

@@ -116,9 +116,9 @@ class OauthCommon:
             },
         )
 
-    def code_for(self, ref, scope="full", user=None, **changes):
-        """The proof of a code that the client was sent."""
-        handle, cookie, answer = self.begin(ref, **changes)
+    def code_for(self, ref, scope="full", user=None, wanted=("mcp:write",), **changes):
+        """The proof of a code that the client was sent, which has wanted these scopes."""
+        handle, cookie, answer = self.begin(ref, scope=wanted and list(wanted), **changes)
         self.assertEqual(answer, {"expires_in": 600})
         answer = self.resume(handle, cookie, self.decide(handle, scope=scope, user=user))
         self.assertEqual(answer["state"], "approved")
@@ -157,6 +157,15 @@ class OauthCommon:
         self.assertIn("granted", answer, answer)
         connection = self.env["mcp.connection"].browse(answer["granted"]["connection"])
         return proof_of_text(f"access {code}"), proof_of_text(f"refresh {code}"), connection
+
+    def leave_mcp(self, user):
+        """An internal user still, who may no longer connect AI tools."""
+        user.group_ids = self.env.ref("base.group_user")
+        self.env.flush_all()
+
+    def join_mcp(self, user):
+        user.group_ids = self.env.ref("mcp_sidecar.group_user")
+        self.env.flush_all()
 
     # === Judging ===
 

@@ -179,7 +179,7 @@ class TestSweep(OauthCase):
         self.assertTrue(all(c.exists() for c in (clients["used"], clients["asking"], made, self.client(young))))
 
     def test_requests_and_tokens_go_after_they_expired(self):
-        access, refresh, connection = self.log_in()
+        _access, _refresh, connection = self.log_in()
         requests = self.env["mcp.oauth.request"].search([("connection_id", "=", connection.id)])
         self.age(requests, 600 + 3500, "expires_at")
         self.env["mcp.oauth.client"]._sweep()

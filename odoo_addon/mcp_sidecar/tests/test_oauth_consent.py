@@ -4,7 +4,7 @@ from odoo.tests import new_test_user, tagged
 
 from ..gateway.audit import hash_chain
 from .gateway_common import call
-from .oauth_common import ISSUER, REDIRECT, OauthCase, proof_of_text
+from .oauth_common import ISSUER, REDIRECT, OauthCase
 from .test_oauth_clients import DOCUMENT, DOCUMENT_URL
 
 
@@ -104,13 +104,7 @@ class TestConsent(OauthCase):
             self.assertEqual(document["method_level"], "buttons" if document["scope"] == "full" else "none")
 
     def log_in_asking(self, asked, chosen, ref=None):
-        ref = ref or self.register()
-        handle, cookie, _answer = self.begin(ref, scope=asked)
-        self.resume(handle, cookie, self.decide(handle, scope=chosen))
-        code = proof_of_text(f"code {handle}")
-        granted = self.exchange(ref, code)["granted"]
-        connection = self.env["mcp.connection"].browse(granted["connection"])
-        return proof_of_text(f"access {code}"), proof_of_text(f"refresh {code}"), connection
+        return self.log_in(ref, scope=chosen, wanted=asked)
 
     def test_one_connection_for_a_client_and_user(self):
         first = self.log_in_asking(None, "full", self.ref)

@@ -168,7 +168,7 @@ class TestResume(OauthCase):
             lambda connection: connection.oauth_client_id.write({"active": False}),
         ):
             ref = self.register()
-            self.user.group_ids += self.env.ref("mcp_sidecar.group_user")
+            self.join_mcp(self.user)
             handle, cookie, _answer = self.begin(ref)
             approval = self.decide(handle)
             take_back(self.env["mcp.connection"].search([("oauth_client_id", "=", self.client(ref).id)]))

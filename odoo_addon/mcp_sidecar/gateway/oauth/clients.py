@@ -112,6 +112,7 @@ def _name(text):
 def store_document(env, client_id, document):
     """The client that a metadata document describes, as it was fetched now."""
     _require_accepted(document["redirect_uris"])
+    _all(env)._mcp_refuse_to_tools("write")
     values = {
         "name": _name(document["name"]),
         "client_id": client_id,

@@ -87,8 +87,8 @@ def _open_request(env, handle):
     if not users.may_connect(env.user):
         raise NotAllowed(
             env._(
-                "Your account may not connect AI tools. Ask an administrator to give you the role MCP User, or use another "
-                "account."
+                "Your account may not connect AI tools. Ask an administrator to give you the role MCP User, or use "
+                "another account."
             )
         )
     asked = requests.find(env, credentials.proof(handle)) if isinstance(handle, str) else None

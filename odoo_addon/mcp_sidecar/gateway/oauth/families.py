@@ -54,10 +54,10 @@ def scope_of(token):
     return scopes.narrower(token.connection_id.scope, token.scope)
 
 
-def granted(token):
-    """The answer for an access token, with what is left of its life."""
+def granted(token, lifetime=None):
+    """The answer for an access token: of a new one with its whole life, else with what is left of it."""
     connection = token.connection_id
-    left = int((token.expires_at - fields.Datetime.now()).total_seconds())
+    left = lifetime or int((token.expires_at - fields.Datetime.now()).total_seconds())
     return {
         "granted": {
             "scope": scopes.names(scope_of(token)),

@@ -82,7 +82,7 @@ def _issue_pair(settings, connection, request, access_scope, refresh_scope, fami
     access = families.issue(
         connection, "access_token", request["access"], settings.access_token_timeout, scope=access_scope, **shared
     )
-    return families.granted(access)
+    return families.granted(access, settings.access_token_timeout)
 
 
 # === Refresh token ===
@@ -153,4 +153,4 @@ def client_credentials(env, settings, request):
     scope = scopes.READ_ONLY if scopes.asked(request["scope"]) == scopes.READ_ONLY else False
     lifetime = settings.access_token_timeout
     token = families.issue(connection, "access_token", request["access"], lifetime, scope=scope, audience=resource)
-    return families.granted(token)
+    return families.granted(token, lifetime)

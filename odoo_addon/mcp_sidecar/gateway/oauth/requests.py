@@ -34,6 +34,7 @@ def find_code(env, code_proof):
 
 def change(request, values, condition):
     """Changes a request where the condition still holds; answers whether it did."""
+    request._mcp_refuse_to_tools("write")
     request.env.flush_all()
     columns = SQL(", ").join(SQL("%s = %s", SQL.identifier(name), value) for name, value in values.items())
     request.env.cr.execute(SQL("UPDATE mcp_oauth_request SET %s WHERE id = %s AND %s", columns, request.id, condition))
