@@ -32,6 +32,7 @@ from . import mcp_connection_limits
 from . import mcp_connection_usage
 from . import mcp_oauth_client
 from . import mcp_connection_oauth
+from . import mcp_oauth_client_actions
 from . import mcp_credential
 from . import mcp_oauth_request
 from . import mcp_audit_alarm
@@ -44,4 +45,5 @@ from . import res_groups
 from . import res_partner
 from . import res_users
 from . import res_users_apikeys
+from . import res_users_grants
 from . import res_users_settings

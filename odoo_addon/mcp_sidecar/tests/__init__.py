@@ -10,6 +10,7 @@ from . import test_auth_method_levels
 from . import test_buttons_permitted_methods
 from . import test_buttons_view_buttons
 from . import test_endpoint
+from . import test_consent
 from . import test_errors_constraints
 from . import test_errors_locations
 from . import test_escape_attempts

@@ -9,6 +9,8 @@ from .common import McpCase
 
 COUNTERS = ("action_open_logs", "action_open_sessions")
 CHANGES = ("action_revoke", "action_reactivate")
+# What a user may do with an AI tool that they have allowed themselves.
+GRANT = ("action_end_grant", "action_limit_to_read_only", "action_allow_full_access")
 VIEWS = ("form", "list", "kanban", "search")
 
 
@@ -24,13 +26,13 @@ class TestConnectionViews(McpCase):
         return [button.get("name") for button in self.arch(person, view).iter("button")]
 
     def test_an_administrator_has_all_buttons(self):
-        self.assertEqual(set(self.buttons(self.admin, "form")), {*COUNTERS, *CHANGES, "action_rotate_key"})
+        self.assertEqual(set(self.buttons(self.admin, "form")), {*COUNTERS, *CHANGES, *GRANT, "action_rotate_key", "action_rotate_secret"})
         self.assertEqual(
             self.buttons(self.admin, "list"), ["action_connect_new_tool", "action_revoke", "action_reactivate"]
         )
 
     def test_a_user_has_no_button_that_fails(self):
-        self.assertEqual(self.buttons(self.user, "form"), ["action_rotate_key", *COUNTERS])
+        self.assertEqual(self.buttons(self.user, "form"), ["action_rotate_key", *GRANT, *COUNTERS])
         self.assertEqual(self.buttons(self.user, "list"), [])
         self.assertEqual(self.buttons(self.user, "kanban"), [])
 
@@ -46,7 +48,7 @@ class TestConnectionViews(McpCase):
     def test_what_changes_traffic_asks_first(self):
         for view in ("form", "list"):
             for button in self.arch(self.admin, view).iter("button"):
-                if button.get("name") in (*CHANGES, "action_rotate_key"):
+                if button.get("name") in (*CHANGES, "action_rotate_key", "action_rotate_secret", "action_end_grant"):
                     self.assertTrue(button.get("confirm"), (view, button.get("name")))
 
     def test_who_may_hold_key_sees_the_button(self):
@@ -85,7 +87,7 @@ class TestConnectionViews(McpCase):
         self.assertIn('"search_default_active": 1', action["context"])
         self.assertEqual(action["view_mode"], "list,kanban,form")
         filters = {one.get("name") for one in self.arch(self.admin, "search").iter("filter")}
-        names = {"active", "api_key", "oauth", "connected", "awaiting", "idle", "revoked", "user_refused"}
+        names = {"active", "api_key", "oauth", "dynamic", "connected", "awaiting", "idle", "revoked", "user_refused"}
         self.assertLessEqual(names | {"group_kind", "group_user", "group_status"}, filters)
 
     def test_a_refused_user_shows_as_a_red_badge(self):

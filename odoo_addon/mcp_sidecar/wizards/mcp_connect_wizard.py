@@ -81,13 +81,20 @@ class McpConnectWizard(models.TransientModel):
         self.endpoint_url, self.endpoint_state = self.env["mcp.replica"]._endpoint()
 
     def action_save(self):
-        """Creates the connection and shows its key."""
+        """Stores what the chosen way needs, and shows what the AI tool has to be given."""
         self.ensure_one()
-        if self.auth_method != "api_key":
-            raise UserError(self.env._("Only connections with an API key can be made here."))
+        if self.auth_method == "api_key":
+            action = self._save_api_key()
+        elif self.auth_method == "oauth_client":
+            action = self._save_oauth_client()
+        else:
+            raise UserError(self.env._("There is nothing to save: enter the URL in the AI tool, it logs in by itself."))
+        self.unlink()
+        return action
+
+    def _save_api_key(self):
         connection = self.env["mcp.connection"]._create_for_api_key(
             self.name, self.user_id.id, self.scope, method_level=self.method_level
         )
         key = connection._issue_api_key()
-        self.unlink()
         return self.env["mcp.credential.show"]._action_show(key, connection=connection)

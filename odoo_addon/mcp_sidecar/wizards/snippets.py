@@ -19,8 +19,8 @@ def filled_in(url, key):
 
 
 def _claude_code(url, bearer, _key):
-    header = _quoted(f"Authorization: {bearer}")
-    return f"claude mcp add --transport http {SERVER_NAME} {_quoted(url)} \\\n  --header {header}"
+    header = quoted(f"Authorization: {bearer}")
+    return f"claude mcp add --transport http {SERVER_NAME} {quoted(url)} \\\n  --header {header}"
 
 
 def _curl(url, bearer, _key):
@@ -32,13 +32,13 @@ def _curl(url, bearer, _key):
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
     }
-    lines = [f"curl {_quoted(url)}"]
-    lines += [f"  -H {_quoted(f'{name}: {value}')}" for name, value in headers.items()]
+    lines = [f"curl {quoted(url)}"]
+    lines += [f"  -H {quoted(f'{name}: {value}')}" for name, value in headers.items()]
     # nothing in it needs the double quotes, and it can be read this way
     return " \\\n".join([*lines, f"  -d '{json.dumps(hello)}'"])
 
 
-def _quoted(text):
+def quoted(text):
     # double quotes are what Windows understands as well
     return '"' + re.sub(r'([\\"$`])', r"\\\1", text) + '"'
 
@@ -51,23 +51,23 @@ def _claude_desktop(url, bearer, _key):
     args = ["-y", "mcp-remote", url, "--header", "Authorization:${AUTH_HEADER}"]
     if url.startswith("http://"):
         args.append("--allow-http")
-    return _json({"mcpServers": {SERVER_NAME: {"command": "npx", "args": args, "env": {"AUTH_HEADER": bearer}}}})
+    return as_json({"mcpServers": {SERVER_NAME: {"command": "npx", "args": args, "env": {"AUTH_HEADER": bearer}}}})
 
 
 def _cursor(url, bearer, _key):
-    return _json({"mcpServers": {SERVER_NAME: {"url": url, "headers": {"Authorization": bearer}}}})
+    return as_json({"mcpServers": {SERVER_NAME: {"url": url, "headers": {"Authorization": bearer}}}})
 
 
 def _gemini_cli(url, bearer, _key):
     # "url" would be the older transport
-    return _json({"mcpServers": {SERVER_NAME: {"httpUrl": url, "headers": {"Authorization": bearer}}}})
+    return as_json({"mcpServers": {SERVER_NAME: {"httpUrl": url, "headers": {"Authorization": bearer}}}})
 
 
 def _vscode(url, bearer, _key):
-    return _json({"servers": {SERVER_NAME: {"type": "http", "url": url, "headers": {"Authorization": bearer}}}})
+    return as_json({"servers": {SERVER_NAME: {"type": "http", "url": url, "headers": {"Authorization": bearer}}}})
 
 
-def _json(value):
+def as_json(value):
     return json.dumps(value, indent=2)
 
 

@@ -50,7 +50,11 @@ export async function settled(page) {
             !document.querySelector(".o_loading_indicator, .o_blockUI") &&
             [...document.images].every((image) => image.complete)
     );
-    await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
+    // a sign of waiting turns for ever
+    const ends = (one) => one.effect.getComputedTiming().endTime !== Infinity;
+    await page.evaluate(
+        `Promise.all(document.getAnimations().filter(${ends}).map((one) => one.finished.catch(() => {})))`
+    );
 }
 
 /** Clicks what has that name in a view, and in the dialog that asks whether it is meant. */

@@ -19,6 +19,22 @@ PATH = "/mcp_sidecar/consent"
 DECISIONS = {"allow": "approved", "deny": "denied"}
 
 
+class NotAllowed(UserError):
+    http_status = 403
+
+
+class NotKnown(UserError):
+    http_status = 404
+
+
+class Expired(UserError):
+    http_status = 410
+
+
+class SwitchedOff(UserError):
+    http_status = 503
+
+
 # === The question ===
 
 
@@ -65,11 +81,11 @@ def _open_request(env, handle):
     """The request that a handle names, provided that this person may decide on it now."""
     settings = _settings(env)
     if not settings.enabled:
-        raise UserError(env._("The MCP server is switched off: ask an MCP administrator to turn it on."))
+        raise SwitchedOff(env._("The MCP server is switched off: ask an MCP administrator to turn it on."))
     if not settings.enable_oauth:
-        raise UserError(env._("AI tools can't log in by browser here: ask an MCP administrator for an API key."))
+        raise SwitchedOff(env._("AI tools can't log in by browser here: ask an MCP administrator for an API key."))
     if not users.may_connect(env.user):
-        raise UserError(
+        raise NotAllowed(
             env._(
                 "Your account may not connect AI tools. Ask an administrator to give you the role MCP User, or use "
                 "another account."
@@ -77,13 +93,13 @@ def _open_request(env, handle):
         )
     asked = requests.find(env, credentials.proof(handle)) if isinstance(handle, str) else None
     if not asked or (asked.user_id and asked.user_id != env.user):
-        raise UserError(env._("This login is not known here: start again from your AI tool."))
+        raise NotKnown(env._("This login is not known here: start again from your AI tool."))
     if asked.expires_at <= fields.Datetime.now():
-        raise UserError(env._("This login took too long and has expired: start again from your AI tool."))
+        raise Expired(env._("This login took too long and has expired: start again from your AI tool."))
     if not asked.client_id.active:
-        raise UserError(env._("This AI tool was archived in Odoo: ask an MCP administrator to restore it."))
+        raise NotAllowed(env._("This AI tool was archived in Odoo: ask an MCP administrator to restore it."))
     if _connection(asked, env.user).filtered(lambda connection: not connection.active):
-        raise UserError(
+        raise NotAllowed(
             env._("The connection of this AI tool was revoked: ask an MCP administrator to reactivate it in Odoo.")
         )
     return asked

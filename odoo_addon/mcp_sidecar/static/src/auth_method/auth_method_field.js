@@ -11,17 +11,15 @@ const ICONS = { browser: "fa-globe", api_key: "fa-key", oauth_client: "fa-cogs" 
  */
 export class AuthMethodField extends Component {
     static template = "mcp_sidecar.AuthMethodField";
-    static props = { ...standardFieldProps, later: { type: Array, optional: true } };
-    static defaultProps = { later: [] };
+    static props = { ...standardFieldProps };
 
     get methods() {
-        const { record, name, later } = this.props;
+        const { record, name } = this.props;
         return record.fields[name].selection.map(([value, title]) => ({
             value,
             title,
             icon: ICONS[value],
             text: this.texts[value],
-            later: later.includes(value),
         }));
     }
 
@@ -47,5 +45,4 @@ registry.category("fields").add("mcp_auth_method", {
     component: AuthMethodField,
     displayName: _t("Authentication Method"),
     supportedTypes: ["selection"],
-    extractProps: ({ options }) => ({ later: options.later }),
 });
