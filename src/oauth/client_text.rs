@@ -6,7 +6,7 @@ use super::redirect_uri::RedirectUri;
 use crate::vocab::{Url, is_invisible};
 
 /// The longest name of a client, in characters.
-pub const MAX_NAME_CHARS: usize = 100;
+pub(super) const MAX_NAME_CHARS: usize = 100;
 
 /// The longest identifier of software, in characters.
 const MAX_SOFTWARE_ID_CHARS: usize = 100;
@@ -15,15 +15,16 @@ const MAX_SOFTWARE_ID_CHARS: usize = 100;
 const MAX_URL_BYTES: usize = 500;
 
 /// A text for people: white space joined, invisible characters (controls, bidirectional marks, joiners) left out, cut.
-pub fn clean(text: &str, max_chars: usize) -> String {
-    let visible: String = text.chars().filter(|char| char.is_whitespace() || !is_invisible(*char)).collect();
+pub(super) fn clean(text: &str, max_chars: usize) -> String {
+    let visible: String =
+        text.chars().filter(|char| char.is_whitespace() || !is_invisible(*char)).collect();
     let joined = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = joined.chars().take(max_chars).collect();
     cut.trim_end().to_owned()
 }
 
 /// `client_name`; a client without one is named by the host that it redirects to.
-pub fn client_name(members: &Map<String, Value>, redirect_uris: &[String]) -> String {
+pub(super) fn client_name(members: &Map<String, Value>, redirect_uris: &[String]) -> String {
     let named = members.get("client_name").and_then(Value::as_str);
     let name = named.map(|name| clean(name, MAX_NAME_CHARS)).filter(|name| !name.is_empty());
     name.unwrap_or_else(|| {
@@ -33,7 +34,7 @@ pub fn client_name(members: &Map<String, Value>, redirect_uris: &[String]) -> St
 }
 
 /// `client_uri`, if it is a plain https URL: pages link to it.
-pub fn client_uri(members: &Map<String, Value>) -> Option<String> {
+pub(super) fn client_uri(members: &Map<String, Value>) -> Option<String> {
     let text = members.get("client_uri").and_then(Value::as_str)?;
     let is_plain = text.len() <= MAX_URL_BYTES
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
@@ -42,7 +43,7 @@ pub fn client_uri(members: &Map<String, Value>) -> Option<String> {
 }
 
 /// `software_id`, which tells installations of one program from those of others.
-pub fn software_id(members: &Map<String, Value>) -> Option<String> {
+pub(super) fn software_id(members: &Map<String, Value>) -> Option<String> {
     let text = members.get("software_id").and_then(Value::as_str)?;
     Some(clean(text, MAX_SOFTWARE_ID_CHARS)).filter(|text| !text.is_empty())
 }
@@ -81,9 +82,7 @@ mod tests {
     fn only_plain_https_pages_are_linked_to() {
         let uri = |text: &str| client_uri(json!({"client_uri": text}).as_object().unwrap());
         assert!(uri("https://claude.ai").is_some() && uri("https://claude.ai/x?y#z").is_some());
-        for text in
-            ["http://claude.ai", "javascript:x", "https://a@b", "https://a/\"", "https://a b", "x", ""]
-        {
+        for text in ["http://claude.ai", "javascript:x", "https://a@b", "https://a/\"", "https://a b", "x", ""] {
             assert_eq!(uri(text), None, "{text}");
         }
     }

@@ -26,14 +26,13 @@ const ALLOWED_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, accept, mcp-protocol-version");
 
 /// Whether a path is one of well-known documents, of the origin or of the endpoint.
-pub fn is_well_known(path: &str) -> bool {
-    let below =
-        |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+pub(super) fn is_well_known(path: &str) -> bool {
+    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     below("/.well-known") || below("/odoo/mcp/.well-known")
 }
 
 /// Serves one request to a well-known path.
-pub fn serve(state: &ServerState, request: &HttpRequest) -> Response {
+pub(super) fn serve(state: &ServerState, request: &HttpRequest) -> Response {
     let target = &request.transport.target;
     if let Err(fault) = state.host_policy.check(target, &request.headers) {
         return reply::refuse(&fault, None);
