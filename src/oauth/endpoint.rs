@@ -61,7 +61,7 @@ impl Endpoint {
     }
 
     pub fn allows(self, method: &Method) -> bool {
-        self.allowed_methods().split(", ").any(|name| name == method.as_str())
+        self == Self::Missing || self.allowed_methods().split(", ").any(|name| name == method.as_str())
     }
 
     pub fn max_body_bytes(self) -> usize {
@@ -96,7 +96,8 @@ impl Endpoint {
 }
 
 fn missing() -> OauthAnswer {
-    let text = "Nothing is served here; the metadata at /.well-known/oauth-authorization-server names the endpoints";
+    let text =
+        "Nothing is served here; the metadata at /.well-known/oauth-authorization-server names the endpoints";
     let error = OauthError {
         status: StatusCode::NOT_FOUND,
         reason: "path_not_found".into(),
