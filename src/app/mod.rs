@@ -87,7 +87,16 @@ impl App {
         let endpoint = Endpoint::new(handler, sessions, limits.max_body_bytes);
         let master_switch = Arc::new(MasterSwitch::new(Arc::clone(&mirror)));
         let failed_auth = Arc::new(FailedAuthLimiter::new(limits.failed_attempts));
-        Ok(Self { config, client, mirror, master_switch, failed_auth, endpoint, clock: Clock::system(), fetcher: Arc::default() })
+        Ok(Self {
+            config,
+            client,
+            mirror,
+            master_switch,
+            failed_auth,
+            endpoint,
+            clock: Clock::system(),
+            fetcher: Arc::default(),
+        })
     }
 
     /// Binds both listeners and starts all tasks; returns once requests are served.

@@ -163,7 +163,10 @@ async fn verified_client(
     let title = "This login cannot be started";
     let duplicate = |duplicate| page(title, OauthError::from(duplicate));
     let Some(client_id) = params.get("client_id").map_err(duplicate)? else {
-        return Err(page(title, OauthError::invalid_request("The AI tool did not name itself (client_id is missing)")));
+        return Err(page(
+            title,
+            OauthError::invalid_request("The AI tool did not name itself (client_id is missing)"),
+        ));
     };
     let requested = params.get("redirect_uri").map_err(duplicate)?;
     let known = if ClientDocuments::is_url(client_id) {
@@ -205,7 +208,8 @@ async fn stored_client(server: &AuthorizationServer, client_id: &str) -> Result<
     let title = "Login is not possible at the moment";
     let found = server.store.client(client_id).await.map_err(|error| page(title, error.into()))?;
     let unknown = |reason, text: String| {
-        let error = OauthError { status: StatusCode::BAD_REQUEST, ..OauthError::invalid_client(reason, text) };
+        let error =
+            OauthError { status: StatusCode::BAD_REQUEST, ..OauthError::invalid_client(reason, text) };
         page("This AI tool is not known here", error)
     };
     let Some(client) = found else {
@@ -232,7 +236,9 @@ async fn described_client(
     let document = server.documents.get(client_id, request.peer).await.map_err(|error| {
         let text = format!("Login failed: {error}");
         let refused = match error {
-            DocumentError::Busy { retry_after } => OauthError::unavailable("document_budget", text, retry_after),
+            DocumentError::Busy { retry_after } => {
+                OauthError::unavailable("document_budget", text, retry_after)
+            }
             DocumentError::Fetch(_) => OauthError::unavailable("document_fetch", text, DOCUMENT_RETRY_AFTER),
             DocumentError::Off | DocumentError::InvalidUrl(_) | DocumentError::Invalid(_) => {
                 OauthError { reason: "document".into(), ..OauthError::invalid_request(text) }
@@ -263,7 +269,11 @@ fn choices(
     }
     for (name, code) in [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")] {
         if params.get(name)?.is_some() {
-            return Err(OauthError::new(code, code, "Send the parameters themselves; request objects are not read"));
+            return Err(OauthError::new(
+                code,
+                code,
+                "Send the parameters themselves; request objects are not read",
+            ));
         }
     }
     check_response(params)?;

@@ -27,7 +27,8 @@ pub(super) fn presented(request: &OauthRequest, params: &Params) -> Result<Clien
     let (id, secret) = (params.get("client_id")?, params.get("client_secret")?);
     let reference = match (basic, id, secret) {
         (Some(_), _, Some(_)) => {
-            let text = "The client authenticates twice: send its secret in the Authorization header or in the form";
+            let text =
+                "The client authenticates twice: send its secret in the Authorization header or in the form";
             return Err(OauthError { reason: "two_methods".into(), ..OauthError::invalid_request(text) });
         }
         (Some((basic_id, _)), Some(id), None) if basic_id != id => {

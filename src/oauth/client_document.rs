@@ -95,7 +95,8 @@ struct Copy {
 
 impl ClientDocuments {
     pub fn new(mode: ClientDocumentMode, fetcher: Arc<Fetcher>, budgets: Arc<Budgets>, clock: Clock) -> Self {
-        let entries = Cache::builder().max_capacity(MAX_DOCUMENTS).time_to_idle(MAX_FRESH + MAX_STALE).build();
+        let entries =
+            Cache::builder().max_capacity(MAX_DOCUMENTS).time_to_idle(MAX_FRESH + MAX_STALE).build();
         Self { mode, fetcher, budgets, clock, entries, proven_ms: AtomicU64::new(0) }
     }
 
@@ -277,14 +278,19 @@ fn check_grant(members: &Map<String, Value>) -> Result<(), String> {
 }
 
 fn redirect_uris(members: &Map<String, Value>) -> Result<Vec<String>, String> {
-    let listed = members.get("redirect_uris").and_then(Value::as_array).ok_or("it has no list redirect_uris")?;
+    let listed =
+        members.get("redirect_uris").and_then(Value::as_array).ok_or("it has no list redirect_uris")?;
     let mut accepted: Vec<String> = Vec::new();
     for uri in listed.iter().take(MAX_REDIRECT_URIS).filter_map(Value::as_str) {
         if RedirectUri::parse(uri).is_ok() && !accepted.iter().any(|known| known == uri) {
             accepted.push(uri.to_owned());
         }
     }
-    if accepted.is_empty() { Err("it has no redirect URI that is accepted here".to_owned()) } else { Ok(accepted) }
+    if accepted.is_empty() {
+        Err("it has no redirect URI that is accepted here".to_owned())
+    } else {
+        Ok(accepted)
+    }
 }
 
 fn has_same_host(one: &str, other: &str) -> bool {
@@ -353,7 +359,10 @@ mod tests {
     #[test]
     fn a_document_describes_a_public_client() {
         let client = with(|_| {}).unwrap();
-        assert_eq!((client.name.as_str(), client.client_uri.as_deref()), ("Claude", Some("https://claude.ai")));
+        assert_eq!(
+            (client.name.as_str(), client.client_uri.as_deref()),
+            ("Claude", Some("https://claude.ai"))
+        );
         assert_eq!(client.redirect_uris, ["https://claude.ai/api/mcp/auth_callback"]);
         let client = with(|document| {
             document.insert("token_endpoint_auth_method".into(), json!("private_key_jwt"));

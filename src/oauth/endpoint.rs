@@ -96,7 +96,8 @@ impl Endpoint {
 }
 
 fn missing() -> OauthAnswer {
-    let text = "Nothing is served here; the metadata at /.well-known/oauth-authorization-server names the endpoints";
+    let text =
+        "Nothing is served here; the metadata at /.well-known/oauth-authorization-server names the endpoints";
     let error = OauthError {
         status: StatusCode::NOT_FOUND,
         reason: "path_not_found".into(),

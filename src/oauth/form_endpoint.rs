@@ -58,7 +58,8 @@ impl<'a> ClientForm<'a> {
             self.server.failed_secrets.check(&client.client_id, peer)?;
         }
         let mut outcome = send(client.clone()).await;
-        if client.secret.is_some() && matches!(&outcome, Err(StoreError::Refused(refused)) if refused.reason == "method")
+        if client.secret.is_some()
+            && matches!(&outcome, Err(StoreError::Refused(refused)) if refused.reason == "method")
         {
             let public = ClientRef { secret: None, auth_method: "none", ..client.clone() };
             outcome = send(public).await;

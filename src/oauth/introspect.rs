@@ -32,7 +32,10 @@ async fn send(form: &ClientForm<'_>) -> Result<IntrospectAnswer, OauthError> {
     let token = form.params.get("token")?;
     let token = token.ok_or_else(|| OauthError::invalid_request("token is missing"))?;
     if form.client.secret.is_none() {
-        return Err(OauthError::invalid_client("method", "Introspection is for clients with a secret; none was sent"));
+        return Err(OauthError::invalid_client(
+            "method",
+            "Introspection is for clients with a secret; none was sent",
+        ));
     }
     let store = &form.server.store;
     form.send(|client| {

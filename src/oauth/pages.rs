@@ -51,7 +51,8 @@ impl Page<'_> {
             }
             _ => String::new(),
         };
-        let paragraphs: String = self.paragraphs.iter().map(|text| format!("<p>{}</p>", escape(text))).collect();
+        let paragraphs: String =
+            self.paragraphs.iter().map(|text| format!("<p>{}</p>", escape(text))).collect();
         let link = self.link.as_ref().map_or_else(String::new, |(url, text)| {
             format!("<p><a href=\"{}\" rel=\"noreferrer\">{}</a></p>", escape(url), escape(text))
         });
@@ -65,7 +66,12 @@ impl Page<'_> {
 }
 
 /// The page of an error that must not be redirected.
-pub(super) fn error_page(title: &str, error: &OauthError, method: &'static str, client: Option<&str>) -> OauthAnswer {
+pub(super) fn error_page(
+    title: &str,
+    error: &OauthError,
+    method: &'static str,
+    client: Option<&str>,
+) -> OauthAnswer {
     let page = Page { title, paragraphs: vec![sentence(&error.description)], ..Page::default() };
     let mut answer = page.answer(error.status);
     if let Some(seconds) = error.retry_after_seconds() {

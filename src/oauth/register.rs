@@ -52,7 +52,9 @@ struct Registration {
 pub(super) async fn register(server: &AuthorizationServer, request: &OauthRequest) -> OauthAnswer {
     let mut name = None;
     match answer(server, request, &mut name).await {
-        Ok(answer) => answer.with_audit(AuditNote { method: Some(METHOD), client: name, ..AuditNote::default() }),
+        Ok(answer) => {
+            answer.with_audit(AuditNote { method: Some(METHOD), client: name, ..AuditNote::default() })
+        }
         Err(error) => error.to_answer(METHOD, name.as_deref()),
     }
 }
@@ -68,7 +70,8 @@ async fn answer(
     let client = Registration::read(&request.body, policy.default_scope)?;
     *name = Some(client.name.clone());
     let client_id = format!("mcp_client_{}", base62(&rand::random::<[u8; 16]>(), CLIENT_ID_DIGITS));
-    let secret = (client.auth_method != "none").then(|| CredentialKind::ClientSecret.text_of(&rand::random()));
+    let secret =
+        (client.auth_method != "none").then(|| CredentialKind::ClientSecret.text_of(&rand::random()));
     let stored = RegisterRequest {
         client_id,
         name: client.name.clone(),
@@ -181,7 +184,9 @@ fn redirect_uris(members: &Map<String, Value>) -> Result<Vec<String>, OauthError
             None => Err("it is not a text".to_owned()),
         };
         match checked {
-            Ok(uri) if !accepted.iter().any(|known| known == uri.as_str()) => accepted.push(uri.as_str().to_owned()),
+            Ok(uri) if !accepted.iter().any(|known| known == uri.as_str()) => {
+                accepted.push(uri.as_str().to_owned())
+            }
             Ok(_) => {}
             Err(fault) => faults.push(format!("{}: {fault}", quoted_json(value))),
         }
@@ -222,7 +227,9 @@ fn grant_types(members: &Map<String, Value>) -> Result<Vec<&'static str>, OauthE
 
 fn check_response_types(members: &Map<String, Value>) -> Result<(), OauthError> {
     match texts(members, "response_types")? {
-        Some(types) if !types.contains(&"code") => Err(invalid("response_types must hold code, the one that is served")),
+        Some(types) if !types.contains(&"code") => {
+            Err(invalid("response_types must hold code, the one that is served"))
+        }
         _ => Ok(()),
     }
 }
@@ -282,7 +289,8 @@ mod tests {
         ] {
             assert_eq!(read(json!({"scope": asked})).unwrap().scope, expected, "{asked}");
         }
-        let grants = json!(["urn:ietf:params:oauth:grant-type:device_code", "implicit", "authorization_code"]);
+        let grants =
+            json!(["urn:ietf:params:oauth:grant-type:device_code", "implicit", "authorization_code"]);
         assert_eq!(read(json!({"grant_types": grants})).unwrap().grant_types, ["authorization_code"]);
         let odd = json!({"contacts": 7, "logo_uri": [], "jwks": null, "application_type": "web", "x": {"y": 1},
             "grant_types": [], "response_types": null, "scope": ["mcp:read"], "client_name": null});
@@ -318,7 +326,12 @@ mod tests {
         let uris = json!(["http://evil.example/cb", "javascript:alert(1)\"\n", "https://a/#x", 7]);
         let error = read(json!({"redirect_uris": uris})).unwrap_err();
         let text = error.description;
-        for part in ["http://evil.example/cb\": http is accepted", "percent-encoded", "fragment", "7: it is not a text"] {
+        for part in [
+            "http://evil.example/cb\": http is accepted",
+            "percent-encoded",
+            "fragment",
+            "7: it is not a text",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains('\n'));

@@ -24,9 +24,9 @@ const METHOD: &str = "oauth/resume";
 const FAILED: &str = "This login cannot go on";
 
 pub(super) async fn resume(server: &AuthorizationServer, request: &OauthRequest) -> OauthAnswer {
-    answer(server, request)
-        .await
-        .unwrap_or_else(|error| pages::error_page("Login is not possible at the moment", &error, METHOD, None))
+    answer(server, request).await.unwrap_or_else(|error| {
+        pages::error_page("Login is not possible at the moment", &error, METHOD, None)
+    })
 }
 
 async fn answer(server: &AuthorizationServer, request: &OauthRequest) -> Result<OauthAnswer, OauthError> {
@@ -101,10 +101,12 @@ fn page(
             page.answer(StatusCode::BAD_REQUEST).with_audit(refused("expired", text))
         }
         (ResumeState::Pending, _) => {
-            let url = format!("{}/mcp_sidecar/consent?request={handle}", policy.web_url.trim_end_matches('/'));
+            let url =
+                format!("{}/mcp_sidecar/consent?request={handle}", policy.web_url.trim_end_matches('/'));
             let text = "Nothing was decided yet. Open the consent page in Odoo and choose Allow or Deny.";
             let link = Some((url.as_str(), "Open the consent page".to_owned()));
-            let page = Page { title: "Not decided yet", paragraphs: vec![text.to_owned()], link, follows: false };
+            let page =
+                Page { title: "Not decided yet", paragraphs: vec![text.to_owned()], link, follows: false };
             page.answer(StatusCode::BAD_REQUEST).with_audit(refused("pending", text))
         }
         (ResumeState::Used, _) => {
@@ -120,7 +122,9 @@ fn page(
 fn navigating(title: &str, client: &str, url: &str, kind: RedirectKind) -> OauthAnswer {
     let mut paragraphs = vec![format!("This window leads back to {client}.")];
     if kind != RedirectKind::Https {
-        paragraphs.push(format!("If nothing happens, choose the link. When {client} is open, you can close this window."));
+        paragraphs.push(format!(
+            "If nothing happens, choose the link. When {client} is open, you can close this window."
+        ));
     }
     let link = Some((url, format!("Return to {client}")));
     Page { title, paragraphs, link, follows: true }.answer(StatusCode::OK)

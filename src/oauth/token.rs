@@ -16,7 +16,8 @@ const METHOD: &str = "oauth/token";
 const REFRESH_METHOD: &str = "oauth/refresh";
 
 /// Where a script gets what it wants (O23).
-const USE_API_KEY: &str = "for a program without a person, make an API key in Odoo and send it as a bearer token";
+const USE_API_KEY: &str =
+    "for a program without a person, make an API key in Odoo and send it as a bearer token";
 
 /// The grants that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,10 @@ use crate::vocab::{CredentialKind, Proof};
 pub(in crate::oauth) async fn issue(form: &ClientForm<'_>) -> Result<Issued, OauthError> {
     let params = &form.params;
     if form.client.secret.is_none() {
-        return Err(OauthError::invalid_client("method", "This grant is for clients with a secret; none was sent"));
+        return Err(OauthError::invalid_client(
+            "method",
+            "This grant is for clients with a secret; none was sent",
+        ));
     }
     let resource = resource::requested(form.server, params)?;
     let scope = params.get("scope")?.and_then(scopes::requested).map(scopes::to_list);

@@ -40,8 +40,7 @@ pub(in crate::oauth) async fn exchange(form: &ClientForm<'_>) -> Result<Issued, 
 
 /// The challenge of a verifier. Checked first, since the crate panics on another length.
 fn challenge_of(verifier: &str) -> Result<String, OauthError> {
-    let is_unreserved =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     if !VERIFIER_LEN.contains(&verifier.len()) || !verifier.bytes().all(is_unreserved) {
         let text = "code_verifier must have 43 to 128 letters, digits, hyphens, dots, underscores or tildes";
         return Err(OauthError { reason: "code_verifier".into(), ..OauthError::invalid_request(text) });
@@ -58,7 +57,9 @@ mod tests {
     fn the_vector_of_the_rfc_holds_and_other_lengths_are_refused() {
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         assert_eq!(challenge_of(verifier).unwrap(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-        for text in ["a".repeat(42), "a".repeat(129), "é".repeat(43), format!("{}+", "a".repeat(43)), String::new()] {
+        for text in
+            ["a".repeat(42), "a".repeat(129), "é".repeat(43), format!("{}+", "a".repeat(43)), String::new()]
+        {
             assert_eq!(challenge_of(&text).unwrap_err().code, "invalid_request", "{text}");
         }
     }

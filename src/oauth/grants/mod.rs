@@ -25,7 +25,8 @@ struct Pair {
 
 impl Pair {
     fn of(form: &ClientForm<'_>, presented: &str) -> Result<Self, OauthError> {
-        let key = form.policy.key.as_ref().and_then(DerivationKey::read).ok_or_else(OauthError::unreachable)?;
+        let key =
+            form.policy.key.as_ref().and_then(DerivationKey::read).ok_or_else(OauthError::unreachable)?;
         Ok(Self { access: key.access_token(presented), refresh: key.refresh_token(presented) })
     }
 
