@@ -120,19 +120,25 @@ async fn o12_a_warm_copy_serves_for_a_day_while_the_host_is_away() {
     scene.https.resolve(|_| Err(io::Error::other("no such name")));
     scene.clock.advance(Duration::from_secs(31));
     assert_eq!(scene.name().await.unwrap(), "Example Client");
-    // Withdrawn, or another one's by now: the copy is worth nothing.
-    let address = scene.https.address;
-    scene.https.resolve(move |_| Ok(vec![address]));
-    scene.https.answer(Page::new("404 Not Found", ""));
-    assert_eq!(scene.fetch_error().await, FetchError::Status(404));
+    scene.clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(scene.fetch_error().await, FetchError::Unresolved);
+}
+
+#[tokio::test]
+async fn a_copy_of_a_document_that_was_withdrawn_or_changed_is_worth_nothing() {
     let mut other = document();
     other["client_id"] = json!("https://evil.example/x");
-    scene.https.answer(Page::json(&other));
-    scene.clock.advance(Duration::from_secs(31));
-    assert!(matches!(scene.name().await, Err(DocumentError::Invalid(_))));
-    scene.https.answer(Page::new("503 Service Unavailable", ""));
-    scene.clock.advance(Duration::from_secs(24 * 3600));
-    assert_eq!(scene.fetch_error().await, FetchError::Status(503));
+    for (page, is_invalid) in [(Page::new("404 Not Found", ""), false), (Page::json(&other), true)] {
+        let scene = Scene::new().await;
+        scene.name().await.unwrap();
+        scene.https.answer(page);
+        scene.clock.advance(Duration::from_secs(3601));
+        let error = scene.name().await.unwrap_err();
+        assert_eq!(matches!(error, DocumentError::Invalid(_)), is_invalid, "{error:?}");
+        // Nor does an outage bring it back.
+        scene.https.answer(Page::new("503 Service Unavailable", ""));
+        assert_eq!(scene.fetch_error().await, FetchError::Status(503));
+    }
 }
 
 #[tokio::test]
