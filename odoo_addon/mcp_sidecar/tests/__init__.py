@@ -77,4 +77,5 @@ from . import test_translations
 from . import test_ui
 from . import test_values_record_names
 from . import test_wizard_connect
+from . import test_wizard_oauth
 from . import test_wizard_snippets

@@ -32,13 +32,14 @@ class TestWizard(McpCase):
         self.assertEqual(self.resolve(action["context"]["default_key"]).connection_id, connection.id)
         self.assertFalse(record.exists())
 
-    def test_methods_that_come_later_make_nothing(self):
+    def test_a_browser_login_stores_nothing(self):
         wizards = self.env["mcp.connect.wizard"].with_user(self.admin)
-        before = self.env["mcp.connection"].search_count([])
-        for method in ("browser", "oauth_client", False):
+        before = self.env["mcp.connection"].search_count([]), self.env["mcp.oauth.client"].search_count([])
+        for method in ("browser", False):
             with self.assertRaises(UserError):
                 wizards.create({"auth_method": method, "name": "Cursor"}).action_save()
-        self.assertEqual(self.env["mcp.connection"].search_count([]), before)
+        after = self.env["mcp.connection"].search_count([]), self.env["mcp.oauth.client"].search_count([])
+        self.assertEqual(after, before)
 
     def test_for_whom_a_tool_can_be_connected_is_said_before(self):
         for person, may in ((self.admin, False), (self.system, True)):
