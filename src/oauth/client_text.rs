@@ -16,8 +16,7 @@ const MAX_URL_BYTES: usize = 500;
 
 /// A text for people: white space joined, invisible characters (controls, bidirectional marks, joiners) left out, cut.
 pub(super) fn clean(text: &str, max_chars: usize) -> String {
-    let visible: String =
-        text.chars().filter(|char| char.is_whitespace() || !is_invisible(*char)).collect();
+    let visible: String = text.chars().filter(|char| char.is_whitespace() || !is_invisible(*char)).collect();
     let joined = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = joined.chars().take(max_chars).collect();
     cut.trim_end().to_owned()
@@ -82,7 +81,9 @@ mod tests {
     fn only_plain_https_pages_are_linked_to() {
         let uri = |text: &str| client_uri(json!({"client_uri": text}).as_object().unwrap());
         assert!(uri("https://claude.ai").is_some() && uri("https://claude.ai/x?y#z").is_some());
-        for text in ["http://claude.ai", "javascript:x", "https://a@b", "https://a/\"", "https://a b", "x", ""] {
+        for text in
+            ["http://claude.ai", "javascript:x", "https://a@b", "https://a/\"", "https://a b", "x", ""]
+        {
             assert_eq!(uri(text), None, "{text}");
         }
     }

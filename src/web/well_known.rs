@@ -27,7 +27,8 @@ const ALLOWED_HEADERS: HeaderValue =
 
 /// Whether a path is one of well-known documents, of the origin or of the endpoint.
 pub(super) fn is_well_known(path: &str) -> bool {
-    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below =
+        |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     below("/.well-known") || below("/odoo/mcp/.well-known")
 }
 

@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod fake_odoo;
+pub mod oauth;
+pub mod oauth_flow;
 pub mod panics;
 pub mod raw;
 pub mod scene;
