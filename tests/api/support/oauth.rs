@@ -22,8 +22,9 @@ struct State {
     clients: HashMap<String, Client>,
     requests: HashMap<String, Request>,
     tokens: HashMap<String, Token>,
-    /// Seconds in which a used refresh token may come again; here: whether it may.
+    /// Whether a used refresh token may come again.
     grace: bool,
+    decisions: usize,
 }
 
 struct Client {
@@ -126,7 +127,8 @@ impl OauthRecords {
     /// Allows or denies a request, as its user does; gives the approval secret.
     pub fn decide(&self, handle: &str, allow: bool, scope: &str) -> String {
         let mut state = self.0.lock().unwrap();
-        let family = state.requests.len();
+        state.decisions += 1;
+        let family = state.decisions;
         let request = state.requests.get_mut(&proof(handle)).unwrap();
         let approval = format!("{:0>43}", format!("approval{family}"));
         request.status = if allow { "approved" } else { "denied" };
