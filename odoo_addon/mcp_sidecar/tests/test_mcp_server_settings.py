@@ -23,6 +23,9 @@ DEFAULTS = {
     "log_payloads": False,
     "idle_after_days": 7,
     "settings_max_age": 300,
+    "enable_oauth": True,
+    "oauth_aliases": False,
+    "oauth_default_scope": "full",
 }
 
 
@@ -41,6 +44,8 @@ class TestSettings(McpCase):
             "mcp.server.settings",
             "mcp.connection",
             "mcp.credential",
+            "mcp.oauth.client",
+            "mcp.oauth.request",
             "mcp.connect.wizard",
             "mcp.audit.log",
             "mcp.audit.alarm",
@@ -84,7 +89,12 @@ class TestSettings(McpCase):
         for singleton, refusal in ((True, UniqueViolation), (False, CheckViolation), (None, CheckViolation)):
             with self.assertRaises(refusal), self.env.cr.savepoint():
                 self.env.cr.execute(
-                    SQL("INSERT INTO mcp_server_settings (singleton, %s) VALUES (%s, %s)", numbers, singleton, ones)
+                    SQL(
+                        "INSERT INTO mcp_server_settings (singleton, oauth_default_scope, %s) VALUES (%s, 'full', %s)",
+                        numbers,
+                        singleton,
+                        ones,
+                    )
                 )
 
     def test_the_record_can_not_be_deleted(self):

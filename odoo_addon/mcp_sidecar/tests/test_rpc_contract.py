@@ -36,6 +36,15 @@ SHAPES = {
     "append_audit": contract.APPEND_AUDIT,
     "check_audit": contract.CHECK_AUDIT,
     "sync_sessions": contract.SYNC_SESSIONS,
+    "oauth_client": contract.OAUTH_CLIENT,
+    "oauth_register": contract.OAUTH_REGISTER,
+    "oauth_begin": contract.OAUTH_BEGIN,
+    "oauth_resume": contract.OAUTH_RESUME,
+    "oauth_token": contract.OAUTH_TOKEN,
+    "oauth_refresh": contract.OAUTH_REFRESH,
+    "oauth_client_credentials": contract.OAUTH_CLIENT_CREDENTIALS,
+    "oauth_revoke": contract.OAUTH_REVOKE,
+    "oauth_introspect": contract.OAUTH_INTROSPECT,
 }
 # Samples whose request is itself what is refused.
 REFUSED_REQUESTS = {("hello", "other contract version")}
@@ -274,6 +283,7 @@ class TestContractAnswers(GatewayCase):
         self.assertEqual({"code": fault.code, "message": fault.message, "data": fault.data}, agreed)
 
     def test_hello(self):
+        self.settings.previous_public_urls = "https://old.example.com"
         asked = self.agreed("registers a replica", "hello")["request"]
         answer = self.ask("hello", asked)
         self.assert_answer("registers a replica", answer, "hello")
@@ -462,6 +472,7 @@ class TestContractStatus(CommittedCase):
         self.assertEqual(form(answer), form(agreed["nothing new"]["answer"]))
         with self.transaction() as env:
             env.ref("mcp_sidecar.settings").rate_limit_minute = 60
+            env.ref("mcp_sidecar.settings").previous_public_urls = "https://old.example.com"
             connection = env["mcp.connection"].browse(self.connection_id)
             sessions.sync(env, {"replica": REPLICA, "complete": False, "sessions": [session(connection)]})
             env["mcp.connection"].browse(self.connection_id).notes = "x"
