@@ -1,7 +1,8 @@
 //! Rate limit of look-ups of unknown credentials: a flood of well-formed random keys stops here.
 //!
 //! An address spends from its own small budget first, so that a flood from one address leaves the shared one
-//! to all others.
+//! to all others. Where a credential was good lately, only the own budget counts: fresh access tokens of clients in use
+//! are looked up even while a flood from many addresses uses up the shared budget.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -9,16 +10,22 @@ use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use moka::future::Cache;
 
 use super::Options;
 
 /// The most addresses with a budget of their own; further ones spend from the shared one alone.
 const MAX_ADDRESSES: usize = 20_000;
 
+/// How long an address is trusted after the last look-up of a good credential: longer than an access token lives.
+const TRUST_IDLE_TTL: Duration = Duration::from_secs(24 * 3600);
+
 pub(super) struct LookupLimiter {
     clock: DefaultClock,
     shared: DefaultDirectRateLimiter,
     by_address: DefaultKeyedRateLimiter<IpAddr>,
+    /// Blocks from which a credential was good lately.
+    trusted: Cache<IpAddr, ()>,
 }
 
 impl LookupLimiter {
@@ -29,6 +36,7 @@ impl LookupLimiter {
             clock: DefaultClock::default(),
             shared: RateLimiter::direct(all),
             by_address: RateLimiter::keyed(each),
+            trusted: Cache::builder().max_capacity(MAX_ADDRESSES as u64).time_to_idle(TRUST_IDLE_TTL).build(),
         }
     }
 
@@ -40,7 +48,15 @@ impl LookupLimiter {
         {
             return Err(refusal.wait_time_from(self.clock.now()));
         }
+        if self.trusted.contains_key(&block) {
+            return Ok(());
+        }
         self.shared.check().map_err(|refusal| refusal.wait_time_from(self.clock.now()))
+    }
+
+    /// Notes that a credential from this address is good.
+    pub(super) async fn trust(&self, peer: IpAddr) {
+        self.trusted.insert(address_block(peer), ()).await;
     }
 
     /// Removes addresses whose budget is full again.
@@ -92,6 +108,23 @@ mod tests {
             .filter(|number| limiter.acquire(IpAddr::V4((0x0a00_0000 + number).into())).is_ok())
             .count();
         assert!((burst..=burst + 20).contains(&spent), "{spent}");
+    }
+
+    #[tokio::test]
+    async fn a_trusted_address_has_its_own_budget_and_no_more() {
+        let options = Options::default();
+        let limiter = LookupLimiter::new(&options);
+        let trusted: IpAddr = "192.0.2.1".parse().unwrap();
+        limiter.trust(trusted).await;
+        let flood = |limiter: &LookupLimiter| {
+            (0..1000_u32)
+                .filter(|number| limiter.acquire(IpAddr::V4((0x0a00_0000 + number).into())).is_ok())
+                .count()
+        };
+        assert!(flood(&limiter) <= options.unknown_burst as usize + 20);
+        let burst = options.unknown_burst_address as usize;
+        let spent = (0..1000).filter(|_| limiter.acquire(trusted).is_ok()).count();
+        assert!((burst..=burst + 10).contains(&spent), "{spent}");
     }
 
     #[test]
