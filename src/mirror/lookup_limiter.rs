@@ -17,6 +17,7 @@ const MAX_TRUSTED: u64 = 20_000;
 /// How long an address is trusted after the last look-up of a good credential: longer than an access token lives.
 const TRUST_IDLE_TTL: Duration = Duration::from_secs(24 * 3600);
 
+#[derive(Debug)]
 pub(super) struct LookupLimiter {
     budget: AddressBudget,
     /// Blocks from which a credential was good lately.
