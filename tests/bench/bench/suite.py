@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 import sys
+from dataclasses import replace
 from typing import Any
 
 from testkit.credentials import mistyped, unknown_key
 from testkit.stack import Stack
 
-from bench import connections, mcp, pages, startup, storm, switch, targets
+from bench import connections, mcp, oauth, pages, startup, storm, switch, targets
 from bench.dataset import LARGE, SMALL, Question
 from bench.generator import bare_server
 from bench.odoo import Odoo
@@ -46,6 +47,7 @@ class Suite:
         self._questions(api_key, key)
         self._pages(api_key, key)
         size = self._tool_list(key)
+        self._oauth(api_key, key)
         self._refusals(key, settings, size)
         self._switch(api_key, key, settings)
         self._memory("after the load")
@@ -148,6 +150,38 @@ class Suite:
         line.peers = {peer.name: size for peer, (_, size) in zip(self._peers, others, strict=True)}
         self.lines.append(line)
         return size
+
+    def _oauth(self, api_key: str, key: str) -> None:
+        """What a call costs with a token in place of a key; renewals; documents."""
+        with oauth.client(self._stack, self._odoo) as (client, browser):
+            logins = [client.grant(browser) for _ in range(oauth.LOGINS)]
+            oauth.unlimited(self._odoo)
+            url, token = self._stack.mcp_url, logins[0].access
+            _, rows = targets.raw(self._odoo, api_key, SMALL)
+            cases = {
+                SMALL.title: [targets.sidecar(url, [one], SMALL, rows) for one in (key, token)],
+                "tools/list": [targets.tool_list("sidecar", url, one)[0] for one in (key, token)],
+            }
+            for title, (by_key, by_token) in cases.items():
+                everyone = [replace(by_key, name="key"), by_token]
+                case = f"{title}, access token"
+                found = {1: measure(case, everyone, 1, self._effort.fine())}
+                found |= {clients: self._measure(case, everyone, clients) for clients in self._effort.clients[1:]}
+                for clients, figures in found.items():
+                    self._line(f"{case}, {_clients(clients)}, p50", "ms", "p50_ms", figures, "key", at_most=1.05)
+            renewed = oauth.renewals(client, logins, self._effort.seconds)
+        self.figures["renewals"] = renewed
+        self.lines.append(Line(f"renewals, {_clients(oauth.LOGINS)}", "1/s", renewed["rps"]))
+        self.lines.append(Line(f"renewals, {_clients(oauth.LOGINS)}, p50", "ms", renewed["p50_ms"]))
+        self._documents()
+
+    def _documents(self) -> None:
+        ours, size = oauth.document(self._stack)
+        with bare_server(size) as bare:
+            base = oauth.get("bare warp", f"{bare}/list")
+            clients = max(self._effort.clients)
+            found = self._measure("OAuth metadata", [base, ours], clients)
+        self._line(f"OAuth metadata, {_clients(clients)}", "1/s", "rps", found, "bare warp", at_least=0.6)
 
     def _refusals(self, key: str, settings: int, size: int) -> None:
         url = self._stack.mcp_url

@@ -6,12 +6,12 @@ use tokio::net::TcpListener;
 use warp::Filter;
 use warp::http::StatusCode;
 
-/// Serve `POST /list` (200, that many bytes) and `POST /refuse` (401) until stdin ends.
+/// Serve `GET` and `POST /list` (200, that many bytes) and `POST /refuse` (401) until stdin ends.
 pub async fn serve(bytes: usize) -> Result<()> {
     let text = bytes::Bytes::from(format!("{{\"filler\":\"{}\"}}", "x".repeat(bytes.saturating_sub(13))));
     let refusal =
         r#"{"jsonrpc":"2.0","id":1,"error":{"code":1003,"message":"no such credential","data":{}}}"#;
-    let list = warp::path!("list").and(warp::post()).and(warp::body::bytes()).map(move |_body| {
+    let list = warp::path!("list").and(warp::get().or(warp::post()).unify()).and(warp::body::bytes()).map(move |_body| {
         warp::reply::with_header(
             warp::reply::Response::new(text.clone().into()),
             "content-type",

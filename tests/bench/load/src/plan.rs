@@ -22,7 +22,7 @@ pub struct Plan {
     pub timeout_seconds: f64,
 }
 
-/// A server and the requests to send to it, all of them POST.
+/// A server and the requests to send to it.
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -39,6 +39,8 @@ pub struct Target {
 #[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
 pub struct Message {
+    #[serde(default = "default_method")]
+    pub method: String,
     pub headers: BTreeMap<String, String>,
     pub body: String,
 }
@@ -67,6 +69,10 @@ fn default_timeout() -> f64 {
     60.0
 }
 
+fn default_method() -> String {
+    "POST".to_owned()
+}
+
 // === impl Target ===
 
 impl Target {
@@ -93,7 +99,7 @@ impl Target {
 
 impl Message {
     fn encode(&self, authority: &str, path: &str) -> Vec<u8> {
-        let mut head = format!("POST {path} HTTP/1.1\r\nHost: {authority}\r\n");
+        let mut head = format!("{} {path} HTTP/1.1\r\nHost: {authority}\r\n", self.method);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -152,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_request_is_whole() {
-        let message = Message { headers: [("A".to_owned(), "b".to_owned())].into(), body: "hi".into() };
+        let headers = [("A".to_owned(), "b".to_owned())].into();
+        let message = Message { method: default_method(), headers, body: "hi".into() };
         let bytes = message.encode("127.0.0.1:80", "/x");
         assert_eq!(bytes, b"POST /x HTTP/1.1\r\nHost: 127.0.0.1:80\r\nA: b\r\nContent-Length: 2\r\n\r\nhi");
     }
