@@ -24,9 +24,6 @@ def assert_error(answer: Answer, status: int, error: str) -> None:
     assert (answer.status, answer.json["error"]) == (status, error), f"{answer.status} {answer.text}"
     assert answer.json["error_description"] and None not in answer.json.values()
     assert answer["Cache-Control"] == "no-store"
-    assert ("www-authenticate" in {name.lower() for name in answer.headers}) == (status == 401), (
-        f"{answer.status} {answer['WWW-Authenticate']}"
-    )
 
 
 def test_o09_parallel_refreshes_give_one_pair(public: OAuthClient, regular: Person, wire) -> None:
@@ -127,7 +124,10 @@ def test_o11_wrong_secrets_are_refused(confidential: OAuthClient, regular: Perso
     good = confidential.client_secret
     for wrong in (unknown_key().replace("mcp_ak_", "mcp_cs_"), f"{good}x", "", None):
         confidential.client_secret = wrong
-        assert_error(confidential.exchange(request, code), 401, "invalid_client")
+        answer = confidential.exchange(request, code)
+        assert_error(answer, 401, "invalid_client")
+        # RFC 6749, 5.2: who came by Basic is answered in its kind.
+        assert answer["WWW-Authenticate"].startswith("Basic") or not wrong, f"{answer.status} {answer.headers}"
     confidential.client_secret = good
     assert confidential.exchange(request, code).status == 200, "the code was not used up by wrong secrets"
 
@@ -288,8 +288,11 @@ def test_a_connection_shows_what_is_alive(public: OAuthClient, member: Person, o
 
 def test_a_token_opens_nothing_of_odoo_itself(public: OAuthClient, member: Person, stack: Stack) -> None:
     tokens = public.grant(member.browser)
+    json = {"Content-Type": "application/json"}
     for secret in (tokens.access, tokens.refresh):
-        answer = fetch(f"{stack.odoo_url}/json/2/res.partner/search", b"{}", {"Authorization": f"Bearer {secret}"})
+        answer = fetch(
+            f"{stack.odoo_url}/json/2/res.partner/search", b"{}", {**json, "Authorization": f"Bearer {secret}"}
+        )
         assert answer.status in (401, 403), answer.status
 
 
