@@ -111,6 +111,12 @@ class McpConnection(models.Model):
         if not self.env.su and any(name in vals for name in GRANTED):
             raise UserError(self.env._("What a login in the browser has decided can't be written: use the buttons."))
 
+    def _check_not_made(self, vals):
+        if not self.env.su and vals.get("kind") == "oauth":
+            raise UserError(
+                self.env._("A connection of an OAuth client is made when a user allows the client, not by hand.")
+            )
+
     def _apply_to_grants(self, vals):
         """What a change in Odoo means for what a login has given.
 
