@@ -88,7 +88,7 @@ class McpConnection(models.Model):
 
     def _delete_tokens(self):
         """Deletes all tokens of these connections, which are refused at once."""
-        # sudo: nobody deletes credentials but by such a method; the caller's right was checked
+        # sudo: credentials are deleted by such a method only; the caller's right was checked
         tokens = self.env["mcp.credential"].sudo()
         tokens.search([("connection_id", "in", self.ids), ("kind", "in", ("access_token", "refresh_token"))]).unlink()
         self._publish()

@@ -96,7 +96,7 @@ class TestClientAuthentication(OauthCase):
             self.assert_refused(answer, "invalid_client", reason)
 
     def test_unknown(self):
-        self.assert_token_refused({"client_id": "nobody", "secret": None, "auth_method": "none"}, "unknown")
+        self.assert_token_refused({"client_id": "unknown", "secret": None, "auth_method": "none"}, "unknown")
 
     def test_secrets(self):
         secret = credentials.generate("client_secret")
