@@ -20,8 +20,8 @@ Resolved = namedtuple(
 )
 
 # One query of three tables, since it is planned and asked with each call, and planning each further table takes as
-# long as reading it: groups, language and time zone of the user come from Odoo's own caches. A refresh token is exchanged
-# for others and opens no call.
+# long as reading it: groups, language and time zone of the user come from Odoo's own caches. A refresh token is
+# exchanged for others and opens no call.
 _SOURCE = """
     (
         SELECT credential.id AS credential, connection.id AS connection, connection.user_id AS uid, connection.kind,

@@ -111,7 +111,7 @@ registry.category("web_tour.tours").add("mcp_sidecar_custom_client", {
         {
             content: "Type two",
             trigger: ".modal [name=redirect_uris] textarea",
-            run: "edit https://app.example.com/callback\nhttp://localhost:8080/callback",
+            run: (helpers) => helpers.edit("https://app.example.com/callback\nhttp://localhost:8080/callback"),
         },
         { content: "Save", trigger: ".modal button:contains(Create Client)", run: "click" },
         { content: "The secret is shown", trigger: ".modal [name=secret]:contains(mcp_cs_)" },
