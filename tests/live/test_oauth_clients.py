@@ -96,21 +96,19 @@ async def test_the_python_sdk_signs_in_and_refreshes(
     stack: Stack, client: OAuthClient, regular: Person, odoo: Odoo, mode: str, method: str
 ) -> None:
     memory = Memory()
-    for generation in (1, 2):
-        auth = provider(stack, client, regular, memory, method)
-        async with (
-            httpx2.AsyncClient(auth=auth, timeout=60, trust_env=False) as http,
-            Client(streamable_http_client(stack.mcp_url, http_client=http), mode=mode) as connected,
-        ):
-            assert len((await sdk.call(connected, "search_read", **READ))["records"]) == 2
-        assert len(memory.tokens) == generation
-        client.note(" ".join(f"{tokens.access_token} {tokens.refresh_token}" for tokens in memory.tokens))
-        # Dead for the second round, so that the SDK refreshes.
+    auth = provider(stack, client, regular, memory, method)
+    async with (
+        httpx2.AsyncClient(auth=auth, timeout=60, trust_env=False) as http,
+        Client(streamable_http_client(stack.mcp_url, http_client=http), mode=mode) as connected,
+    ):
+        assert len((await sdk.call(connected, "search_read", **READ))["records"]) == 2
+        # Its time is over, as far as the SDK knows: it has to refresh before the next call.
         auth.context.token_expiry_time = 1
-        kept = memory.tokens[-1]
-        memory.tokens[-1] = kept.model_copy(update={"expires_in": -1})
+        assert len((await sdk.call(connected, "search_read", **READ))["records"]) == 2
+    client.note(" ".join(f"{tokens.access_token} {tokens.refresh_token}" for tokens in memory.tokens))
+    issued = [tokens.access_token for tokens in memory.tokens]
+    assert (len(issued), len(set(issued))) == (2, 2), "signed in once, refreshed once"
     assert memory.client and memory.client.client_id
-    assert memory.tokens[0].access_token != memory.tokens[1].access_token
     assert odoo.count("mcp.oauth.client", [["client_id", "=", memory.client.client_id]]) == 1
 
 
@@ -268,7 +266,7 @@ def test_the_conformance_suite_passes(
 ) -> None:
     port = free_port()
     client.register(client_name=f"{NAME}, conformance", redirect_uris=[f"http://127.0.0.1:{port}/callback"])
-    suite = Path(os.environ["LIVE_INSPECTOR"]).parents[5] / "conformance/dist/index.js"
+    suite = Path(os.environ["LIVE_INSPECTOR"]).parents[4] / "conformance/dist/index.js"
     issuer = stack.mcp_url.removesuffix("/odoo/mcp")
     words = ["authorization", "--url", issuer, "--client-id", client.client_id or "", "--resource", stack.mcp_url]
     words += ["--port", str(port), "--spec-version", era, "-o", str(tmp_path / "out")]

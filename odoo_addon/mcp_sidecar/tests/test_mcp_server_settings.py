@@ -90,7 +90,7 @@ class TestSettings(McpCase):
             with self.assertRaises(refusal), self.env.cr.savepoint():
                 self.env.cr.execute(
                     SQL(
-                        "INSERT INTO mcp_server_settings (oauth_default_scope, singleton, %s) VALUES ('full', %s, %s)",
+                        "INSERT INTO mcp_server_settings (singleton, oauth_default_scope, %s) VALUES (%s, 'full', %s)",
                         numbers,
                         singleton,
                         ones,

@@ -111,7 +111,7 @@ registry.category("web_tour.tours").add("mcp_sidecar_custom_client", {
         {
             content: "Type two",
             trigger: ".modal [name=redirect_uris] textarea",
-            run: "edit https://app.example.com/callback\nhttp://localhost:8080/callback",
+            run: (helpers) => helpers.edit("https://app.example.com/callback\nhttp://localhost:8080/callback"),
         },
         { content: "Save", trigger: ".modal button:contains(Create Client)", run: "click" },
         { content: "The secret is shown", trigger: ".modal [name=secret]:contains(mcp_cs_)" },
@@ -129,16 +129,25 @@ registry.category("web_tour.tours").add("mcp_sidecar_custom_client", {
     ],
 });
 
+const openGrants = [
+    { content: "Open the menu", trigger: "body:not(:has(.modal)) .o_user_menu button", run: "click" },
+    { content: "Open the preferences", trigger: ".dropdown-item[data-menu=preferences]", run: "click" },
+    { content: "Open the AI tools", trigger: ".o_form_view .nav-link[name=mcp_grants]", run: "click" },
+];
+
 registry.category("web_tour.tours").add("mcp_sidecar_end_a_grant", {
     steps: () => [
-        { content: "Open the menu", trigger: ".o_user_menu button", run: "click" },
-        { content: "Open the preferences", trigger: ".dropdown-item[data-menu=preferences]", run: "click" },
-        { content: "Open the AI tools", trigger: ".o_form_view .nav-link[name=mcp_grants]", run: "click" },
-        { content: "Only the own one", trigger: "[name=mcp_grant_ids]:has(.o_data_row:contains(Own)):not(:contains(Other))" },
+        ...openGrants,
+        {
+            content: "Only the own one",
+            trigger: "[name=mcp_grant_ids]:has(.o_data_row:contains(Own)):not(:contains(Other))",
+        },
         { content: "Narrow it", trigger: "[name=mcp_grant_ids] button[name=action_limit_to_read_only]", run: "click" },
+        ...openGrants,
         { content: "It is narrowed", trigger: "[name=mcp_grant_ids] .o_data_row:contains(Read Only)" },
         { content: "End it", trigger: "[name=mcp_grant_ids] button[name=action_end_grant]", run: "click" },
         { content: "Really", trigger: ".modal footer button:contains(Ok)", run: "click" },
+        ...openGrants,
         { content: "It has ended", trigger: "[name=mcp_grant_ids]:not(:has(button[name=action_end_grant]))" },
     ],
 });
