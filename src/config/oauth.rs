@@ -12,7 +12,7 @@ pub struct OauthConfig {
 
 /// Whether Client ID Metadata Documents are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum ClientDocumentMode {
     /// Fetched, and advertised while fetching is known to work.
     #[default]
@@ -21,4 +21,18 @@ pub enum ClientDocumentMode {
     On,
     /// Neither fetched nor advertised.
     Off,
+}
+
+/// By hand, as serde's own words for a wrong name speak of variants.
+impl TryFrom<String> for ClientDocumentMode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.to_lowercase().as_str() {
+            "auto" => Ok(Self::Auto),
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err(format!("{text:?} is not auto, on or off")),
+        }
+    }
 }

@@ -80,15 +80,28 @@ pub struct ClientDocuments {
 /// What is known of one URL.
 #[derive(Debug, Default)]
 struct Entry {
-    copy: Option<Copy>,
+    copy: Option<CachedDocument>,
     /// A failure, and until when it counts.
     failure: Option<(DocumentError, u64)>,
 }
 
 #[derive(Debug)]
-struct Copy {
+struct CachedDocument {
     client: DocumentClient,
     fresh_until_ms: u64,
+}
+
+// === impl DocumentError ===
+
+impl DocumentError {
+    /// Whether the document may still be what it was: it was not seen.
+    fn is_away(&self) -> bool {
+        match self {
+            Self::Fetch(error) => error.is_outage(),
+            Self::Busy { .. } => true,
+            Self::Off | Self::InvalidUrl(_) | Self::Invalid(_) => false,
+        }
+    }
 }
 
 // === impl ClientDocuments ===
@@ -143,13 +156,17 @@ impl ClientDocuments {
         let now = self.clock.age_ms();
         match fetched {
             Ok((client, fresh)) => {
-                let copy = Copy { client, fresh_until_ms: now + millis(fresh) };
+                let copy = CachedDocument { client, fresh_until_ms: now + millis(fresh) };
                 let client = copy.remaining(now);
                 *entry = Entry { copy: Some(copy), failure: None };
                 Ok(client)
             }
             Err(error) => {
                 tracing::info!(%error, "a metadata document of a client cannot be used");
+                if !error.is_away() {
+                    // Moved or withdrawn: what it said before counts no more.
+                    entry.copy = None;
+                }
                 entry.failure = Some((error.clone(), now + millis(NEGATIVE_TTL)));
                 entry.stale(&error, now).ok_or(error)
             }
@@ -197,17 +214,12 @@ impl ClientDocuments {
 impl Entry {
     /// The copy of before, where the host is away and it is not too old.
     fn stale(&self, error: &DocumentError, now: u64) -> Option<DocumentClient> {
-        let is_away = match error {
-            DocumentError::Fetch(error) => error.is_outage(),
-            DocumentError::Busy { .. } => true,
-            _ => false,
-        };
-        let copy = self.copy.as_ref().filter(|_| is_away)?;
+        let copy = self.copy.as_ref().filter(|_| error.is_away())?;
         (copy.fresh_until_ms + millis(MAX_STALE) > now).then(|| copy.remaining(now))
     }
 }
 
-impl Copy {
+impl CachedDocument {
     fn remaining(&self, now: u64) -> DocumentClient {
         DocumentClient { expires_in: self.fresh_until_ms.saturating_sub(now) / 1000, ..self.client.clone() }
     }

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod fake_odoo;
+pub mod https;
 pub mod oauth;
 pub mod oauth_flow;
 pub mod panics;
