@@ -1,7 +1,7 @@
 {
     "name": "MCP Server",
     "summary": "Let AI tools work with Odoo through the Model Context Protocol",
-    "version": "19.0.1.2.0",
+    "version": "19.0.1.3.0",
     "development_status": "Beta",
     "category": "Productivity",
     "author": "odoo-mcp-sidecar contributors",
@@ -14,6 +14,7 @@
         "security/mcp_connection_security.xml",
         "security/mcp_audit_log_security.xml",
         "security/mcp_session_security.xml",
+        "security/mcp_oauth_client_security.xml",
         "data/mcp_server_settings_data.xml",
         "data/res_users_data.xml",
         "data/ir_cron_data.xml",

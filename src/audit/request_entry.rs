@@ -210,29 +210,29 @@ impl RequestEntry {
     fn aggregate(&self, outcome: RequestOutcome<'_>) {
         let RequestOutcome { status, reason, error } = outcome;
         let (peer, error) = (self.peer.to_canonical(), || error.map(redact::sentence));
-        let new = match self.caller.get() {
-            Some(&(connection, user)) => {
-                let info = self.info.get();
-                let session = info.and_then(|info| info.session.as_deref());
-                let key = AggregateKey {
-                    connection: Some(connection),
-                    user: Some(user),
-                    session: session.and_then(SessionInfo::id),
-                    client: session.and_then(SessionInfo::client),
-                    ip: Some(IpNet::from(peer)),
-                    method: info.and_then(|info| info.method.as_deref()),
-                    tool: info.and_then(|info| info.tool.as_deref()),
-                    status,
-                    reason,
-                };
-                self.audit.identified.add(key, self.started_ms, Some(self.elapsed_ms()), error)
-            }
-            None => {
-                let prefix = if peer.is_ipv4() { ANONYMOUS_PREFIX_V4_BITS } else { ANONYMOUS_PREFIX_V6_BITS };
-                let ip = IpNet::new(peer, prefix).ok().map(|network| network.trunc());
-                let key = AggregateKey { ip, ..AggregateKey::of_outcome(status, reason) };
-                self.audit.anonymous.add(key, self.started_ms, None, error)
-            }
+        let info = self.info.get();
+        let session = info.and_then(|info| info.session.as_deref());
+        let client = session.and_then(SessionInfo::client);
+        let caller = self.caller.get();
+        // A client can be known before there is a connection: when it registers, and until its user has consented.
+        let new = if caller.is_some() || client.is_some() {
+            let key = AggregateKey {
+                connection: caller.map(|(connection, _)| *connection),
+                user: caller.map(|(_, user)| *user),
+                session: session.and_then(SessionInfo::id),
+                client,
+                ip: Some(IpNet::from(peer)),
+                method: info.and_then(|info| info.method.as_deref()),
+                tool: info.and_then(|info| info.tool.as_deref()),
+                status,
+                reason,
+            };
+            self.audit.identified.add(key, self.started_ms, Some(self.elapsed_ms()), error)
+        } else {
+            let prefix = if peer.is_ipv4() { ANONYMOUS_PREFIX_V4_BITS } else { ANONYMOUS_PREFIX_V6_BITS };
+            let ip = IpNet::new(peer, prefix).ok().map(|network| network.trunc());
+            let key = AggregateKey { ip, ..AggregateKey::of_outcome(status, reason) };
+            self.audit.anonymous.add(key, self.started_ms, None, error)
         };
         if new {
             self.audit.aggregated.notify_one();

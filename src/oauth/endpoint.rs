@@ -61,7 +61,7 @@ impl Endpoint {
     }
 
     pub fn allows(self, method: &Method) -> bool {
-        self.allowed_methods().split(", ").any(|name| name == method.as_str())
+        self == Self::Missing || self.allowed_methods().split(", ").any(|name| name == method.as_str())
     }
 
     pub fn max_body_bytes(self) -> usize {

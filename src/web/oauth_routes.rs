@@ -3,6 +3,8 @@
 //! Any web page may call the JSON endpoints: they take no cookie, and a page learns nothing by them that a program
 //! could not. Pages and redirects are not for scripts and get no CORS headers.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{
@@ -17,7 +19,7 @@ use super::http_fault::HttpFault;
 use super::request::HttpRequest;
 use super::server_state::ServerState;
 use super::{body, reply};
-use crate::audit::{RequestInfo, RequestOutcome};
+use crate::audit::{RequestInfo, RequestOutcome, SessionInfo};
 use crate::oauth::{AuditNote, Endpoint, OauthAnswer, OauthError, OauthRequest};
 
 /// The endpoint at this path; none: the path is not one of OAuth.
@@ -36,21 +38,17 @@ pub(super) async fn serve(state: &ServerState, endpoint: Endpoint, request: Http
         return preflight(endpoint);
     }
     let answer = answer(state, endpoint, request, peer).await;
-    record(state, &answer.audit, peer, begun);
-    let mut response = reply::bytes(answer.status, answer.body);
-    response.headers_mut().extend(answer.headers);
+    let OauthAnswer { status, headers, body, audit } = answer;
+    record(state, audit, peer, begun);
+    let mut response = reply::bytes(status, body);
+    response.headers_mut().extend(headers);
     if !endpoint.is_page() {
         add_cors_headers(response.headers_mut());
     }
     response
 }
 
-async fn answer(
-    state: &ServerState,
-    endpoint: Endpoint,
-    request: HttpRequest,
-    peer: std::net::IpAddr,
-) -> OauthAnswer {
+async fn answer(state: &ServerState, endpoint: Endpoint, request: HttpRequest, peer: IpAddr) -> OauthAnswer {
     let method = endpoint.audit_method();
     if !endpoint.allows(&request.method) {
         let error = OauthError {
@@ -100,23 +98,38 @@ fn add_cors_headers(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate, Retry-After"));
 }
 
-/// Records the outcome in the audit log.
-fn record(state: &ServerState, note: &AuditNote, peer: std::net::IpAddr, begun: Instant) {
-    let Some(method) = note.method else { return };
-    if let Some(reason) = &note.reason {
+/// The client of a request without a session, by its name.
+#[derive(Debug)]
+struct NamedClient(String);
+
+impl SessionInfo for NamedClient {
+    fn id(&self) -> Option<&str> {
+        None
+    }
+
+    fn client(&self) -> Option<&str> {
+        Some(&self.0)
+    }
+}
+
+/// Records the outcome in the audit log, and each refusal in the log, so that an operator sees why a client fails.
+fn record(state: &ServerState, note: AuditNote, peer: IpAddr, begun: Instant) {
+    let AuditNote { method: Some(method), reason, error, client, connection, user } = note else { return };
+    if let Some(reason) = &reason {
         tracing::info!(method, %reason, %peer, "refused a request to the authorization server");
     }
     let entry = state.deps.audit.open(Uuid::now_v7(), peer, begun);
-    if let (Some(connection), Some(user)) = (note.connection, note.user) {
+    if let (Some(connection), Some(user)) = (connection, user) {
         entry.identify(connection, user);
     }
     entry.describe(RequestInfo {
         method: Some(method.to_owned()),
+        session: client.map(|client| Arc::new(NamedClient(client)) as Arc<dyn SessionInfo>),
         is_request: true,
         ..RequestInfo::default()
     });
-    match &note.reason {
-        Some(reason) => entry.end(RequestOutcome::refused(reason, note.error.as_deref().unwrap_or(""))),
+    match &reason {
+        Some(reason) => entry.end(RequestOutcome::refused(reason, error.as_deref().unwrap_or(""))),
         None => entry.end(RequestOutcome::SUCCESS),
     }
 }

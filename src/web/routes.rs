@@ -21,16 +21,16 @@ pub fn public(state: Arc<ServerState>) -> Routes {
         .then(move |request: HttpRequest| {
             let state = Arc::clone(&state);
             async move {
-                if let Some(endpoint) = oauth_routes::endpoint_at(&state, request.transport.target.path()) {
-                    return oauth_routes::serve(&state, endpoint, request).await;
-                }
                 match request.transport.target.path() {
                     path if path == MCP_PATH || path.strip_suffix('/') == Some(MCP_PATH) => {
                         pipeline::serve_mcp(&state, request).await
                     }
                     path if well_known::is_well_known(path) => well_known::serve(&state, &request),
                     path if path.starts_with(MCP_PATH) => pipeline::unknown_path(&state, &request),
-                    _ => reply::refuse(&pipeline::unserved_path(&state.host_policy, &request), None),
+                    path => match oauth_routes::endpoint_at(&state, path) {
+                        Some(endpoint) => oauth_routes::serve(&state, endpoint, request).await,
+                        None => reply::refuse(&pipeline::unserved_path(&state.host_policy, &request), None),
+                    },
                 }
             }
         })

@@ -19,8 +19,8 @@ The path of an `execute` request:
 11. The result is serialized (`values`), the savepoint is released, and `mcp.call` stores the answer of a write.
 12. What failed is rolled back and translated into one fault of the contract, which `endpoint.endpoint` raises.
 
-What comes next has its place: an authorization server is `oauth/`, subscriptions are `events/`, and documents that Odoo
-prints are `reports/`, each a layer between `operations` and `service`, beside `audit` and `sync`.
+The authorization server is `oauth/`. What comes next has its place: subscriptions are `events/`, and documents that
+Odoo prints are `reports/`, each a layer between `operations` and `service`, beside `audit` and `sync`.
 """
 
 LAYERS = (
@@ -41,6 +41,7 @@ LAYERS = (
     "operations",
     "audit",
     "sync",
+    "oauth",
     "service",
     "endpoint",
 )

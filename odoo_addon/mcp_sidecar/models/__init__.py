@@ -24,12 +24,16 @@ from . import mcp_event
 from . import mcp_replica
 from . import mcp_call
 from . import mcp_server_settings
+from . import mcp_server_settings_oauth
 from . import mcp_server_settings_url
 from . import mcp_connection
 from . import mcp_connection_keys
 from . import mcp_connection_limits
 from . import mcp_connection_usage
+from . import mcp_oauth_client
+from . import mcp_connection_oauth
 from . import mcp_credential
+from . import mcp_oauth_request
 from . import mcp_audit_alarm
 from . import mcp_audit_checkpoint
 from . import mcp_audit_log

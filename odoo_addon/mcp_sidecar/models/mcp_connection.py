@@ -142,6 +142,7 @@ class McpConnection(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             self._check_not_counted(vals)
+            self._check_not_granted(vals)
         connections = super().create([self._with_level(self._with_default_limits(vals)) for vals in vals_list])
         if any(connection.method_level == method_levels.ANY for connection in connections):
             connections._check_may_allow_any()
@@ -150,6 +151,7 @@ class McpConnection(models.Model):
 
     def write(self, vals):
         self._check_not_counted(vals)
+        self._check_not_granted(vals)
         self._check_immutable(vals)
         self._check_not_raised_to_any(vals)
         self._check_not_widened(vals)
@@ -159,6 +161,7 @@ class McpConnection(models.Model):
         result = super(McpConnection, self - losing).write(vals)
         if vals.keys() - UNPUBLISHED_FIELDS:
             self._publish()
+        self._apply_to_grants(vals)
         if "active" in vals and not vals["active"]:
             self._end_sessions()
         return result
@@ -186,12 +189,12 @@ class McpConnection(models.Model):
     # === Actions ===
 
     def action_revoke(self):
-        """Refused from now on, on every sidecar, until it is reactivated."""
+        """Refused from now on, on every sidecar, until it is reactivated; an OAuth client loses its tokens."""
         self.write({"active": False})
         return True
 
     def action_reactivate(self):
-        """Accepts the same key again."""
+        """Accepts the same key again; an OAuth client may log in again."""
         self.write({"active": True})
         return True
 

@@ -8,6 +8,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..gateway.oauth import users
+
 # last_used is exact to this, so that a busy connection doesn't rewrite its row with every request.
 TOUCH_EVERY = timedelta(seconds=60)
 
@@ -60,8 +62,8 @@ class McpConnection(models.Model):
     user_warning = fields.Char(
         string="Warning",
         compute="_compute_user_warning",
-        help="Says so where the AI tool is refused although the connection isn't revoked: its user is archived or is "
-        "no internal user any more.",
+        help="Says so where the AI tool is refused although the connection isn't revoked: its user is archived, is "
+        "no internal user any more or, for an OAuth client, is no MCP User.",
     )
     last_used = fields.Datetime(
         readonly=True,
@@ -170,18 +172,22 @@ class McpConnection(models.Model):
             border=self._idle_since(),
         )
 
-    @api.depends("user_id")
+    @api.depends("user_id", "kind")
     def _compute_user_refused(self):
         # sudo: archived users and group membership are judged for every reader
         for connection in self.sudo():
-            connection.user_refused = bool(connection.user_id) and not connection.user_id._mcp_may_be_acted_as()
+            user, is_grant = connection.user_id, connection.kind == "oauth"
+            may = users.may_connect(user) if user and is_grant else not user or user._mcp_may_be_acted_as()
+            connection.user_refused = not may
 
     def _search_user_refused(self, operator, value):
         if operator != "in":
             return NotImplemented
         # sudo: as above
-        users = self.env["res.users"].sudo().with_context(active_test=False)
-        refused = Domain("user_id", "in", users._search(users._mcp_refused_domain()))
+        everyone = self.env["res.users"].sudo().with_context(active_test=False)
+        members = everyone._search([("all_group_ids", "in", self.env.ref(users.GROUP).ids)])
+        refused = Domain("user_id", "in", everyone._search(everyone._mcp_refused_domain()))
+        refused |= Domain("kind", "=", "oauth") & Domain("user_id", "not in", members)
         return Domain.OR(refused if wanted else ~refused for wanted in value)
 
     @api.depends("active", "user_refused")

@@ -1,51 +1,45 @@
 from collections import namedtuple
+from datetime import timedelta
 
-from odoo import SUPERUSER_ID, api, fields, models, tools
+from odoo import SUPERUSER_ID, api, fields, models
 
 from ..exceptions import GatewayError
+from ..gateway.audit import acts
 from ..gateway.auth import address_rules, credentials, method_levels
+from ..gateway.oauth import families, users
 
+TOKENS = ("access_token", "refresh_token")
+# A token that has expired is refused as such for so long, and as unknown afterwards.
+KEPT_EXPIRED = timedelta(days=1)
+
+# In the order of the columns of the query; what stands behind them is only judged.
 Resolved = namedtuple(
     "Resolved",
-    "credential_id connection_id user_id kind scope allowed_tools connection_name expires_at login user_name lang tz "
+    "credential_id connection_id user_id kind scope allowed_tools connection_name expires_at audience upgradable "
     "rate_limit_minute rate_limit_day allowed_ips blocked_ips allowed_models method_level",
 )
 
-# A function, since PostgreSQL keeps the plans of its queries: planning the join took longer than all the rest, and it
-# is asked with each call. The names of what it answers only keep them apart from the columns.
-_DEFINE_RESOLVE = """
-    DROP FUNCTION IF EXISTS mcp_sidecar_resolve;
-    CREATE FUNCTION mcp_sidecar_resolve(shown text, superuser integer, service_groups integer[])
-    RETURNS TABLE (
-        o_credential integer, o_connection integer, o_user integer, o_kind text, o_scope text, o_tools text,
-        o_name text, o_expires timestamp, o_login text, o_user_name text, o_lang text, o_tz text,
-        o_minute integer, o_day integer, o_allowed_ips text, o_blocked_ips text, o_models text, o_level text,
-        o_active boolean, o_usable boolean
-    )
-    LANGUAGE plpgsql STABLE AS $$
-    BEGIN
-        RETURN QUERY
-        SELECT credential.id, connection.id, connection.user_id, connection.kind::text, connection.scope::text,
-               connection.allowed_tools::text, connection.name::text, credential.expires_at,
-               users.login::text, partner.name::text, partner.lang::text, partner.tz::text,
-               connection.rate_limit_minute, connection.rate_limit_day,
-               connection.allowed_ips::text, connection.blocked_ips::text,
-               connection.allowed_models::text, connection.method_level::text,
-               connection.active,
-               users.active AND NOT users.share AND users.id != superuser
-                   AND NOT EXISTS (
-                       SELECT FROM res_groups_users_rel AS member
-                       WHERE member.uid = users.id AND member.gid = ANY(service_groups)
-                   )
+# One query of three tables, since it is planned and asked with each call, and planning each further table takes as
+# long as reading it: groups, language and time zone of the user come from Odoo's own caches. A refresh token is
+# exchanged for others and opens no call.
+_SOURCE = """
+    (
+        SELECT credential.id AS credential, connection.id AS connection, connection.user_id AS uid, connection.kind,
+               CASE WHEN credential.scope = 'read_only' THEN 'read_only' ELSE connection.scope END AS scope,
+               connection.allowed_tools, connection.name, credential.expires_at, credential.audience,
+               connection.kind = 'oauth' AND connection.scope_narrowed IS NOT TRUE
+                   AND connection.scope_capped IS NOT TRUE AS widenable,
+               connection.rate_limit_minute, connection.rate_limit_day, connection.allowed_ips,
+               connection.blocked_ips, connection.allowed_models, connection.method_level,
+               credential.kind AS credential_kind, connection.active AS connection_active,
+               users.active AND users.share IS NOT TRUE AS internal
           FROM mcp_credential AS credential
           JOIN mcp_connection AS connection ON connection.id = credential.connection_id
           JOIN res_users AS users ON users.id = connection.user_id
-          JOIN res_partner AS partner ON partner.id = users.partner_id
-         WHERE credential.digest = shown;
-    END $$
+         WHERE credential.digest = %s AND credential.kind IN ('api_key', 'access_token')
+    )
 """
-_RESOLVED = "mcp_sidecar_resolve(%s, %s, %s)"
-_RESOLVE = "SELECT * FROM " + _RESOLVED
+_RESOLVE = f"SELECT resolved.* FROM {_SOURCE} AS resolved"
 
 
 class McpCredential(models.Model):
@@ -64,11 +58,11 @@ class McpCredential(models.Model):
         help="The connection that this credential opens.",
     )
     kind = fields.Selection(
-        [("api_key", "API Key")],
+        [("api_key", "API Key"), ("access_token", "Access Token"), ("refresh_token", "Refresh Token")],
         string="Type",
         required=True,
         readonly=True,
-        help="What the credential is used for.",
+        help="What the credential is used for. A refresh token opens no call: it is exchanged for new tokens.",
     )
     digest = fields.Char(
         required=True,
@@ -82,6 +76,31 @@ class McpCredential(models.Model):
         readonly=True,
         help="From when on the credential is refused. Empty: it doesn't expire.",
     )
+    scope = fields.Selection(
+        [("read_only", "Read Only")],
+        readonly=True,
+        help="Read Only: the AI tool has asked for no more with this token. Empty: as the connection.",
+    )
+    family = fields.Char(
+        readonly=True,
+        index="btree_not_null",
+        help="What the tokens that come of one login have in common: they are revoked together.",
+    )
+    used_at = fields.Datetime(
+        readonly=True,
+        help="When this refresh token was exchanged for its successor.",
+    )
+    audience = fields.Char(
+        readonly=True,
+        help="The MCP endpoint that the token was issued for: it is refused at any other one.",
+    )
+    successor_digest = fields.Char(
+        readonly=True,
+        copy=False,
+        prefetch=False,
+        groups=fields.NO_ACCESS,
+        help="The digest of the refresh token that replaced this one.",
+    )
     last_used = fields.Datetime(
         related="connection_id.last_used",
         help="When the connection of this credential was last used.",
@@ -89,8 +108,62 @@ class McpCredential(models.Model):
 
     _digest_unique = models.UniqueIndex("(digest)", "This credential exists already.")
 
-    def init(self):
-        self.env.cr.execute(_DEFINE_RESOLVE)
+    @api.model
+    def _live_tokens_domain(self, now):
+        """The tokens that are good for something at that instant."""
+        return [("kind", "in", TOKENS), ("expires_at", ">", now), ("used_at", "=", False)]
+
+    def _use_once(self, successor_digest):
+        """Marks a refresh token as used, in favor of its successor; answers whether it was unused until now."""
+        self._mcp_refuse_to_tools("write")
+        self.env.flush_all()
+        now = fields.Datetime.now()
+        self.env.cr.execute(
+            """
+            UPDATE mcp_credential SET used_at = %s, successor_digest = %s
+             WHERE id = %s AND used_at IS NULL AND expires_at > %s
+            """,
+            [now, successor_digest, self.id, now],
+        )
+        used = self.env.cr.rowcount == 1
+        self.invalidate_recordset(["used_at", "successor_digest"], flush=False)
+        return used
+
+    @api.model
+    def _shorten(self, kind, seconds):
+        """Lets the tokens of a kind live no longer than so many seconds after they were issued."""
+        self._mcp_refuse_to_tools("write")
+        self.env.flush_all()
+        self.env.cr.execute(
+            """
+            UPDATE mcp_credential SET expires_at = create_date + %(life)s * interval '1 second'
+             WHERE kind = %(kind)s AND expires_at > create_date + %(life)s * interval '1 second'
+         RETURNING connection_id
+            """,
+            {"kind": kind, "life": seconds},
+        )
+        connection_ids = {connection_id for (connection_id,) in self.env.cr.fetchall()}
+        self.invalidate_model(["expires_at"], flush=False)
+        self.env["mcp.connection"].browse(sorted(connection_ids))._publish()
+
+    @api.model
+    def _delete_expired(self):
+        """Deletes tokens that have expired a while ago: until then, a client gets to know why it is refused."""
+        before = fields.Datetime.now() - KEPT_EXPIRED
+        self.search([("kind", "in", TOKENS), ("expires_at", "<", before)]).unlink()
+
+    def action_end_grant(self):
+        """Ends the logins that these tokens came of: all tokens of each are deleted, and refused at once."""
+        self.check_access("read")
+        self.env["mcp.connection"]._check_may_end(self.connection_id)
+        # sudo: nobody deletes credentials but by such a method, which has checked the right to it
+        for token in self.sudo().filtered(lambda token: token.kind in TOKENS):
+            # one of the same login may have taken it along
+            if token.exists():
+                connection = token.connection_id
+                families.end(token)
+                acts.record(self.env, "odoo/oauth_end_grant", connection)
+        return True
 
     @api.model
     def _issue(self, connection, kind, expires_at=False):
@@ -117,20 +190,22 @@ class McpCredential(models.Model):
     def _query(self, proof):
         """What to ask the database for whom a proof stands for. It is asked with each call, so it is one query."""
         self.env.flush_all()
-        return _RESOLVED, [credentials.digest(proof) or None, SUPERUSER_ID, self._service_group_ids()]
+        return _SOURCE, [credentials.digest(proof) or None]
 
     @api.model
     def _resolved(self, row):
         """Who the answer to that question names, provided that it may be let in."""
         if not row or row[0] is None:
             raise GatewayError("unauthenticated", "This credential is not known.", reason="unknown")
-        *values, connection_active, user_usable = row
+        *values, kind, connection_active, user_is_internal = row
         found = Resolved(*values)
         if not connection_active:
             raise GatewayError("unauthenticated", "The connection was revoked.", reason="revoked")
         if found.expires_at and found.expires_at <= fields.Datetime.now():
             raise GatewayError("unauthenticated", "This credential has expired.", reason="expired")
-        if not user_usable:
+        if kind != "api_key" and not self.env["mcp.server.settings"]._oauth_is_enabled():
+            raise GatewayError("unauthenticated", "OAuth is switched off: use an API key.", reason="revoked")
+        if not user_is_internal or not self._may_use(kind, found.user_id):
             raise GatewayError("unauthenticated", "The connection's user may not be used.", reason="user")
         names = self.env["mcp.connection"]._names
         models = frozenset(names(found.allowed_models))
@@ -140,12 +215,13 @@ class McpCredential(models.Model):
             method_level=method_levels.effective(found.scope, found.method_level),
             allowed_ips=address_rules.networks(found.allowed_ips),
             blocked_ips=address_rules.networks(found.blocked_ips),
+            upgradable=found.upgradable and found.scope == "read_only",
         )
 
-    @tools.ormcache(cache="groups")
-    def _service_group_ids(self):
-        """The service group and all groups that imply it."""
-        # sudo: the definition of groups is asked, no data
-        definitions = self.env["res.groups"].sudo()._get_group_definitions()
-        service = self.env.ref("mcp_sidecar.group_service").id
-        return [service, *definitions.get_subset_ids([service])]
+    def _may_use(self, kind, user_id):
+        """What remains to be judged of an active internal user, with the groups that Odoo remembers of each user."""
+        if user_id == SUPERUSER_ID:
+            return False
+        # sudo: the service account may read nothing, and Odoo remembers the answer for all who ask
+        user = self.env["res.users"].sudo().browse(user_id)
+        return not user._mcp_is_service() and (kind == "api_key" or user._has_group(users.GROUP))

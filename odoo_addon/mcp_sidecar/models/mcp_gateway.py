@@ -4,6 +4,7 @@ from ..gateway import service
 from ..gateway.audit import ingest, integrity_check
 from ..gateway.auth import identity
 from ..gateway.endpoint import endpoint
+from ..gateway.oauth import clients, grants, requests, tokens
 from ..gateway.operations import schema
 from ..gateway.policy import allowed_models
 from ..gateway.rpc import contract, faults
@@ -71,3 +72,41 @@ class McpGateway(models.AbstractModel):
                 if request["models"] is None:
                     return {"models": schema.models(person)}
                 return {"fields": schema.fields(person, request["models"])}
+
+    # === Authorization server: refusals are answered, see `gateway.oauth` ===
+
+    @endpoint(contract.OAUTH_CLIENT)
+    def oauth_client(self, request):
+        return clients.look_up(self.env, request)
+
+    @endpoint(contract.OAUTH_REGISTER)
+    def oauth_register(self, request):
+        return clients.register(self.env, request)
+
+    @endpoint(contract.OAUTH_BEGIN)
+    def oauth_begin(self, request):
+        return requests.begin(self.env, request)
+
+    @endpoint(contract.OAUTH_RESUME)
+    def oauth_resume(self, request):
+        return requests.resume(self.env, request)
+
+    @endpoint(contract.OAUTH_TOKEN)
+    def oauth_token(self, request):
+        return grants.exchange_code(self.env, request)
+
+    @endpoint(contract.OAUTH_REFRESH)
+    def oauth_refresh(self, request):
+        return grants.refresh(self.env, request)
+
+    @endpoint(contract.OAUTH_CLIENT_CREDENTIALS)
+    def oauth_client_credentials(self, request):
+        return grants.client_credentials(self.env, request)
+
+    @endpoint(contract.OAUTH_REVOKE)
+    def oauth_revoke(self, request):
+        return tokens.revoke(self.env, request)
+
+    @endpoint(contract.OAUTH_INTROSPECT)
+    def oauth_introspect(self, request):
+        return tokens.introspect(self.env, request)

@@ -294,6 +294,7 @@ class McpServerSettings(models.Model):
         for settings in self:
             super(McpServerSettings, settings).write({**vals, "version": settings.version + 1})
             self.env["mcp.event"]._publish("settings", settings.id)
+        self._apply_to_tokens(vals)
         return True
 
     @api.ondelete(at_uninstall=False)

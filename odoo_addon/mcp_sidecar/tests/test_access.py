@@ -17,6 +17,9 @@ MATRIX = {
     "mcp.connection own": {"read": ADMIN | {"user"}, "write": ADMIN, "create": ADMIN, "unlink": ADMIN},
     "mcp.connection other": {"read": ADMIN, "write": ADMIN, "create": ADMIN, "unlink": ADMIN},
     "mcp.credential": {"read": ADMIN},
+    "mcp.oauth.client own": {"read": ADMIN | {"user"}, "write": ADMIN, "unlink": ADMIN},
+    "mcp.oauth.client other": {"read": ADMIN, "write": ADMIN, "unlink": ADMIN},
+    "mcp.oauth.request": {"read": ADMIN},
     "mcp.replica": {"read": ADMIN},
     "mcp.audit.log own": {"read": ADMIN | {"user"}},
     "mcp.audit.log other": {"read": ADMIN},
@@ -34,6 +37,9 @@ DEEDS = {
     "mcp.connection own": {"notes": "x"},
     "mcp.connection other": {"notes": "x"},
     "mcp.credential": {"kind": "api_key"},
+    "mcp.oauth.client own": {"name": "x"},
+    "mcp.oauth.client other": {"name": "x"},
+    "mcp.oauth.request": {"status": "approved"},
     "mcp.audit.log own": {"tool": "x"},
     "mcp.audit.log other": {"tool": "x"},
     "mcp.audit.checkpoint": {"sequence": 1},
@@ -58,6 +64,9 @@ class TestAccess(McpCase):
             "mcp.connection own": own,
             "mcp.connection other": other,
             "mcp.credential": other.credential_ids,
+            "mcp.oauth.client own": cls._allowed("Own client", cls.user),
+            "mcp.oauth.client other": cls._allowed("Other client", cls.admin),
+            "mcp.oauth.request": cls._asked(),
             "mcp.replica": cls.env["mcp.replica"],
             "mcp.audit.log own": cls._logged(own),
             "mcp.audit.log other": cls._logged(other),
@@ -69,6 +78,19 @@ class TestAccess(McpCase):
             "mcp.call": cls.env["mcp.call"],
             "mcp.handle": cls.env["mcp.handle"],
         }
+
+    @classmethod
+    def _allowed(cls, name, user):
+        clients = cls.env["mcp.oauth.client"].with_user(cls.admin)
+        client = clients._create_manual(name, "https://tool.example.com/callback")[0].sudo()
+        client._connect(user)
+        return client
+
+    @classmethod
+    def _asked(cls):
+        client = cls._allowed("Asking client", cls.settings_admin)
+        values = {"client_id": client.id, "redirect_uri": client.redirect_uris, "expires_at": "2026-11-22 13:30:00"}
+        return cls.env["mcp.oauth.request"].create({**values, "request_digest": "0" * 64, "browser_digest": "0" * 64})
 
     @classmethod
     def _logged(cls, connection):

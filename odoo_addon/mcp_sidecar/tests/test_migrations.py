@@ -37,6 +37,19 @@ class TestActionIds(MigrationCase):
 
 
 @tagged("-at_install", "post_install")
+class TestResolveFunction(MigrationCase):
+    def test_it_is_dropped(self):
+        self.env.cr.execute(
+            "CREATE OR REPLACE FUNCTION mcp_sidecar_resolve(shown text, superuser integer, service_groups integer[])"
+            " RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+        )
+        for _again in range(2):
+            self.migrate("19.0.1.3.0", "post-resolve")
+            self.env.cr.execute("SELECT count(*) FROM pg_proc WHERE proname = 'mcp_sidecar_resolve'")
+            self.assertEqual(self.env.cr.fetchone(), (0,))
+
+
+@tagged("-at_install", "post_install")
 class TestCronName(MigrationCase):
     def test_the_old_name_is_replaced_and_another_one_kept(self):
         action = self.env.ref("mcp_sidecar.ir_cron_forget_answers")

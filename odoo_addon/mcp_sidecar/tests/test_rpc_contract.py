@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +23,8 @@ from .gateway_common import CommittedCase, GatewayCase, call, create, request, s
 VARIABLE = "MCP_CONTRACT_DIR"
 # The sidecar's repository: <root>/odoo_addon/mcp_sidecar/tests/test_rpc_contract.py and <root>/tests/wire/contract.
 BESIDE = Path(__file__).resolve().parents[3] / "tests" / "wire" / "contract"
+# Where faults are raised.
+SOURCES = [Path(__file__).parents[1] / package for package in ("gateway", "models")]
 SHAPES = {
     "hello": contract.HELLO,
     "authenticate": contract.AUTHENTICATE,
@@ -33,6 +36,15 @@ SHAPES = {
     "append_audit": contract.APPEND_AUDIT,
     "check_audit": contract.CHECK_AUDIT,
     "sync_sessions": contract.SYNC_SESSIONS,
+    "oauth_client": contract.OAUTH_CLIENT,
+    "oauth_register": contract.OAUTH_REGISTER,
+    "oauth_begin": contract.OAUTH_BEGIN,
+    "oauth_resume": contract.OAUTH_RESUME,
+    "oauth_token": contract.OAUTH_TOKEN,
+    "oauth_refresh": contract.OAUTH_REFRESH,
+    "oauth_client_credentials": contract.OAUTH_CLIENT_CREDENTIALS,
+    "oauth_revoke": contract.OAUTH_REVOKE,
+    "oauth_introspect": contract.OAUTH_INTROSPECT,
 }
 # Samples whose request is itself what is refused.
 REFUSED_REQUESTS = {("hello", "other contract version")}
@@ -101,6 +113,14 @@ class TestContractSamples(BaseCase):
         used = {step["op"] for method, case in cases() if method == "execute" for step in case["request"]["steps"]}
         self.assertEqual(used, set(contract.STEPS))
         self.assertEqual(set(executor._OPERATIONS) | {"session"}, set(contract.STEPS))
+
+    def test_every_code_is_in_the_contract(self):
+        page = (folder() / "README.md").read_text(encoding="utf-8")
+        faults = page.split("## Faults")[1].split("\n## ")[0]
+        listed = set(re.findall(r"^\| `(\w+)`", faults, re.MULTILINE)) - {"code"}
+        sources = [path.read_text(encoding="utf-8") for package in SOURCES for path in package.rglob("*.py")]
+        raised = {code for source in sources for code in re.findall(r'GatewayError\(\s*"(\w+)"', source)}
+        self.assertEqual(raised, listed)
 
     def test_the_wake_up(self):
         agreed = sample("wake")
@@ -263,6 +283,7 @@ class TestContractAnswers(GatewayCase):
         self.assertEqual({"code": fault.code, "message": fault.message, "data": fault.data}, agreed)
 
     def test_hello(self):
+        self.settings.previous_public_urls = "https://old.example.com"
         asked = self.agreed("registers a replica", "hello")["request"]
         answer = self.ask("hello", asked)
         self.assert_answer("registers a replica", answer, "hello")
@@ -451,6 +472,7 @@ class TestContractStatus(CommittedCase):
         self.assertEqual(form(answer), form(agreed["nothing new"]["answer"]))
         with self.transaction() as env:
             env.ref("mcp_sidecar.settings").rate_limit_minute = 60
+            env.ref("mcp_sidecar.settings").previous_public_urls = "https://old.example.com"
             connection = env["mcp.connection"].browse(self.connection_id)
             sessions.sync(env, {"replica": REPLICA, "complete": False, "sessions": [session(connection)]})
             env["mcp.connection"].browse(self.connection_id).notes = "x"

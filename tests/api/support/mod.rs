@@ -3,6 +3,8 @@
 pub mod client;
 pub mod fake_odoo;
 pub mod https;
+pub mod oauth;
+pub mod oauth_flow;
 pub mod panics;
 pub mod raw;
 pub mod scene;

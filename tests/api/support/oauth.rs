@@ -22,8 +22,9 @@ struct State {
     clients: HashMap<String, Client>,
     requests: HashMap<String, Request>,
     tokens: HashMap<String, Token>,
-    /// Seconds in which a used refresh token may come again; here: whether it may.
+    /// Whether a used refresh token may come again.
     grace: bool,
+    decisions: usize,
 }
 
 struct Client {
@@ -95,7 +96,14 @@ impl OauthRecords {
         self.add(id, "client_secret_basic", Some(secret), redirect_uris, &grants);
     }
 
-    fn add(&self, id: &str, auth_method: &str, secret: Option<&str>, redirect_uris: &[&str], grants: &[&str]) {
+    fn add(
+        &self,
+        id: &str,
+        auth_method: &str,
+        secret: Option<&str>,
+        redirect_uris: &[&str],
+        grants: &[&str],
+    ) {
         let client = Client {
             name: format!("Client {id}"),
             kind: if secret.is_some() { "manual" } else { "dynamic" },
@@ -119,14 +127,14 @@ impl OauthRecords {
     /// Allows or denies a request, as its user does; gives the approval secret.
     pub fn decide(&self, handle: &str, allow: bool, scope: &str) -> String {
         let mut state = self.0.lock().unwrap();
-        let family = state.requests.len();
+        state.decisions += 1;
+        let family = state.decisions;
         let request = state.requests.get_mut(&proof(handle)).unwrap();
         let approval = format!("{:0>43}", format!("approval{family}"));
         request.status = if allow { "approved" } else { "denied" };
         request.approval = Some(proof(&approval));
         request.family = family;
-        request.scope =
-            if scope == "full" { json!(["mcp:read", "mcp:write"]) } else { json!(["mcp:read"]) };
+        request.scope = if scope == "full" { json!(["mcp:read", "mcp:write"]) } else { json!(["mcp:read"]) };
         approval
     }
 
@@ -192,7 +200,9 @@ impl State {
 
     fn resume(&mut self, request: &Value) -> Result<Value, Value> {
         let unknown = || json!({"state": "unknown", "redirect_uri": null, "client_state": null, "client_name": null, "issuer": null, "user": null, "connection": null});
-        let Some(found) = self.requests.get_mut(request["request"].as_str().unwrap()) else { return Ok(unknown()) };
+        let Some(found) = self.requests.get_mut(request["request"].as_str().unwrap()) else {
+            return Ok(unknown());
+        };
         let decided = !matches!(found.status, "pending" | "expired");
         let approved = found.approval.as_deref() == request["approval"].as_str();
         if found.begun["browser"] != request["browser"] || (decided && !approved) {
@@ -201,7 +211,8 @@ impl State {
         if found.status == "approved" {
             found.code = Some(request["code"].as_str().unwrap().to_owned());
         }
-        let name = self.clients.get(found.begun["client_id"].as_str().unwrap()).map(|client| client.name.clone());
+        let name =
+            self.clients.get(found.begun["client_id"].as_str().unwrap()).map(|client| client.name.clone());
         Ok(json!({
             "state": found.status, "redirect_uri": found.begun["redirect_uri"], "client_state": found.begun["state"],
             "client_name": name, "issuer": found.begun["issuer"], "user": decided.then_some(2),
@@ -276,7 +287,8 @@ impl State {
         }
         let next = request["refresh"].as_str().unwrap().to_owned();
         self.tokens.get_mut(proof).unwrap().successor = Some(next);
-        let scope = if request["scope"] == json!(["mcp:read"]) { request["scope"].clone() } else { token.scope };
+        let scope =
+            if request["scope"] == json!(["mcp:read"]) { request["scope"].clone() } else { token.scope };
         Ok(self.grant(request, &id, &name, &scope, token.family))
     }
 

@@ -30,6 +30,11 @@ def generate(kind):
     return assemble(kind, secrets.token_bytes(32))
 
 
+def random_text():
+    """256 random bits as a text of 43 base62 characters, for a secret that is no credential."""
+    return _base62(int.from_bytes(secrets.token_bytes(32)), BODY_LENGTH)
+
+
 def assemble(kind, secret):
     """The text of a kind that carries these 32 bytes."""
     head = PREFIXES[kind] + _base62(int.from_bytes(secret), BODY_LENGTH)

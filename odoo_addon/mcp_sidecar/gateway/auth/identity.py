@@ -51,11 +51,13 @@ def environment_of(env, principal, context):
 
 
 def _defaults(env, principal):
+    """Language and time zone of the user, as Odoo's own web client takes them, from Odoo's cache."""
+    found = env(user=principal.user_id, su=False, context={})["res.users"].context_get()
     context = {}
-    if principal.lang and _installed(env, principal.lang):
-        context["lang"] = principal.lang
-    if principal.tz in pytz.all_timezones_set:
-        context["tz"] = principal.tz
+    if found.get("lang") and _installed(env, found["lang"]):
+        context["lang"] = found["lang"]
+    if found.get("tz") in pytz.all_timezones_set:
+        context["tz"] = found["tz"]
     return context
 
 
@@ -101,6 +103,8 @@ _CHECKS = {"lang": _lang, "tz": _tz, "allowed_company_ids": _companies, "active_
 
 def connection_document(env, principal):
     """What the sidecar keeps of a connection."""
+    # sudo: the service account may read nothing; whom a connection acts as is part of it
+    user = env["res.users"].sudo().browse(principal.user_id)
     return {
         "connection": {
             "id": principal.connection_id,
@@ -116,15 +120,17 @@ def connection_document(env, principal):
             "rate_limit_day": _limit(principal.rate_limit_day),
             "allowed_ips": [str(network) for network in principal.allowed_ips],
             "blocked_ips": [str(network) for network in principal.blocked_ips],
+            "upgradable": principal.upgradable,
         },
         "user": {
             "id": principal.user_id,
-            "login": principal.login,
-            "name": principal.user_name,
-            "lang": principal.lang or None,
-            "tz": principal.tz or None,
+            "login": user.login,
+            "name": user.name,
+            "lang": user.lang or None,
+            "tz": user.tz or None,
         },
-        "schema_key": schema_key(env, principal),
+        "schema_key": schema_key(user, principal),
+        "audience": principal.audience,
         "expires_at": principal.expires_at.isoformat(timespec="seconds") + "Z" if principal.expires_at else None,
     }
 
@@ -134,7 +140,7 @@ def _limit(value):
     return None if value is None or value < 0 else value
 
 
-def schema_key(env, principal):
+def schema_key(user, principal):
     """The same for those who see the same schema: it depends on groups, allowed models and, for labels, language."""
-    groups = sorted(env["res.users"].browse(principal.user_id)._get_group_ids())
-    return hashlib.sha256(repr((groups, principal.lang, sorted(principal.allowed_models))).encode()).hexdigest()[:16]
+    seen = (sorted(user._get_group_ids()), user.lang, sorted(principal.allowed_models))
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]

@@ -24,6 +24,9 @@ MODELS = frozenset(
         # links that set passwords pass through both
         "ir.mail_server",
         "mail.mail",
+        # applications that may log in, and logins on their way
+        "mcp.oauth.client",
+        "mcp.oauth.request",
         # a key of Odoo, shown once
         "res.users.apikeys.description",
         "res.users.apikeys.show",

@@ -171,6 +171,36 @@ REFUSALS = (
         ),
         ("test_rpc_service_account.TestServiceUser", "test_rpc_service_account.TestServiceUserRpc"),
     ),
+    # --- the authorization server ---
+    Refusal(
+        "Tokens, codes and clients are as good as the switches, the user, the connection and the client behind them.",
+        ("oauth.refused.step", "oauth.users.may_connect", "oauth.clients.authenticated", "oauth.grants.refresh"),
+        (),
+        (
+            "test_oauth_grants.TestCode",
+            "test_oauth_grants.TestRefresh",
+            "test_oauth_clients.TestClientAuthentication",
+            "test_oauth_tokens.TestRevocation",
+        ),
+    ),
+    Refusal(
+        "A code or refresh token that is used twice revokes what came of it.",
+        ("oauth.families.revoke",),
+        (),
+        ("test_oauth_grants.TestCode", "test_oauth_grants.TestRefresh", "test_oauth_races.TestRaces"),
+    ),
+    Refusal(
+        "A code goes to a registered redirect URI only, and never to one that runs code or hides its host.",
+        ("oauth.redirect_uris.problem", "oauth.redirect_uris.is_registered"),
+        (),
+        ("test_oauth_redirect_uris.TestRedirectUris", "test_oauth_requests.TestBegin"),
+    ),
+    Refusal(
+        "Only a person allows a client, in a session of their own and on the page that asks.",
+        ("oauth.consent.decide", "oauth.consent.is_own_page"),
+        (),
+        ("test_oauth_consent.TestConsent", "test_mcp_oauth_client.TestClientRpc"),
+    ),
     # --- credentials are never rendered ---
     Refusal(
         "Methods that mint a credential are refused, or answer a placeholder that only its addressee's mail opens.",

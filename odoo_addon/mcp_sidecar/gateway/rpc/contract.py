@@ -172,3 +172,75 @@ _SESSION = record(
 )
 
 SYNC_SESSIONS = lenient(record(replica=uuid, complete=boolean, sessions=list_of(_SESSION, longest=1000)))
+
+# === OAuth ===
+
+_uri = text(longest=2000, shortest=1)
+_address = nullable(text(longest=100))
+_scope = nullable(list_of(name, longest=50))
+_auth_method = choice("none", "client_secret_basic", "client_secret_post")
+_CLIENT = record(client_id=_uri, secret=nullable(proof), auth_method=_auth_method)
+
+OAUTH_CLIENT = record(client_id=_uri)
+
+OAUTH_REGISTER = record(
+    client_id=_uri,
+    name=name,
+    redirect_uris=list_of(_uri, longest=50),
+    auth_method=_auth_method,
+    secret=nullable(proof),
+    grant_types=list_of(name, longest=10),
+    client_uri=nullable(_uri),
+    software_id=nullable(name),
+    ip=_address,
+)
+
+_DOCUMENT = record(
+    name=name,
+    redirect_uris=list_of(_uri, longest=50, shortest=1),
+    client_uri=nullable(_uri),
+    expires_in=clamped(0, 30 * 86400),
+)
+
+OAUTH_BEGIN = record(
+    request=proof,
+    browser=proof,
+    client_id=_uri,
+    document=nullable(_DOCUMENT),
+    redirect_uri=_uri,
+    state=nullable(text(longest=4096)),
+    code_challenge=text(longest=43, shortest=43),
+    scope=_scope,
+    resource=_uri,
+    issuer=_uri,
+    ip=_address,
+)
+
+OAUTH_RESUME = record(request=proof, browser=proof, approval=nullable(proof), code=proof)
+
+OAUTH_TOKEN = record(
+    client=_CLIENT,
+    code=proof,
+    redirect_uri=nullable(_uri),
+    code_challenge=nullable(text(longest=43, shortest=43)),
+    resource=nullable(_uri),
+    access=proof,
+    refresh=proof,
+    ip=_address,
+)
+
+OAUTH_REFRESH = record(
+    client=_CLIENT,
+    token=proof,
+    scope=_scope,
+    resource=nullable(_uri),
+    access=proof,
+    refresh=proof,
+    ip=_address,
+)
+
+OAUTH_CLIENT_CREDENTIALS = record(client=_CLIENT, scope=_scope, resource=nullable(_uri), access=proof, ip=_address)
+
+OAUTH_REVOKE = record(client=_CLIENT, token=proof)
+
+OAUTH_INTROSPECT = record(client=_CLIENT, token=proof)

@@ -25,6 +25,9 @@ SETTINGS = (
     "audit_retention_days",
     "log_payloads",
     "settings_max_age",
+    "enable_oauth",
+    "oauth_aliases",
+    "oauth_default_scope",
 )
 
 
@@ -44,8 +47,15 @@ def hello(env, request):
         "cursor": outbox_cursor.encode_cursor(source),
         "settings": settings(env),
         **_registered(env, request),
+        "shared_keys": _shared_keys(env),
         "now": _now(),
     }
+
+
+def _shared_keys(env):
+    """What the sidecars of this database derive the same codes and tokens from, whichever of them is asked."""
+    key = env["mcp.server.settings"]._oauth_shared_key()
+    return {"oauth": key} if key else {}
 
 
 def _addon_version(env):
@@ -137,10 +147,21 @@ def settings(env):
     found = env.execute_query_dict(SQL("SELECT %s FROM mcp_server_settings LIMIT 1", columns))
     # without a row nothing is allowed, as where the switch is off
     if not found:
-        # without a row nothing is allowed, as where the switch is off
-        return dict.fromkeys(SETTINGS, 0) | {"enabled": False, "tz": "UTC"}
+        return dict.fromkeys(SETTINGS, 0) | {
+            "enabled": False,
+            "enable_oauth": False,
+            "oauth_aliases": False,
+            "oauth_default_scope": "read_only",
+            "tz": "UTC",
+            "previous_public_urls": [],
+            "offers_client_credentials": False,
+        }
     known = {name: False if value is None else value for name, value in found[0].items()}
-    return known | {"tz": env["mcp.server.settings"]._company_tz()}
+    return known | {
+        "tz": env["mcp.server.settings"]._company_tz(),
+        "previous_public_urls": env["mcp.server.settings"]._previous_origins(),
+        "offers_client_credentials": env["mcp.oauth.client"]._offers_client_credentials(),
+    }
 
 
 def _now():

@@ -25,6 +25,12 @@ def normalized(url):
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
+def origin(url):
+    """An origin in its one form, or None for anything else: what has a path is none."""
+    url = normalized(url)
+    return url if url and not urlsplit(url).path else None
+
+
 def announced(env, replica, url):
     """What becomes of the address that a sidecar announces: ``confirmed``, ``pending`` or ``refused``."""
     url = normalized(url)
