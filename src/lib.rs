@@ -17,6 +17,8 @@ pub mod mirror;
 
 pub mod guard;
 
+pub mod oauth;
+
 pub mod audit;
 
 pub mod sessions;

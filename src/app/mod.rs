@@ -7,6 +7,7 @@
 
 mod audit_sink;
 mod error;
+mod oauth_store;
 mod replica;
 mod running;
 mod session_sink;
@@ -27,6 +28,8 @@ use crate::config::Config;
 use crate::guard::{ConcurrencyLimit, FailedAuthLimiter, MasterSwitch, RequestRateLimiter};
 use crate::mcp::{Endpoint, Handler, LegacySessionManager};
 use crate::mirror::{Mirror, ReplicaIdentity};
+use crate::oauth::fetch_guard::Fetcher;
+use crate::oauth::{AuthorizationServer, Budgets, ClientDocuments};
 use crate::odoo::Client;
 use crate::sessions::SessionRegistry;
 use crate::state::{CounterStore, EmbeddedStore, KeyValueStore, Spool};
@@ -44,6 +47,7 @@ pub struct App {
     failed_auth: Arc<FailedAuthLimiter>,
     endpoint: Endpoint,
     clock: Clock,
+    fetcher: Arc<Fetcher>,
 }
 
 impl App {
@@ -56,6 +60,12 @@ impl App {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Replaces what fetches metadata documents of clients, for tests, whose servers have loopback addresses.
+    #[must_use]
+    pub fn with_fetcher(self, fetcher: Fetcher) -> Self {
+        Self { fetcher: Arc::new(fetcher), ..self }
     }
 
     /// Wires the components with a handler that wraps the product's. The conformance server adds its fixtures
@@ -77,7 +87,16 @@ impl App {
         let endpoint = Endpoint::new(handler, sessions, limits.max_body_bytes);
         let master_switch = Arc::new(MasterSwitch::new(Arc::clone(&mirror)));
         let failed_auth = Arc::new(FailedAuthLimiter::new(limits.failed_attempts));
-        Ok(Self { config, client, mirror, master_switch, failed_auth, endpoint, clock: Clock::system() })
+        Ok(Self {
+            config,
+            client,
+            mirror,
+            master_switch,
+            failed_auth,
+            endpoint,
+            clock: Clock::system(),
+            fetcher: Arc::default(),
+        })
     }
 
     /// Binds both listeners and starts all tasks; returns once requests are served.
@@ -105,7 +124,19 @@ impl App {
         self.spawn_session_sync(&mut tasks, replica);
         let sink = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
         spawn_audit(&mut tasks, &audit, &chain, Arc::new(sink));
+        let budgets = spawn_budgets(&mut tasks);
+        let oauth = AuthorizationServer::new(
+            server.public_origin(),
+            Arc::new(oauth_store::OdooAuthorizationStore {
+                client: Arc::clone(&self.client),
+                mirror: Arc::clone(&self.mirror),
+            }),
+            self.build_client_documents(&mut tasks, Arc::clone(&budgets)),
+            budgets,
+            oauth_store::policy_source(Arc::clone(&self.mirror)),
+        );
         let deps = Deps {
+            oauth,
             mirror: self.mirror,
             master_switch: self.master_switch,
             failed_auth: self.failed_auth,
@@ -157,6 +188,16 @@ impl App {
         AuditTrail::new(spool, self.config.audit.spool_max_bytes, self.clock.clone(), Box::new(payloads))
     }
 
+    /// The documents of clients, and the probe of whether they can be fetched.
+    fn build_client_documents(&self, tasks: &mut Tasks, budgets: Arc<Budgets>) -> Arc<ClientDocuments> {
+        let (mode, fetcher) = (self.config.oauth.client_documents, Arc::clone(&self.fetcher));
+        let documents = Arc::new(ClientDocuments::new(mode, fetcher, budgets, self.clock.clone()));
+        let own = format!("{}/.well-known/oauth-protected-resource", self.config.server.public_origin());
+        let prober = Arc::clone(&documents);
+        tasks.supervise("client_documents", move |cancel| Arc::clone(&prober).run_probe(own.clone(), cancel));
+        documents
+    }
+
     fn build_chain_monitor(&self, replica: Uuid, store: Arc<dyn KeyValueStore>) -> Arc<ChainMonitor> {
         let mirror = Arc::clone(&self.mirror);
         let retention = move || mirror.settings().map(|settings| settings.audit_retention_days);
@@ -190,6 +231,14 @@ impl App {
             )
         });
     }
+}
+
+/// The budgets of the authorization server, and their cleanup.
+fn spawn_budgets(tasks: &mut Tasks) -> Arc<Budgets> {
+    let budgets = Arc::new(Budgets::new());
+    let cleaned = Arc::clone(&budgets);
+    tasks.supervise("oauth_budgets", move |cancel| Arc::clone(&cleaned).run_cleanup(cancel));
+    budgets
 }
 
 fn spawn_audit(

@@ -11,6 +11,7 @@ mod fault;
 mod limits;
 mod log;
 pub mod mirror;
+pub mod oauth;
 pub mod odoo;
 mod secret;
 mod section;
@@ -33,6 +34,7 @@ pub struct Config {
     pub odoo: odoo::OdooConfig,
     pub mirror: mirror::MirrorConfig,
     pub audit: audit::AuditConfig,
+    pub oauth: oauth::OauthConfig,
     pub log: Log,
 }
 
@@ -47,6 +49,7 @@ impl Config {
             odoo: section::take_section(&mut tree, "odoo", &mut faults),
             mirror: section::take_section(&mut tree, "mirror", &mut faults),
             audit: section::take_section(&mut tree, "audit", &mut faults),
+            oauth: section::take_section(&mut tree, "oauth", &mut faults),
             log: section::take_section(&mut tree, "log", &mut faults),
             // Last: the remaining keys belong to no section.
             server: section::read_section(tree, "", &mut faults),

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::oauth::ClientDocumentMode;
 use super::*;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/config.example.toml");
@@ -59,6 +60,7 @@ fn known_keys() -> Vec<String> {
     }
     let sections =
         [of::<odoo::OdooConfig>(), of::<mirror::MirrorConfig>(), of::<audit::AuditConfig>()].concat();
+    let sections = [sections, of::<oauth::OauthConfig>()].concat();
     let keys = [of::<Server>(), of::<Limits>(), sections, of::<Log>()].concat();
     assert!(keys.len() > 40, "{keys:?}");
     // The example shows the better way to give it.
@@ -72,6 +74,7 @@ fn the_example_shows_the_defaults() {
     assert_eq!(format!("{:?}", example.limits), format!("{:?}", sound.limits));
     assert_eq!(format!("{:?}", example.mirror), format!("{:?}", sound.mirror));
     assert_eq!(format!("{:?}", example.audit), format!("{:?}", sound.audit));
+    assert_eq!(format!("{:?}", example.oauth), format!("{:?}", sound.oauth));
     assert_eq!(format!("{:?}", example.log), format!("{:?}", sound.log));
     let odoo = odoo::OdooConfig { database: "db".into(), ..example.odoo };
     assert_eq!(format!("{odoo:?}"), format!("{:?}", sound.odoo));
@@ -181,6 +184,22 @@ fn an_unknown_log_format_is_refused_with_the_valid_ones() {
         load(&format!("{VALID_CONFIG}[log]\nformat = 'JSON'\n"), &[], &[]).unwrap().log.format,
         LogFormat::Json
     );
+}
+
+#[test]
+fn documents_of_clients_are_fetched_as_configured() {
+    let mode = |text: &str| load(&format!("{VALID_CONFIG}{text}"), &[], &[]).unwrap().oauth.client_documents;
+    assert_eq!(mode(""), ClientDocumentMode::Auto);
+    for (text, expected) in
+        [("auto", ClientDocumentMode::Auto), ("on", ClientDocumentMode::On), ("OFF", ClientDocumentMode::Off)]
+    {
+        assert_eq!(mode(&format!("[oauth]\nclient_documents = '{text}'\n")), expected);
+    }
+    let environment = [("ODOO_MCP_OAUTH__CLIENT_DOCUMENTS", "off")];
+    let loaded = load(VALID_CONFIG, &environment, &[]).unwrap();
+    assert_eq!(loaded.oauth.client_documents, ClientDocumentMode::Off);
+    let found = faults(&format!("{VALID_CONFIG}[oauth]\nclient_documents = 'maybe'\n"));
+    assert!(found[0].starts_with("oauth.client_documents: \"maybe\" is not auto, on or off"), "{found:?}");
 }
 
 #[test]

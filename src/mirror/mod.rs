@@ -2,7 +2,7 @@
 //!
 //! May be lost at any time; Odoo stays the authority, and everything here fails closed with age. Knows no
 //! MCP and no HTTP server. One concern a file: `settings_gate` the settings and the gate made of them, `epochs`
-//! cache invalidation by connection, `principal_cache` credentials, `lookup_limiter` the rate limit of look-ups of
+//! cache invalidation by connection, `principal_cache` credentials and the budget for look-ups of
 //! unknown ones, `schema_cache` models and fields, `wakeup` the signatures of wake-ups.
 
 mod epochs;

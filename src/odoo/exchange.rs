@@ -148,6 +148,28 @@ impl Exchanger {
         }
     }
 
+    /// Sends a request that must not be carried out twice, on a connection of its own: again only where Odoo has
+    /// certainly not executed it, once after a failed connection and with backoff until the deadline after a rollback.
+    pub(super) async fn send_if_undone(
+        &self,
+        route: &ExchangeResources,
+        method: &'static str,
+        json: impl Fn() -> Result<String, serde_json::Error>,
+        deadline: Deadline,
+    ) -> Result<AnswerText, Failure> {
+        let (mut resent, mut backoff) = (false, BUSY_BACKOFF);
+        loop {
+            match self.send_once(route, method, &json, Connection::Fresh, deadline).await {
+                Err(Failure::NotConnected) if !resent => resent = true,
+                Err(Failure::Conflict) if Instant::now() + backoff.delay() < deadline.odoo => {
+                    let jitter = rand::rng().random_range(0.5..1.0);
+                    sleep(backoff.next_delay().mul_f64(jitter)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Sends once, without a retry: breaker, queue, Odoo.
     pub(super) async fn send_once(
         &self,

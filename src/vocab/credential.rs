@@ -8,6 +8,8 @@ use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::Secret;
+
 const BODY_LEN: usize = 43;
 const CHECKSUM_LEN: usize = 6;
 const PREFIX_LEN: usize = 7;
@@ -33,6 +35,13 @@ impl CredentialKind {
             Self::AuthorizationCode => "mcp_ac_",
             Self::ClientSecret => "mcp_cs_",
         }
+    }
+
+    /// The text of a credential of this kind that stands for these bits.
+    pub fn text_of(self, bits: &[u8; 32]) -> Secret {
+        let signed = format!("{}{}", self.prefix(), base62(bits, BODY_LEN));
+        let checksum = encode_checksum(crc32fast::hash(signed.as_bytes()));
+        Secret::new(signed + &checksum)
     }
 
     fn from_prefix(prefix: &str) -> Option<Self> {
@@ -79,6 +88,22 @@ impl Credential {
         }
         Ok(Self { kind, proof: Proof::of_text(text) })
     }
+}
+
+/// Bits as a number of so many base62 digits, the first ones zero where it is smaller.
+pub fn base62(bits: &[u8], digits: usize) -> String {
+    let mut number = bits.to_vec();
+    let mut text = vec![b'0'; digits];
+    for digit in text.iter_mut().rev() {
+        // Long division by 62: the quotient takes the number's place.
+        let remainder = number.iter_mut().fold(0_u32, |remainder, byte| {
+            let value = remainder * 256 + u32::from(*byte);
+            *byte = u8::try_from(value / 62).unwrap_or(u8::MAX);
+            value % 62
+        });
+        *digit = ALPHABET.get(remainder as usize).copied().unwrap_or(b'0');
+    }
+    text.into_iter().map(char::from).collect()
 }
 
 fn encode_checksum(mut value: u32) -> String {
@@ -153,6 +178,19 @@ mod tests {
     #[test]
     fn a_non_ascii_text_is_refused_without_a_panic() {
         assert_eq!(Credential::parse(&"é".repeat(28)).unwrap_err(), MalformedCredential::Length);
+    }
+
+    #[test]
+    fn texts_that_are_made_are_read_again() {
+        for bits in [[0; 32], [0xff; 32], [0x5a; 32]] {
+            let text = CredentialKind::ClientSecret.text_of(&bits);
+            let credential = Credential::parse(text.expose()).unwrap();
+            assert_eq!(credential.kind, CredentialKind::ClientSecret);
+        }
+        assert_eq!(base62(&[0], 3), "000");
+        assert_eq!(base62(&[61], 2), "0z");
+        assert_eq!(base62(&[1, 0], 3), "048");
+        assert_eq!(base62(&[0xff; 16], 22), "7n42DGM5Tflk9n8mt7Fhc7");
     }
 
     #[test]

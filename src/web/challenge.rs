@@ -10,7 +10,7 @@ use super::MCP_PATH;
 use crate::odoo::contract::SettingsDocument;
 
 /// The scopes that every operation can be done with, the wider one included.
-pub const ALL_SCOPES: &str = "mcp:read mcp:write";
+pub(super) const ALL_SCOPES: &str = "mcp:read mcp:write";
 
 const METADATA_PATH: &str = "/.well-known/oauth-protected-resource";
 

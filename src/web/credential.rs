@@ -13,12 +13,12 @@ use super::http_fault::HttpFault;
 use crate::vocab::{Credential, CredentialKind};
 
 /// Further headers of an API key: claude.ai sends no others that a user chooses.
-pub const KEY_HEADERS: [HeaderName; 2] =
+pub(super) const KEY_HEADERS: [HeaderName; 2] =
     [HeaderName::from_static("x-api-key"), HeaderName::from_static("x-auth-token")];
 
 /// The credential that a request presents.
 #[derive(Debug)]
-pub enum PresentedCredential {
+pub(super) enum PresentedCredential {
     Missing,
     /// A header that cannot be a credential.
     Malformed(HttpFault),
@@ -29,7 +29,7 @@ pub enum PresentedCredential {
 type Problem = Cow<'static, str>;
 
 /// Reads the headers; checks shape and checksum only.
-pub fn read(headers: &HeaderMap) -> PresentedCredential {
+pub(super) fn read(headers: &HeaderMap) -> PresentedCredential {
     match presented(headers) {
         Ok(None) => PresentedCredential::Missing,
         Ok(Some(credential)) => PresentedCredential::Credential(credential),
@@ -96,7 +96,7 @@ fn read_key(name: &HeaderName, value: &HeaderValue) -> Result<Credential, Proble
 }
 
 /// The fault of a request without a credential.
-pub fn missing() -> HttpFault {
+pub(super) fn missing() -> HttpFault {
     HttpFault::Unauthorized {
         sent: false,
         reason: "no_credential".into(),
@@ -108,7 +108,7 @@ pub fn missing() -> HttpFault {
 
 /// The fault of a credential that is not accepted; `reason` is the contract's word or one of this side's. Clients show
 /// the sentence to a person who wonders why a browser opens: so it says which of the two is meant.
-pub fn refused(kind: CredentialKind, reason: &str) -> HttpFault {
+pub(super) fn refused(kind: CredentialKind, reason: &str) -> HttpFault {
     let message = match (kind, reason) {
         (CredentialKind::ApiKey, "revoked") => "The connection of this API key was revoked",
         (CredentialKind::ApiKey, "expired") => "The API key has expired",

@@ -18,6 +18,7 @@ mod limits;
 mod listener;
 mod media_type;
 mod message;
+mod oauth_routes;
 mod origin;
 mod pipeline;
 mod proxies;
@@ -31,6 +32,7 @@ mod session_request;
 mod shutdown;
 mod target;
 mod warnings;
+mod well_known;
 mod write_timeout;
 
 pub use http_fault::HttpFault;

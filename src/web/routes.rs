@@ -10,7 +10,7 @@ use warp::reply::Response;
 use super::http_fault::HttpFault;
 use super::request::{HttpRequest, extract_request};
 use super::server_state::ServerState;
-use super::{MCP_PATH, admin as health, pipeline, reply};
+use super::{MCP_PATH, admin as health, oauth_routes, pipeline, reply, well_known};
 
 /// The routes of one listener.
 pub type Routes = BoxedFilter<(Response,)>;
@@ -21,10 +21,14 @@ pub fn public(state: Arc<ServerState>) -> Routes {
         .then(move |request: HttpRequest| {
             let state = Arc::clone(&state);
             async move {
+                if let Some(endpoint) = oauth_routes::endpoint_at(&state, request.transport.target.path()) {
+                    return oauth_routes::serve(&state, endpoint, request).await;
+                }
                 match request.transport.target.path() {
                     path if path == MCP_PATH || path.strip_suffix('/') == Some(MCP_PATH) => {
                         pipeline::serve_mcp(&state, request).await
                     }
+                    path if well_known::is_well_known(path) => well_known::serve(&state, &request),
                     path if path.starts_with(MCP_PATH) => pipeline::unknown_path(&state, &request),
                     _ => reply::refuse(&pipeline::unserved_path(&state.host_policy, &request), None),
                 }

@@ -15,6 +15,7 @@ use crate::config::{Limits, Server};
 use crate::guard::{ConcurrencyLimit, FailedAuthLimiter, MasterSwitch, RequestRateLimiter};
 use crate::mcp::Endpoint;
 use crate::mirror::Mirror;
+use crate::oauth::AuthorizationServer;
 use crate::odoo::memory_budget::MemoryBudget;
 
 /// The dependencies that `app` has wired.
@@ -26,6 +27,7 @@ pub struct Deps {
     pub audit: Arc<AuditTrail>,
     pub chain: Arc<ChainMonitor>,
     pub endpoint: Endpoint,
+    pub oauth: AuthorizationServer,
     pub shutdown: Shutdown,
 }
 

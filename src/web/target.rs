@@ -38,6 +38,11 @@ impl RequestTarget {
     pub fn path(&self) -> &str {
         self.path.path()
     }
+
+    /// The query string. Only the endpoints of OAuth read it, and it is never logged: it can carry secrets.
+    pub fn query(&self) -> Option<&str> {
+        self.path.query()
+    }
 }
 
 /// Whether HTTP/2 named no `:path`. Such a path reads as `/`, but is not equal to it.

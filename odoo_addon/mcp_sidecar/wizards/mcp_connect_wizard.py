@@ -6,12 +6,12 @@ from ..models.mcp_replica import ENDPOINT_STATES
 
 
 class McpConnectWizard(models.TransientModel):
-    """Connect wizard. The choice of the way is the browser's alone: nothing is stored before the last step."""
+    """Connect wizard. The choice of the method is kept in the browser: nothing is stored before the last step."""
 
     _name = "mcp.connect.wizard"
     _description = "Connect a New Tool"
 
-    way = fields.Selection(
+    auth_method = fields.Selection(
         [
             ("browser", "Browser login (OAuth, auto-setup)"),
             ("api_key", "API key (Bearer header)"),
@@ -83,7 +83,7 @@ class McpConnectWizard(models.TransientModel):
     def action_save(self):
         """Creates the connection and shows its key."""
         self.ensure_one()
-        if self.way != "api_key":
+        if self.auth_method != "api_key":
             raise UserError(self.env._("Only connections with an API key can be made here."))
         connection = self.env["mcp.connection"]._create_for_api_key(
             self.name, self.user_id.id, self.scope, method_level=self.method_level

@@ -10,6 +10,7 @@ mod execute;
 mod execute_batch;
 mod fault;
 mod hello;
+pub mod oauth;
 mod schema;
 mod sync_sessions;
 

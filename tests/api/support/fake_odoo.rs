@@ -656,7 +656,8 @@ impl Shared {
             "contract": 1, "addon_version": "19.0.1.0.0", "odoo_version": "19.0", "workers": self.workers.load(Ordering::SeqCst), "database": "fake",
             "database_uuid": "7c1b8a52-1f2e-11f0-9cd2-0242ac120002", "web_url": "https://odoo.example.com",
             "cursor": format!("1:{}", self.cursor.load(Ordering::SeqCst)),
-            "settings": *self.settings.lock().unwrap(), "wake": "accepted", "public_url_state": "confirmed", "now": "2026-11-22T13:30:00Z",
+            "settings": *self.settings.lock().unwrap(), "wake": "accepted", "public_url_state": "confirmed",
+            "shared_keys": {"oauth": "5a".repeat(32)}, "now": "2026-11-22T13:30:00Z",
         })
         .into()
     }

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod fake_odoo;
+pub mod https;
 pub mod panics;
 pub mod raw;
 pub mod scene;

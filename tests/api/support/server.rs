@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use hmac::{Hmac, Mac};
 use odoo_mcp_sidecar::app::{App, RunningApp};
 use odoo_mcp_sidecar::config::Config;
+use odoo_mcp_sidecar::config::oauth::ClientDocumentMode;
 use odoo_mcp_sidecar::config::odoo::OdooConfig;
 use odoo_mcp_sidecar::mcp::Handler;
+use odoo_mcp_sidecar::oauth::fetch_guard::Fetcher;
 use odoo_mcp_sidecar::vocab::{Clock, Proof, Secret};
 use reqwest::header::HeaderMap;
 use rmcp::ServerHandler;
@@ -132,8 +134,14 @@ impl Server {
     pub async fn at(clock: Clock) -> Self {
         let odoo = FakeOdoo::start().await;
         known(&odoo);
-        let server =
-            Self::build(odoo, tempfile::tempdir().unwrap(), Some(clock), |_| {}, |handler| handler).await;
+        let server = Self::build(
+            odoo,
+            tempfile::tempdir().unwrap(),
+            |app| app.with_clock(clock),
+            |_| {},
+            |handler| handler,
+        )
+        .await;
         server.until_ready().await;
         server
     }
@@ -149,7 +157,7 @@ impl Server {
     pub async fn without_state(self, clock: Clock) -> Self {
         let (odoo, data) = self.stop().await;
         std::fs::remove_file(data.path().join("data/state.sqlite")).unwrap();
-        let server = Self::build(odoo, data, Some(clock), |_| {}, |handler| handler).await;
+        let server = Self::build(odoo, data, |app| app.with_clock(clock), |_| {}, |handler| handler).await;
         server.until_ready().await;
         server
     }
@@ -157,7 +165,21 @@ impl Server {
     /// The same, without waiting for Odoo.
     pub async fn restart(self, clock: Clock) -> Self {
         let (odoo, data) = self.stop().await;
-        Self::build(odoo, data, Some(clock), |_| {}, |handler| handler).await
+        Self::build(odoo, data, |app| app.with_clock(clock), |_| {}, |handler| handler).await
+    }
+
+    /// With documents of clients, fetched by this fetcher.
+    pub async fn fetching(fetcher: Fetcher, change: impl FnOnce(&mut Config)) -> Self {
+        let odoo = FakeOdoo::start().await;
+        known(&odoo);
+        let change = |config: &mut Config| {
+            config.oauth.client_documents = ClientDocumentMode::On;
+            change(config);
+        };
+        let adjust = |app: App| app.with_fetcher(fetcher);
+        let server = Self::build(odoo, tempfile::tempdir().unwrap(), adjust, change, |handler| handler).await;
+        server.until_ready().await;
+        server
     }
 
     pub async fn unready<H>(change: impl FnOnce(&mut Config), wrap: impl FnOnce(Handler) -> H) -> Self
@@ -166,12 +188,12 @@ impl Server {
     {
         let odoo = FakeOdoo::start().await;
         known(&odoo);
-        Self::build(odoo, tempfile::tempdir().unwrap(), None, change, wrap).await
+        Self::build(odoo, tempfile::tempdir().unwrap(), |app| app, change, wrap).await
     }
 
     /// A sidecar of this Odoo with these data.
     pub async fn on(odoo: FakeOdoo, data: tempfile::TempDir) -> Self {
-        Self::build(odoo, data, None, |_| {}, |handler| handler).await
+        Self::build(odoo, data, |app| app, |_| {}, |handler| handler).await
     }
 
     /// Stops the sidecar; its Odoo and its data stay.
@@ -183,7 +205,7 @@ impl Server {
     async fn build<H>(
         odoo: FakeOdoo,
         data: tempfile::TempDir,
-        clock: Option<Clock>,
+        adjust: impl FnOnce(App) -> App,
         change: impl FnOnce(&mut Config),
         wrap: impl FnOnce(Handler) -> H,
     ) -> Self
@@ -203,13 +225,12 @@ impl Server {
             api_key: Secret::new("key-of-the-service-user"),
             ..OdooConfig::default()
         };
+        // Tests ask no names of the network.
+        config.oauth.client_documents = ClientDocumentMode::Off;
         config.mirror.poll_ms = 50;
         config.mirror.poll_watched_ms = 50;
         change(&mut config);
-        let mut app = App::build_with(config, wrap).unwrap();
-        if let Some(clock) = clock {
-            app = app.with_clock(clock);
-        }
+        let app = adjust(App::build_with(config, wrap).unwrap());
         let running = app.start().await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { odoo, running, http, data }
