@@ -127,7 +127,10 @@ impl App {
         let budgets = spawn_budgets(&mut tasks);
         let oauth = AuthorizationServer::new(
             server.public_origin(),
-            Arc::new(oauth_store::OdooAuthorizationStore { client: Arc::clone(&self.client) }),
+            Arc::new(oauth_store::OdooAuthorizationStore {
+                client: Arc::clone(&self.client),
+                mirror: Arc::clone(&self.mirror),
+            }),
             self.build_client_documents(&mut tasks, Arc::clone(&budgets)),
             budgets,
             oauth_store::policy_source(Arc::clone(&self.mirror)),

@@ -23,6 +23,8 @@ use crate::vocab::quoted;
 
 /// The error code of a call that cannot be audited; `web` gives it its status.
 pub const AUDIT_UNAVAILABLE: ErrorCode = ErrorCode(1007);
+/// The error code of a call that needs a wider scope; `web` gives it its status and its challenge.
+pub const INSUFFICIENT_SCOPE: ErrorCode = ErrorCode(1005);
 
 /// The answer to a call that panicked.
 const READ_PANIC: &str = "Internal error of the sidecar; nothing is known of the answer to this call. Nothing was \
@@ -111,7 +113,8 @@ fn call_error(error: &CallRejected) -> ErrorData {
                 NoTool::Barred { tool, .. } => json!({"reason": none.reason(), "tool": tool}),
                 NoTool::Unknown(_) => json!({"reason": none.reason()}),
             };
-            ErrorData::invalid_params(none.to_string(), Some(data))
+            let code = if none.is_step_up() { INSUFFICIENT_SCOPE } else { ErrorCode::INVALID_PARAMS };
+            ErrorData::new(code, none.to_string(), Some(data))
         }
         CallRejected::AuditUnavailable => {
             ErrorData::new(AUDIT_UNAVAILABLE, error.to_string(), Some(json!({"reason": "audit_full"})))

@@ -29,6 +29,7 @@ const MAX_CACHED_LISTS: u64 = 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ListKey {
     scope: Scope,
+    upgradable: bool,
     allowed_tools: Vec<String>,
     method_level: MethodLevel,
 }
@@ -107,6 +108,7 @@ impl CacheableRequest {
         cacheable.then(|| Self {
             key: ListKey {
                 scope: principal.scope,
+                upgradable: principal.upgradable,
                 allowed_tools: principal.allowed_tools.clone(),
                 method_level: principal.method_level,
             },

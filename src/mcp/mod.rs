@@ -24,7 +24,7 @@ mod param_check;
 pub use call_arguments::{CheckedArguments, repaired_json};
 pub use caller::Caller;
 pub use endpoint::{Endpoint, EngineRequest, ServiceMode};
-pub use handler::{AUDIT_UNAVAILABLE, Handler};
+pub use handler::{AUDIT_UNAVAILABLE, Handler, INSUFFICIENT_SCOPE};
 pub use legacy_sessions::LegacySessionManager;
 pub use param_check::check_params;
 

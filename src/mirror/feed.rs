@@ -137,7 +137,7 @@ impl Feed {
             return Err(Error::InvalidAnswer);
         }
         self.apply_hello(&answer);
-        mirror.settings_gate.confirm(stamp, Some(answer.settings));
+        mirror.confirm_settings(stamp, Some(answer.settings));
         if mirror.feed_error().is_some() {
             tracing::info!("Odoo can be followed again");
             mirror.set_feed_error(None);
@@ -193,7 +193,7 @@ impl Feed {
         if answer.schema {
             mirror.schema.invalidate();
         }
-        mirror.settings_gate.confirm(stamp, answer.settings);
+        mirror.confirm_settings(stamp, answer.settings);
         mirror.set_cursor(Some(answer.cursor));
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 mod epochs;
 mod feed;
+mod lookup_limiter;
 mod principal_cache;
 mod schema_cache;
 mod settings_gate;
@@ -27,12 +28,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::mirror::MirrorConfig as Options;
 use crate::odoo::contract::{FaultCode, FieldDocument, ModelDocument, SettingsDocument};
 use crate::odoo::{Client, Error};
-use crate::vocab::{Clock, ConnectionId, Credential, CredentialKind, MutexExt, Principal, RwLockExt, Secret};
+use crate::vocab::{
+    Clock, ConnectionId, Credential, CredentialKind, MutexExt, Principal, Proof, RwLockExt, Secret,
+};
 use epochs::ConnectionEpochs;
 use feed::Feed;
 use principal_cache::PrincipalCache;
 use schema_cache::SchemaCache;
-use settings_gate::SettingsGate;
+use settings_gate::{RequestStamp, SettingsGate};
 use wakeup::WakeupVerifier;
 
 /// Whether MCP requests are served.
@@ -212,7 +215,7 @@ impl Mirror {
         if !matches!(credential.kind, CredentialKind::ApiKey | CredentialKind::AccessToken) {
             return Err(Denied::Invalid { reason: "unknown".to_owned() });
         }
-        let principal = self.principals.get(&credential.proof, peer).await;
+        let principal = self.principals.get(credential, peer).await;
         if matches!(principal, Err(Denied::Disabled)) {
             self.feed_trigger.notify_one();
         }
@@ -222,6 +225,18 @@ impl Mirror {
     /// Whether a refusal of this credential is cached; sends no request.
     pub async fn has_refused(&self, credential: &Credential) -> bool {
         self.principals.has_refused(&credential.proof).await
+    }
+
+    /// Notes that an access token was issued through this replica: its first use is not held up by the rate limit of
+    /// unknown credentials.
+    pub async fn token_issued(&self, proof: &Proof) {
+        self.principals.token_issued(proof).await;
+    }
+
+    /// Invalidates what is cached of a connection, as a revocation that Odoo reports does: some of its tokens were
+    /// revoked through this replica.
+    pub fn tokens_revoked(&self, connection: ConnectionId) {
+        self.epochs.invalidate(connection);
     }
 
     /// Cancelled when the connection is revoked, changed or deleted: streams and sessions of it end.
@@ -295,6 +310,16 @@ impl Mirror {
     }
 
     // === for the feed ===
+
+    /// Confirms or replaces the settings. Connections that signed in by OAuth end with it.
+    fn confirm_settings(&self, stamp: RequestStamp, settings: Option<SettingsDocument>) {
+        let offers_oauth = |mirror: &Self| mirror.settings().is_some_and(|settings| settings.enable_oauth);
+        let before = offers_oauth(self);
+        self.settings_gate.confirm(stamp, settings);
+        if before && !offers_oauth(self) {
+            self.principals.invalidate_oauth();
+        }
+    }
 
     fn end_session(&self, session: &str) {
         if let Some(SessionEndHandler(handler)) = self.session_end_hook.get() {

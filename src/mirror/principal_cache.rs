@@ -10,13 +10,18 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use super::epochs::{ConnectionEpochs, Epoch};
+use super::lookup_limiter::LookupLimiter;
 use super::{Denied, Options};
 use crate::odoo::contract::{AuthenticateAnswer, AuthenticateRequest, Fault, FaultCode};
 use crate::odoo::{Client, Error};
-use crate::vocab::{AddressBudget, AddressRules, BudgetSize, Clock, Principal, Proof, RateLimits, User};
+use crate::vocab::{
+    AddressRules, Clock, ConnectionKind, Credential, CredentialKind, Principal, Proof, RateLimits, User,
+};
 
 /// How long a credential that was once good is looked up outside the rate limit of unknown ones.
 const KNOWN_GOOD_IDLE_TTL: Duration = Duration::from_secs(24 * 3600);
+/// How long a token that was issued here is looked up outside that limit before it was used: clients use it at once.
+const ISSUED_TTL: Duration = Duration::from_secs(600);
 /// How long a stale entry is served during an outage before Odoo is retried.
 const STALE_RETRY_MS: u64 = 5000;
 /// How often an answer may be overtaken by a change before the request is refused as busy.
@@ -32,8 +37,9 @@ pub(super) struct PrincipalCache {
     refused: Cache<(Proof, Option<IpAddr>), Arc<CachedRefusal>>,
     /// The last good answer for a proof.
     known_good: Cache<Proof, Arc<CachedPrincipal>>,
-    /// A flood of well-formed random keys stops here.
-    lookups: AddressBudget,
+    /// Access tokens that were issued through this replica: as good as known.
+    issued: Cache<Proof, ()>,
+    lookup_limiter: LookupLimiter,
     ttl_ms: u64,
     refusal_ttl_ms: u64,
 }
@@ -85,21 +91,23 @@ impl PrincipalCache {
                 .max_capacity(options.max_connections.saturating_mul(4))
                 .time_to_idle(KNOWN_GOOD_IDLE_TTL)
                 .build(),
-            lookups: AddressBudget::new(
-                BudgetSize::per_second(options.unknown_per_second, options.unknown_burst),
-                BudgetSize::per_second(options.unknown_per_second_address, options.unknown_burst_address),
-            ),
+            issued: Cache::builder()
+                .max_capacity(options.max_connections.saturating_mul(4))
+                .time_to_live(ISSUED_TTL)
+                .build(),
+            lookup_limiter: LookupLimiter::new(options),
             ttl_ms: options.connection_ttl_ms,
             refusal_ttl_ms: options.refusal_ttl_ms,
         }
     }
 
     /// The live principal of a proof, from the cache or by one request for all that wait (single flight).
-    pub(super) async fn get(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<Principal>, Denied> {
+    pub(super) async fn get(&self, credential: &Credential, peer: IpAddr) -> Result<Arc<Principal>, Denied> {
+        let proof = &credential.proof;
         for _ in 0..MAX_LOOKUP_ATTEMPTS {
             let live = match self.live.get(proof).await {
                 Some(live) => live,
-                None => self.lookup(proof, peer).await?,
+                None => self.lookup(credential, peer).await?,
             };
             match self.freshness(&live) {
                 Freshness::Fresh => return Ok(Arc::clone(&live.principal)),
@@ -117,8 +125,20 @@ impl PrincipalCache {
         refused.is_some_and(|refused| self.is_refusal_current(&refused))
     }
 
-    async fn lookup(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<CachedPrincipal>, Denied> {
-        let peer = peer.to_canonical();
+    pub(super) async fn token_issued(&self, proof: &Proof) {
+        self.issued.insert(proof.clone(), ()).await;
+    }
+
+    /// Invalidates each connection that signed in by OAuth.
+    pub(super) fn invalidate_oauth(&self) {
+        let known = self.known_good.iter().map(|(_, known)| known);
+        for known in known.filter(|known| known.principal.kind == ConnectionKind::Oauth) {
+            self.epochs.invalidate(known.principal.connection);
+        }
+    }
+
+    async fn lookup(&self, credential: &Credential, peer: IpAddr) -> Result<Arc<CachedPrincipal>, Denied> {
+        let (proof, peer) = (&credential.proof, peer.to_canonical());
         for address in [None, Some(peer)] {
             if let Some(refused) = self.refused.get(&(proof.clone(), address)).await
                 && self.is_refusal_current(&refused)
@@ -127,7 +147,7 @@ impl PrincipalCache {
             }
         }
         for _ in 0..MAX_LOOKUP_ATTEMPTS {
-            let live = self.live.try_get_with_by_ref(proof, self.load(proof, peer)).await;
+            let live = self.live.try_get_with_by_ref(proof, self.load(credential, peer)).await;
             match live.map_err(|denied| Denied::clone(&denied)) {
                 // The waiting requests share one answer, and this one was for another address.
                 Err(Denied::Address { address }) if address != peer => {}
@@ -139,7 +159,7 @@ impl PrincipalCache {
 
     /// Removes idle budgets.
     pub(super) fn remove_idle(&self) {
-        self.lookups.remove_idle();
+        self.lookup_limiter.remove_idle();
     }
 
     fn freshness(&self, live: &CachedPrincipal) -> Freshness {
@@ -167,9 +187,10 @@ impl PrincipalCache {
         }
     }
 
-    async fn load(&self, proof: &Proof, peer: IpAddr) -> Result<Arc<CachedPrincipal>, Denied> {
-        if !self.known_good.contains_key(proof) {
-            self.lookups.acquire(peer).map_err(|retry_after| Denied::Busy { retry_after })?;
+    async fn load(&self, credential: &Credential, peer: IpAddr) -> Result<Arc<CachedPrincipal>, Denied> {
+        let proof = &credential.proof;
+        if !self.known_good.contains_key(proof) && !self.issued.contains_key(proof) {
+            self.lookup_limiter.acquire(peer).map_err(|retry_after| Denied::Busy { retry_after })?;
         }
         let (epoch, at_ms) = (self.epochs.epoch(), self.clock.age_ms());
         let request = AuthenticateRequest { proof: proof.clone(), ip: peer.to_canonical().to_string() };
@@ -178,11 +199,12 @@ impl PrincipalCache {
                 let live = cached_principal(answer, proof, epoch, at_ms).ok_or(Denied::Unreachable)?;
                 let live = Arc::new(live);
                 self.known_good.insert(proof.clone(), Arc::clone(&live)).await;
+                self.lookup_limiter.trust(peer).await;
                 self.epochs.revalidate(live.principal.connection, epoch);
                 Ok(live)
             }
             Err(Error::Fault(fault)) if fault.code == FaultCode::Unauthenticated => {
-                Err(self.cache_refusal(proof, &fault, epoch, at_ms).await)
+                Err(self.refuse(credential, &fault, epoch, at_ms).await)
             }
             Err(Error::Fault(fault)) if fault.code == FaultCode::AddressDenied => {
                 let denied = Denied::Address { address: peer };
@@ -207,7 +229,8 @@ impl PrincipalCache {
         matches!(self.freshness(&live), Freshness::Fresh).then(|| Arc::new(live))
     }
 
-    async fn cache_refusal(&self, proof: &Proof, fault: &Fault, epoch: Epoch, at_ms: u64) -> Denied {
+    async fn refuse(&self, credential: &Credential, fault: &Fault, epoch: Epoch, at_ms: u64) -> Denied {
+        let proof = &credential.proof;
         let reason = fault.data.get("reason").and_then(serde_json::Value::as_str).unwrap_or("unknown");
         let last_good = self.known_good.remove(proof).await;
         // An expired token does not end its connection, which goes on with the next one.
@@ -218,6 +241,10 @@ impl PrincipalCache {
             _ => epoch,
         };
         let denied = Denied::Invalid { reason: reason.to_owned() };
+        // An access token that is not known may be issued at any time, and must then work at once on each replica.
+        if credential.kind == CredentialKind::AccessToken && reason == "unknown" {
+            return denied;
+        }
         let refused = CachedRefusal { denied: denied.clone(), epoch, at_ms };
         self.refused.insert((proof.clone(), None), Arc::new(refused)).await;
         denied

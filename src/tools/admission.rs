@@ -17,6 +17,8 @@ pub enum NoTool {
 pub enum Barred {
     /// The connection may only read.
     Scope,
+    /// The sign-in may only read, and the person can widen it by signing in again.
+    StepUp,
     /// The connection has a list of tools, and this one is not in it.
     List,
     /// The connection may call no methods.
@@ -29,6 +31,7 @@ impl NoTool {
         match self {
             Self::Unknown(_) => "unknown_tool",
             Self::Barred { why: Barred::Scope, .. } => "scope",
+            Self::Barred { why: Barred::StepUp, .. } => "insufficient_scope",
             Self::Barred { why: Barred::List, .. } => "list",
             Self::Barred { why: Barred::SwitchedOff, .. } => "switched_off",
         }
@@ -38,8 +41,14 @@ impl NoTool {
     pub fn audited(&self) -> &'static str {
         match self {
             Self::Unknown(_) => "unknown_tool",
+            Self::Barred { why: Barred::StepUp, .. } => "insufficient_scope",
             Self::Barred { .. } => "tool_denied",
         }
+    }
+
+    /// Whether signing in again for a wider scope brings the tool.
+    pub fn is_step_up(&self) -> bool {
+        matches!(self, Self::Barred { why: Barred::StepUp, .. })
     }
 }
 
@@ -49,6 +58,9 @@ impl Barred {
             Self::Scope => {
                 "its scope is read-only, so only tools that read can be called. An administrator changes the scope of \
                  the connection in Odoo."
+            }
+            Self::StepUp => {
+                "this sign-in may only read, and the tool changes data. Sign in again and allow full access."
             }
             Self::List => {
                 "its list of allowed tools does not hold it; get_session or tools/list shows those that it holds. An \
@@ -63,12 +75,16 @@ impl Barred {
 }
 
 /// Why this principal may not call the tool; `None` if it may. The broader rule comes first: a tool that
-/// writes stays barred by the scope even if the list holds it.
+/// writes stays barred by the scope even if the list holds it. A wider scope is offered only for what it would bring;
+/// the level of methods is `none` with every scope that only reads, so it says nothing about the wider one.
 pub(super) fn barred(spec: &ToolSpec, principal: &Principal) -> Option<Barred> {
-    if principal.scope != Scope::Full && !spec.annotations.read_only {
+    let exceeds_scope = principal.scope != Scope::Full && !spec.annotations.read_only;
+    if exceeds_scope && !principal.upgradable {
         Some(Barred::Scope)
     } else if !principal.allows_tool(spec.name) {
         Some(Barred::List)
+    } else if exceeds_scope {
+        Some(Barred::StepUp)
     } else if principal.method_level == MethodLevel::None && spec.category == Category::Execute {
         Some(Barred::SwitchedOff)
     } else {

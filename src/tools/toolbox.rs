@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use super::admission::{NoTool, barred};
+use super::admission::{Barred, NoTool, barred};
 use super::arguments::bounds::total_bytes;
 use super::arguments::coerce::coerce;
 use super::arguments::schema::published;
@@ -206,14 +206,15 @@ impl ToolEntry {
 
     /// What this principal is shown of the tool.
     pub(super) fn spec_for(&self, principal: &Principal) -> Arc<ToolSpec> {
-        let pressing = principal.method_level == MethodLevel::Buttons;
+        // With less, the tool is listed only because signing in again may bring it: then buttons are the default.
+        let pressing = principal.method_level != MethodLevel::Any;
         if pressing { self.buttons_spec.clone() } else { self.spec.clone() }
     }
 
-    /// A connection that may only read neither sees nor reaches what writes or runs; nor does one that may call
-    /// no methods see what runs them.
+    /// A connection that may only read neither sees nor reaches what writes or runs, unless its scope can be widened;
+    /// nor does one that may call no methods see what runs them.
     pub(super) fn is_visible_to(&self, principal: &Principal) -> bool {
-        barred(&self.spec, principal).is_none()
+        matches!(barred(&self.spec, principal), None | Some(Barred::StepUp))
     }
 
     /// Raw arguments to a plan; the arguments come back for shaping.

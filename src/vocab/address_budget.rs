@@ -59,13 +59,17 @@ impl AddressBudget {
 
     /// Takes one unit from both budgets, or answers how long to wait.
     pub fn acquire(&self, peer: IpAddr) -> Result<(), Duration> {
-        let block = address_block(peer);
-        if self.by_address.len() < MAX_ADDRESSES
-            && let Err(refusal) = self.by_address.check_key(&block)
-        {
-            return Err(refusal.wait_time_from(self.clock.now()));
-        }
+        self.acquire_own(peer)?;
         self.shared.check().map_err(|refusal| refusal.wait_time_from(self.clock.now()))
+    }
+
+    /// The same from the budget of the address alone.
+    pub fn acquire_own(&self, peer: IpAddr) -> Result<(), Duration> {
+        if self.by_address.len() >= MAX_ADDRESSES {
+            return Ok(());
+        }
+        let taken = self.by_address.check_key(&address_block(peer));
+        taken.map_err(|refusal| refusal.wait_time_from(self.clock.now()))
     }
 
     /// Removes addresses whose budget is full again.
@@ -81,7 +85,7 @@ impl std::fmt::Debug for AddressBudget {
 }
 
 /// The address block of a budget: of IPv6 the /56, which one customer gets.
-fn address_block(peer: IpAddr) -> IpAddr {
+pub fn address_block(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 72 << 72).into()),
         v4 => v4,

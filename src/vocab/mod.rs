@@ -17,7 +17,7 @@ mod quote;
 mod scope;
 mod secret;
 
-pub use address_budget::{AddressBudget, BudgetSize};
+pub use address_budget::{AddressBudget, BudgetSize, address_block};
 pub use authority::{Authority, Host, Url};
 pub use backoff::{Backoff, Outage};
 pub use clock::Clock;

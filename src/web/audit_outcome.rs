@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::http_fault::HttpFault;
 use crate::audit::{RequestEntry, RequestOutcome, Status};
-use crate::mcp::AUDIT_UNAVAILABLE;
+use crate::mcp::{AUDIT_UNAVAILABLE, INSUFFICIENT_SCOPE};
 
 /// How far into an answer an error begins: only the id of the request precedes it.
 const MAX_ERROR_OFFSET: usize = 512;
@@ -79,7 +79,13 @@ fn parse_events(text: &str) -> impl Iterator<Item = RpcAnswer<'_>> {
 
 /// The fault behind an error that a handler answers because it cannot choose the HTTP status.
 fn fault_of_error(error: &RpcError<'_>) -> Option<HttpFault> {
-    (error.code == AUDIT_UNAVAILABLE.0).then_some(HttpFault::AuditFull)
+    match error.code {
+        code if code == AUDIT_UNAVAILABLE.0 => Some(HttpFault::AuditFull),
+        code if code == INSUFFICIENT_SCOPE.0 => {
+            Some(HttpFault::InsufficientScope { message: error.message.clone().into_owned().into() })
+        }
+        _ => None,
+    }
 }
 
 /// Scans for the member after the id only, since most answers are long and not an error.
@@ -96,6 +102,7 @@ fn close_by_error(entry: &RequestEntry, error: &RpcError<'_>) {
         -32601 => "method_not_found",
         -32602 => "invalid_params",
         code if code == AUDIT_UNAVAILABLE.0 => "audit_full",
+        code if code == INSUFFICIENT_SCOPE.0 => "insufficient_scope",
         -32603 => "internal_error",
         _ => "protocol_error",
     };

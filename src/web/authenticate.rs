@@ -11,7 +11,7 @@ use super::server_state::ServerState;
 use crate::audit::RequestEntry;
 use crate::guard;
 use crate::mirror::Denied;
-use crate::vocab::{Credential, Principal};
+use crate::vocab::{Credential, CredentialKind, Principal};
 
 /// Reads the credential, applies the limiter of failed attempts and resolves the principal.
 pub(super) async fn authenticate(
@@ -28,6 +28,7 @@ pub(super) async fn authenticate(
         .map_err(|wait| HttpFault::LimitReached { limit: "failed_attempts", retry_after: wait });
     match presented {
         PresentedCredential::Credential(credential) => {
+            check_oauth_enabled(state, &credential)?;
             // The limiter refuses what was refused already, not a key that works or may work.
             if limited.is_err() && state.deps.mirror.has_refused(&credential).await {
                 limited?;
@@ -53,11 +54,12 @@ async fn resolve_credential(
     match state.deps.mirror.principal(credential, peer).await {
         Ok(principal) => {
             entry.identify(principal.connection, principal.user.id);
+            check_audience(state, credential, &principal)?;
             Ok(principal)
         }
         Err(Denied::Invalid { reason }) => {
             state.deps.failed_auth.record_failure(peer);
-            Err(credential::refused(&reason))
+            Err(credential::refused(credential.kind, &reason))
         }
         Err(Denied::Address { .. }) => Err(HttpFault::AddressRefused),
         Err(Denied::Disabled) => Err(HttpFault::Disabled),
@@ -66,6 +68,30 @@ async fn resolve_credential(
         }
         Err(Denied::Unreachable) => Err(HttpFault::Unreachable),
     }
+}
+
+/// Refuses access tokens while an administrator wants API keys only. Odoo is not asked, so no failure is counted.
+fn check_oauth_enabled(state: &ServerState, credential: &Credential) -> Result<(), HttpFault> {
+    if credential.kind == CredentialKind::AccessToken && !state.offers_oauth() {
+        return Err(credential::refused(credential.kind, "oauth_disabled"));
+    }
+    Ok(())
+}
+
+/// Refuses a token that was issued for another resource (RFC 8707), at each request: the list of public URLs of before
+/// can change.
+fn check_audience(
+    state: &ServerState,
+    credential: &Credential,
+    principal: &Principal,
+) -> Result<(), HttpFault> {
+    if credential.kind != CredentialKind::AccessToken {
+        return Ok(());
+    }
+    let settings = state.deps.mirror.settings();
+    let accepted =
+        settings.is_some_and(|settings| state.resource.accepts(principal.audience.as_deref(), &settings));
+    if accepted { Ok(()) } else { Err(credential::refused(credential.kind, "audience")) }
 }
 
 /// Applies the allow and block lists of the connection. The credential is good, so a refusal is no failed attempt.

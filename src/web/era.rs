@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
+use super::credential::KEY_HEADERS;
 use super::http_fault::HttpFault;
 use super::message::{Message, MessageKind};
 use super::{MCP_PATH, media_type};
@@ -195,7 +196,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), HttpFault> {
 /// The request as rmcp sees it.
 pub(super) fn engine_http_request(method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Bytes> {
     // rmcp keeps the parts of a session's first request alive; no secret may lie in them.
-    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, CONTENT_LENGTH] {
+    for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, CONTENT_LENGTH].iter().chain(&KEY_HEADERS) {
         headers.remove(name);
     }
     // rmcp requires both types, most clients send one or a wildcard.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::challenge::ALL_SCOPES;
 use crate::guard::RateLimitExceeded;
 use crate::state::LimitPeriod;
 
@@ -29,9 +30,9 @@ pub enum HttpFault {
     },
     /// The connection's address rules refuse the caller.
     AddressRefused,
-    /// The token's scope is too small but could be larger; `needed` are OAuth scopes.
+    /// The token's scope is too small, but the person can widen it by signing in again.
     InsufficientScope {
-        needed: &'static str,
+        message: Cow<'static, str>,
     },
     /// A limit was reached; `limit` is its name.
     LimitReached {
@@ -127,8 +128,7 @@ impl HttpFault {
                 FaultRow { status: StatusCode::UNAUTHORIZED, code: 1003, reason: reason.clone(), message: message.clone() },
             Self::AddressRefused => row(StatusCode::FORBIDDEN, 1004, "address_refused",
                 "This connection may not be used from this address".into()),
-            Self::InsufficientScope { .. } => row(StatusCode::FORBIDDEN, 1005, "insufficient_scope",
-                "The token's scope does not allow this".into()),
+            Self::InsufficientScope { message } => row(StatusCode::FORBIDDEN, 1005, "insufficient_scope", message.clone()),
             Self::LimitReached { limit, retry_after: wait } => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached",
                 format!("The limit {limit} is reached: {}. Try again in {} s", occupied(limit), ceil_seconds(*wait)).into()),
             Self::RateLimited(reached) => row(StatusCode::TOO_MANY_REQUESTS, 1006, "limit_reached", rate_limit_message(reached).into()),
@@ -210,8 +210,8 @@ impl HttpFault {
                 data.insert("resets_in".to_owned(), json!(ceil_seconds(reached.retry_after)));
                 data.insert("resets_at".to_owned(), json!(reached.resets_at.to_string()));
             }
-            Self::InsufficientScope { needed } => {
-                data.insert("scope".to_owned(), json!(needed));
+            Self::InsufficientScope { .. } => {
+                data.insert("scope".to_owned(), json!(ALL_SCOPES));
             }
             _ => {}
         }
@@ -234,21 +234,17 @@ impl HttpFault {
         }
     }
 
-    /// `WWW-Authenticate` (RFC 6750, section 3). An error is named only if a credential was sent.
+    /// `WWW-Authenticate` (RFC 6750, section 3), without the scopes and the metadata, which `challenge` adds. An error
+    /// is named only if a credential was sent.
     pub fn challenge(&self) -> Option<String> {
-        match self {
-            Self::Unauthorized { sent: false, .. } => Some("Bearer realm=\"odoo\"".to_owned()),
-            Self::Unauthorized { sent: true, message, .. } => {
-                let quotable = message.replace(['"', '\\'], "'");
-                Some(format!(
-                    "Bearer realm=\"odoo\", error=\"invalid_token\", error_description=\"{quotable}\""
-                ))
-            }
-            Self::InsufficientScope { needed } => {
-                Some(format!("Bearer realm=\"odoo\", error=\"insufficient_scope\", scope=\"{needed}\""))
-            }
-            _ => None,
-        }
+        let (error, message) = match self {
+            Self::Unauthorized { sent: false, .. } => return Some("Bearer realm=\"odoo\"".to_owned()),
+            Self::Unauthorized { sent: true, message, .. } => ("invalid_token", message),
+            Self::InsufficientScope { message } => ("insufficient_scope", message),
+            _ => return None,
+        };
+        let quotable = message.replace(['"', '\\'], "'");
+        Some(format!("Bearer realm=\"odoo\", error=\"{error}\", error_description=\"{quotable}\""))
     }
 
     /// `Allow`.

@@ -9,6 +9,7 @@ mod audit_outcome;
 mod authenticate;
 mod authenticated;
 mod body;
+mod challenge;
 mod credential;
 mod era;
 mod host;

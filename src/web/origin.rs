@@ -15,8 +15,8 @@ const EXPOSED_HEADERS: HeaderValue =
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE, OPTIONS");
 
 /// Headers of a CORS preflight; requested ones that begin with `mcp-param-` are added.
-const ALLOWED_HEADERS: &str = "authorization, content-type, accept, mcp-protocol-version, mcp-session-id, mcp-method, \
-                       mcp-name, last-event-id";
+const ALLOWED_HEADERS: &str = "authorization, x-api-key, x-auth-token, content-type, accept, mcp-protocol-version, \
+                       mcp-session-id, mcp-method, mcp-name, last-event-id";
 
 /// Origins whose pages may call.
 #[derive(Debug, Clone, Default)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Response as Raw, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,9 @@ pub(super) async fn serve_mcp(state: &ServerState, request: HttpRequest) -> Resp
         response
     };
     let mut response = served.instrument(span).await;
+    if response.headers().contains_key(WWW_AUTHENTICATE) && state.offers_oauth() {
+        state.resource.complete_challenge(response.headers_mut());
+    }
     OriginPolicy::add_cors_headers(origin, response.headers_mut());
     response
 }
@@ -90,8 +93,8 @@ async fn serve(
     request_id: Uuid,
     entry: &Arc<RequestEntry>,
 ) -> Result<Response, Box<Refusal>> {
-    // 1. Form of the request, `Host`, `Origin`, announced size.
-    check_headers(state, &request).map_err(|fault| fault.with_id(None))?;
+    // 1. Form of the request, `Host`, `Origin`.
+    check_host_and_origin(state, &request).map_err(|fault| fault.with_id(None))?;
     let HttpRequest { method, headers, body, .. } = request;
     if method == Method::OPTIONS {
         return Ok(answer_preflight(&headers, entry));
@@ -107,8 +110,10 @@ async fn serve(
     };
     let principal = match admitted.await {
         Ok(principal) => principal,
-        Err(fault) => return Err(HttpFault::with_id(fault, read_id(state, body).await)),
+        Err(fault) => return Err(HttpFault::with_id(fault, read_id(state, &headers, body).await)),
     };
+    // 5. Method, announced size. Not before: a client that is refused for less does not learn that it must sign in.
+    check_method_and_size(state, &method, &headers).map_err(|fault| fault.with_id(None))?;
     let account = state.memory.account(principal.connection);
     let entry = Arc::clone(entry);
     let mut request = AuthenticatedRequest { request_id, method, headers, peer, principal, entry, account };
@@ -116,7 +121,7 @@ async fn serve(
         return session_request::serve(state, request).await;
     }
 
-    // 5. Media type, memory, bounded body, JSON-RPC envelope.
+    //    Media type, memory, bounded body, JSON-RPC envelope.
     let (message, body) = read_message(state, &request, body).await?;
     let id = message.id.clone();
     let with_id = |fault: HttpFault| fault.with_id(id.clone());
@@ -165,12 +170,15 @@ async fn serve(
     Ok(respond(answer, context).await)
 }
 
-/// Step 1: host, origin, method, the announced size.
-fn check_headers(state: &ServerState, request: &HttpRequest) -> Result<(), HttpFault> {
-    let HttpRequest { method, headers, transport, .. } = request;
-    state.host_policy.check(&transport.target, headers)?;
-    state.origin_policy.check(headers)?;
-    if !matches!(*method, Method::POST | Method::GET | Method::DELETE | Method::OPTIONS) {
+/// Step 1: host, origin.
+fn check_host_and_origin(state: &ServerState, request: &HttpRequest) -> Result<(), HttpFault> {
+    state.host_policy.check(&request.transport.target, &request.headers)?;
+    state.origin_policy.check(&request.headers)
+}
+
+/// Step 5: the method, the announced size.
+fn check_method_and_size(state: &ServerState, method: &Method, headers: &HeaderMap) -> Result<(), HttpFault> {
+    if !matches!(*method, Method::POST | Method::GET | Method::DELETE) {
         return Err(HttpFault::MethodNotAllowed { allow: "POST, GET, DELETE, OPTIONS" });
     }
     let max_bytes = state.limits.max_body_bytes;
@@ -193,7 +201,11 @@ fn answer_preflight(headers: &HeaderMap, entry: &RequestEntry) -> Response {
 }
 
 /// The id to echo to a caller that was not admitted.
-async fn read_id(state: &ServerState, body: BodyStream) -> Option<Value> {
+async fn read_id(state: &ServerState, headers: &HeaderMap, body: BodyStream) -> Option<Value> {
+    // A client that waits for `100 Continue` would be asked to send what is not read.
+    if content_length(headers).is_some_and(|length| length > MAX_BYTES_FOR_ID as u64) {
+        return None;
+    }
     let timeout = state.limits.body_timeout.min(MAX_WAIT_FOR_ID);
     let body = body::read(body, MAX_BYTES_FOR_ID, timeout).await.ok()?;
     Message::read(&body).map_or_else(|refusal| refusal.id, |message| message.id)

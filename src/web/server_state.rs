@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+use super::challenge::ProtectedResource;
 use super::host::HostPolicy;
 use super::origin::OriginPolicy;
 use super::proxies::{TransportInfo, TrustedProxies};
@@ -37,6 +38,8 @@ pub struct ServerState {
     pub host_policy: HostPolicy,
     pub admin_host_policy: HostPolicy,
     pub origin_policy: OriginPolicy,
+    /// What access tokens are issued for.
+    pub resource: ProtectedResource,
     pub trusted_proxies: TrustedProxies,
     /// Permits of requests in flight.
     pub call_permits: Arc<ConcurrencyLimit>,
@@ -53,12 +56,18 @@ impl ServerState {
             host_policy: HostPolicy::public(server),
             admin_host_policy: HostPolicy::admin(server),
             origin_policy: OriginPolicy::new(server.public_origin(), &server.allowed_origins),
+            resource: ProtectedResource::new(server.public_origin()),
             trusted_proxies: TrustedProxies::new(server.trusted_proxies.clone()),
             call_permits: ConcurrencyLimit::new(limits.in_flight_per_connection, limits.in_flight),
             memory: MemoryBudget::new(limits.memory_per_connection, limits.memory),
             stream_permits: ConcurrencyLimit::new(limits.streams_per_connection, limits.streams),
             limits: limits.clone(),
         })
+    }
+
+    /// Whether clients may sign in by OAuth; not before the settings are known.
+    pub fn offers_oauth(&self) -> bool {
+        self.deps.mirror.settings().is_some_and(|settings| settings.enable_oauth)
     }
 
     /// The client's address, behind trusted proxies.

@@ -10,7 +10,7 @@ use odoo_mcp_sidecar::vocab::Proof;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::server::{Server, initialize, key, request};
+use crate::support::server::{Server, initialize, key, request, token};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -54,6 +54,10 @@ async fn no_secret_reaches_a_log() {
     let session = server.session(1).await;
     server.ask(server.in_session(1, &session, &list).header("proxy-authorization", "a-proxy-secret")).await;
     server.ask(server.http.post(server.url()).header("authorization", "Basic a-password")).await;
+    for (header, number) in [("x-api-key", 98), ("x-auth-token", 97)] {
+        server.ask(server.http.post(server.url()).header(header, key(number)).body(list.to_string())).await;
+    }
+    server.ask(server.modern_with(&token(96), "tools/list", Value::Null)).await;
     let wake = server.http.post(server.admin("/wake")).header("x-mcp-signature", "sha256=00").body("{}");
     server.ask(wake).await;
     let hello = server.odoo.requests("hello").remove(0);
@@ -73,6 +77,9 @@ async fn no_secret_reaches_a_log() {
     for secret in [
         key(1).as_str(),
         key(99).as_str(),
+        key(98).as_str(),
+        key(97).as_str(),
+        token(96).as_str(),
         &Proof::of_text(&key(1)).to_hex(),
         &Proof::of_text(&key(99)).to_hex(),
         "key-of-the-service-user",

@@ -160,12 +160,16 @@ async fn a_credential_that_cannot_be_checked_is_no_wrong_one() {
 }
 
 #[tokio::test]
-async fn without_a_credential_there_is_a_bare_challenge() {
+async fn without_a_credential_the_challenge_names_no_error() {
     let server = Server::start().await;
     let bare = server.http.post(server.url()).body(list().to_string());
     let answer = server.ask(bare).await;
     is_refusal(&answer, 401, 1003, "no_credential", json!("abc"));
-    assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"odoo\"");
+    let challenge = answer.header("www-authenticate");
+    assert!(
+        challenge.starts_with("Bearer realm=\"odoo\", scope=") && !challenge.contains("error"),
+        "{challenge}"
+    );
 
     for method in [reqwest::Method::GET, reqwest::Method::DELETE] {
         let answer = server.ask(server.http.request(method, server.url())).await;

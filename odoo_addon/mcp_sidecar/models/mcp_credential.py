@@ -156,7 +156,7 @@ class McpCredential(models.Model):
         """Ends the logins that these tokens came of: all tokens of each are deleted, and refused at once."""
         self.check_access("read")
         self.env["mcp.connection"]._check_may_end(self.connection_id)
-        # sudo: nobody deletes credentials but by such a method, which has checked the right to it
+        # sudo: credentials are deleted by such a method only, which has checked the right to it
         for token in self.sudo().filtered(lambda token: token.kind in TOKENS):
             # one of the same login may have taken it along
             if token.exists():

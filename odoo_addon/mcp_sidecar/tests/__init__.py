@@ -27,6 +27,7 @@ from . import test_mcp_connection_widening
 from . import test_mcp_credential
 from . import test_mcp_oauth_client
 from . import test_mcp_server_settings
+from . import test_mcp_server_settings_oauth
 from . import test_migrations
 from . import test_oauth_clients
 from . import test_oauth_consent

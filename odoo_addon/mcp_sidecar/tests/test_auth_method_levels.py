@@ -103,7 +103,7 @@ class TestMethodLevel(McpCase):
             named = wizards.fields_get(["method_level"])["method_level"]["selection"]
             self.assertEqual([level for level, _name in named], offered)
             wizard = Form(wizards)
-            wizard.way, wizard.name = "api_key", f"By {person.login}"
+            wizard.auth_method, wizard.name = "api_key", f"By {person.login}"
             self.assertEqual(wizard.method_level, "buttons")
             wizard.method_level = offered[-1]
             wizard.save().action_save()
@@ -111,7 +111,7 @@ class TestMethodLevel(McpCase):
             self.assertEqual(made.method_level, offered[-1])
         # and the connection is refused, independent of the wizard's values
         wizards = self.env["mcp.connect.wizard"].with_user(self.admin)
-        wizard = wizards.create({"name": "Any", "way": "api_key", "method_level": "any"})
+        wizard = wizards.create({"name": "Any", "auth_method": "api_key", "method_level": "any"})
         self.assert_only_settings(wizard.action_save)
 
     def test_the_form_offers_what_may_be_chosen(self):

@@ -96,7 +96,7 @@ class TestClientAuthentication(OauthCase):
             self.assert_refused(answer, "invalid_client", reason)
 
     def test_unknown(self):
-        self.assert_token_refused({"client_id": "nobody", "secret": None, "auth_method": "none"}, "unknown")
+        self.assert_token_refused({"client_id": "unknown", "secret": None, "auth_method": "none"}, "unknown")
 
     def test_secrets(self):
         secret = credentials.generate("client_secret")
@@ -149,6 +149,11 @@ class TestMetadataDocuments(OauthCase):
     def test_its_redirect_uris_are_judged(self):
         answer = self.begin_with({"redirect_uris": ["data:text/html,x"]})[2]
         self.assert_refused(answer, "invalid_redirect_uri", "redirect_uri")
+        mixed = {"redirect_uris": ["data:text/html,x", "http://127.0.0.1/callback"]}
+        self.assertEqual(self.begin_with(mixed)[2], {"expires_in": 600})
+        self.assertEqual(self.document_client().redirect_uris, "http://127.0.0.1/callback")
+        answer = self.begin_with(mixed, redirect_uri="data:text/html,x")[2]
+        self.assert_refused(answer, "invalid_request", "redirect_uri")
         answer = self.begin_with(redirect_uri="https://evil.example/callback")[2]
         self.assert_refused(answer, "invalid_request", "redirect_uri")
 

@@ -311,6 +311,16 @@ impl FakeOdoo {
         self.set_key(proof, document);
     }
 
+    /// Makes an access token of an OAuth connection known, issued for the resource of the test server.
+    pub fn add_token(&self, proof: &str, connection: i64, change: impl FnOnce(&mut Value)) {
+        let mut document = Self::document(connection, "full");
+        document["connection"]["kind"] = json!("oauth");
+        document["connection"]["upgradable"] = json!(false);
+        document["audience"] = json!("https://odoo.example.com/odoo/mcp");
+        change(&mut document);
+        self.set_key(proof, document);
+    }
+
     fn document(connection: i64, scope: &str) -> Value {
         json!({
             "connection": {"id": connection, "name": format!("Connection {connection}"), "kind": "api_key",

@@ -71,8 +71,18 @@ impl Answer {
 
 /// A well-formed API key, another one for each number.
 pub fn key(number: u32) -> String {
+    credential("mcp_ak_", number)
+}
+
+/// A well-formed access token, another one for each number.
+pub fn token(number: u32) -> String {
+    credential("mcp_at_", number)
+}
+
+/// A well-formed credential of the kind with this prefix.
+pub fn credential(prefix: &str, number: u32) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let signed = format!("mcp_ak_{number:043}");
+    let signed = format!("{prefix}{number:043}");
     let mut checksum = crc32fast::hash(signed.as_bytes());
     let mut digits = [b'0'; 6];
     for digit in digits.iter_mut().rev() {
@@ -251,11 +261,20 @@ impl Server {
 
     /// Posts a wake-up as the addon does, signed with what hello said.
     pub async fn wake(&self, enabled: bool, version: u64) -> u16 {
+        self.post_wake_up(enabled, version, &[]).await
+    }
+
+    /// The same for connections that were revoked, while the server is enabled.
+    pub async fn wake_for(&self, version: u64, revoked: &[i64]) -> u16 {
+        self.post_wake_up(true, version, revoked).await
+    }
+
+    async fn post_wake_up(&self, enabled: bool, version: u64, revoked: &[i64]) -> u16 {
         let hello = self.odoo.requests("hello").pop().unwrap();
         let secret = hello["wake_secret"].as_str().unwrap().to_owned();
         let url = hello["wake_url"].as_str().unwrap().to_owned();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-        let body = json!({"seq": version, "time": now, "enabled": enabled, "settings_version": version, "revoked": []});
+        let body = json!({"seq": version, "time": now, "enabled": enabled, "settings_version": version, "revoked": revoked});
         let body = body.to_string();
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
         mac.update(body.as_bytes());
@@ -264,11 +283,21 @@ impl Server {
         post.send().await.unwrap().status().as_u16()
     }
 
+    /// Makes the token of this number known, with full access, of the connection of this number.
+    pub fn add_token(&self, number: u32, change: impl FnOnce(&mut Value)) {
+        self.odoo.add_token(&Proof::of_text(&token(number)).to_hex(), i64::from(number), change);
+    }
+
     /// A POST as a client with this key makes it.
     pub fn post(&self, number: u32, body: &Value) -> reqwest::RequestBuilder {
+        self.post_with(&key(number), body)
+    }
+
+    /// A POST as a client with this credential makes it.
+    pub fn post_with(&self, credential: &str, body: &Value) -> reqwest::RequestBuilder {
         self.http
             .post(self.url())
-            .bearer_auth(key(number))
+            .bearer_auth(credential)
             .header("accept", "application/json, text/event-stream")
             .header("content-type", "application/json")
             .body(body.to_string())
@@ -276,9 +305,14 @@ impl Server {
 
     /// A request of the modern era.
     pub fn modern(&self, number: u32, method: &str, params: Value) -> reqwest::RequestBuilder {
+        self.modern_with(&key(number), method, params)
+    }
+
+    /// The same with this credential.
+    pub fn modern_with(&self, credential: &str, method: &str, params: Value) -> reqwest::RequestBuilder {
         let name = params["name"].as_str().map(str::to_owned);
         let request = self
-            .post(number, &modern_body(method, params))
+            .post_with(credential, &modern_body(method, params))
             .header("mcp-protocol-version", MODERN)
             .header("mcp-method", method);
         match name {
@@ -293,18 +327,28 @@ impl Server {
 
     /// Opens a legacy session; its id.
     pub async fn session(&self, number: u32) -> String {
-        let answer = self.ask(self.post(number, &initialize(LEGACY))).await;
+        self.session_with(&key(number)).await
+    }
+
+    /// The same with this credential.
+    pub async fn session_with(&self, credential: &str) -> String {
+        let answer = self.ask(self.post_with(credential, &initialize(LEGACY))).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let id = answer.header("mcp-session-id").to_owned();
         assert!(!id.is_empty());
         let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-        let answer = self.ask(self.in_session(number, &id, &initialized)).await;
+        let answer = self.ask(self.in_session_with(credential, &id, &initialized)).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         id
     }
 
     pub fn in_session(&self, number: u32, session: &str, body: &Value) -> reqwest::RequestBuilder {
-        self.post(number, body).header("mcp-session-id", session).header("mcp-protocol-version", LEGACY)
+        self.in_session_with(&key(number), session, body)
+    }
+
+    pub fn in_session_with(&self, credential: &str, session: &str, body: &Value) -> reqwest::RequestBuilder {
+        let request = self.post_with(credential, body);
+        request.header("mcp-session-id", session).header("mcp-protocol-version", LEGACY)
     }
 
     /// Opens the stream of a session.

@@ -110,13 +110,15 @@ def _name(text):
 
 
 def store_document(env, client_id, document):
-    """The client that a metadata document describes, as it was fetched now."""
-    _require_accepted(document["redirect_uris"])
+    """The client that a metadata document describes, as it was fetched now, with those addresses that are accepted."""
+    accepted = [uri for uri in document["redirect_uris"] if not redirect_uris.problem(uri)]
+    if not accepted:
+        _require_accepted(document["redirect_uris"])
     _all(env)._mcp_refuse_to_tools("write")
     values = {
         "name": _name(document["name"]),
         "client_id": client_id,
-        "redirect_uris": "\n".join(dict.fromkeys(document["redirect_uris"])),
+        "redirect_uris": "\n".join(dict.fromkeys(accepted)),
         "grant_types": " ".join(_GRANT_TYPES),
         "client_uri": document["client_uri"],
         "expires": fields.Datetime.add(fields.Datetime.now(), seconds=document["expires_in"]),
