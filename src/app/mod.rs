@@ -124,14 +124,7 @@ impl App {
         self.spawn_session_sync(&mut tasks, replica);
         let sink = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
         spawn_audit(&mut tasks, &audit, &chain, Arc::new(sink));
-        let budgets = spawn_budgets(&mut tasks);
-        let oauth = AuthorizationServer::new(
-            server.public_origin(),
-            Arc::new(oauth_store::OdooAuthorizationStore { client: Arc::clone(&self.client) }),
-            self.build_client_documents(&mut tasks, Arc::clone(&budgets)),
-            budgets,
-            oauth_store::policy_source(Arc::clone(&self.mirror)),
-        );
+        let oauth = self.build_authorization_server(&mut tasks);
         let deps = Deps {
             oauth,
             mirror: self.mirror,
@@ -177,6 +170,18 @@ impl App {
             signal = signals.next() => tracing::warn!(signal, "second signal: exiting without draining"),
         }
         Ok(())
+    }
+
+    fn build_authorization_server(&self, tasks: &mut Tasks) -> AuthorizationServer {
+        let budgets = spawn_budgets(tasks);
+        let (client, mirror) = (Arc::clone(&self.client), Arc::clone(&self.mirror));
+        AuthorizationServer::new(
+            self.config.server.public_origin(),
+            Arc::new(oauth_store::OdooAuthorizationStore { client, mirror }),
+            self.build_client_documents(tasks, Arc::clone(&budgets)),
+            budgets,
+            oauth_store::policy_source(Arc::clone(&self.mirror)),
+        )
     }
 
     fn build_audit(&self, spool: Arc<dyn Spool>) -> Arc<AuditTrail> {

@@ -13,7 +13,7 @@ use crate::oauth::{Policy, PolicySource};
 use crate::odoo::contract::FaultCode;
 use crate::odoo::contract::oauth::{ClientRequest, GrantAnswer, Refusable};
 use crate::odoo::{Client, Error};
-use crate::vocab::Scope;
+use crate::vocab::{Proof, Scope};
 
 /// Retry hint while Odoo is busy.
 const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -21,6 +21,8 @@ const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// The records in Odoo.
 pub(super) struct OdooAuthorizationStore {
     pub(super) client: Arc<Client>,
+    /// Learns of tokens that were issued or revoked through this replica.
+    pub(super) mirror: Arc<Mirror>,
 }
 
 /// The policy of the authorization server: a snapshot of the mirror.
@@ -67,19 +69,27 @@ impl AuthorizationStore for OdooAuthorizationStore {
     }
 
     fn exchange_code<'a>(&'a self, request: &'a TokenRequest) -> Stored<'a, Granted> {
-        Box::pin(async move { granted(self.client.oauth_token(request).await) })
+        Box::pin(async move { self.granted(self.client.oauth_token(request).await, &request.access).await })
     }
 
     fn refresh<'a>(&'a self, request: &'a RefreshRequest) -> Stored<'a, Granted> {
-        Box::pin(async move { granted(self.client.oauth_refresh(request).await) })
+        Box::pin(async move { self.granted(self.client.oauth_refresh(request).await, &request.access).await })
     }
 
     fn client_credentials<'a>(&'a self, request: &'a ClientCredentialsRequest) -> Stored<'a, Granted> {
-        Box::pin(async move { granted(self.client.oauth_client_credentials(request).await) })
+        Box::pin(async move {
+            self.granted(self.client.oauth_client_credentials(request).await, &request.access).await
+        })
     }
 
     fn revoke<'a>(&'a self, request: &'a RevokeRequest) -> Stored<'a, RevokeAnswer> {
-        Box::pin(async move { answered(self.client.oauth_revoke(request).await) })
+        Box::pin(async move {
+            let answer = answered(self.client.oauth_revoke(request).await)?;
+            if let Some(connection) = answer.connection {
+                self.mirror.tokens_revoked(connection);
+            }
+            Ok(answer)
+        })
     }
 
     fn introspect<'a>(&'a self, request: &'a IntrospectRequest) -> Stored<'a, IntrospectAnswer> {
@@ -87,8 +97,26 @@ impl AuthorizationStore for OdooAuthorizationStore {
     }
 }
 
-fn granted(outcome: Result<Refusable<GrantAnswer>, Error>) -> Result<Granted, StoreError> {
-    answered(outcome).map(|answer| answer.granted)
+impl OdooAuthorizationStore {
+    /// The tokens of a grant; a client uses the access token at once. A refused code or refresh token that was used
+    /// before has revoked the others of its family.
+    async fn granted(
+        &self,
+        outcome: Result<Refusable<GrantAnswer>, Error>,
+        access: &Proof,
+    ) -> Result<Granted, StoreError> {
+        let granted = answered(outcome).map(|answer| answer.granted);
+        match &granted {
+            Ok(_) => self.mirror.token_issued(access).await,
+            Err(StoreError::Refused(refused)) => {
+                if let Some(connection) = refused.connection.filter(|_| refused.reason == "reused") {
+                    self.mirror.tokens_revoked(connection);
+                }
+            }
+            Err(_) => {}
+        }
+        granted
+    }
 }
 
 fn answered<T>(outcome: Result<Refusable<T>, Error>) -> Result<T, StoreError> {

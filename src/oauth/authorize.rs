@@ -31,6 +31,9 @@ const MAX_STATE_BYTES: usize = 4096;
 /// The length of a SHA-256 in base64url (RFC 7636, section 4.2).
 const CHALLENGE_LEN: usize = 43;
 
+/// The longest client id, in bytes.
+const MAX_CLIENT_ID_BYTES: usize = 2000;
+
 /// Advice where a client is not known (O10).
 const ADD_AGAIN: &str = "Remove the server from your AI tool and add it again";
 
@@ -169,6 +172,9 @@ async fn verified_client(
         ));
     };
     let requested = params.get("redirect_uri").map_err(duplicate)?;
+    if client_id.len() > MAX_CLIENT_ID_BYTES {
+        return Err(unknown_client());
+    }
     let known = if ClientDocuments::is_url(client_id) {
         described_client(server, request, client_id).await?
     } else {
@@ -207,18 +213,10 @@ struct KnownClient {
 async fn stored_client(server: &AuthorizationServer, client_id: &str) -> Result<KnownClient, Failure> {
     let title = "Login is not possible at the moment";
     let found = server.store.client(client_id).await.map_err(|error| page(title, error.into()))?;
-    let unknown = |reason, text: String| {
-        let error =
-            OauthError { status: StatusCode::BAD_REQUEST, ..OauthError::invalid_client(reason, text) };
-        page("This AI tool is not known here", error)
-    };
-    let Some(client) = found else {
-        let text = format!("The server does not know this AI tool, or no longer. {ADD_AGAIN}");
-        return Err(unknown("unknown", text));
-    };
+    let client = found.ok_or_else(unknown_client)?;
     if !client.active {
         let text = format!("An administrator has turned {} off in Odoo. Ask the administrator", client.name);
-        return Err(unknown("archived", text));
+        return Err(unusable_client("archived", text));
     }
     Ok(KnownClient {
         may_use_codes: client.grant_types.iter().any(|grant| grant == "authorization_code"),
@@ -226,6 +224,15 @@ async fn stored_client(server: &AuthorizationServer, client_id: &str) -> Result<
         redirect_uris: client.redirect_uris,
         document: None,
     })
+}
+
+fn unknown_client() -> Failure {
+    unusable_client("unknown", format!("The server does not know this AI tool, or no longer. {ADD_AGAIN}"))
+}
+
+fn unusable_client(reason: &'static str, text: String) -> Failure {
+    let error = OauthError { status: StatusCode::BAD_REQUEST, ..OauthError::invalid_client(reason, text) };
+    page("This AI tool is not known here", error)
 }
 
 async fn described_client(

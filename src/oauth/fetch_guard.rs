@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -102,12 +102,11 @@ pub trait HostResolver: Send + Sync {
 #[derive(Debug, Clone, Copy)]
 pub struct SystemResolver;
 
-/// Fetches documents. Its HTTP client is made with the first fetch: the system's certificates take long to load.
+/// Fetches documents.
 pub struct Fetcher {
     resolver: GuardedResolver,
     /// Trusted beside the system's.
     roots: Vec<Certificate>,
-    client: OnceLock<Option<reqwest::Client>>,
 }
 
 #[derive(Clone)]
@@ -149,13 +148,12 @@ impl Fetcher {
         roots: Vec<Certificate>,
     ) -> Self {
         let resolver = GuardedResolver { inner: resolver, is_allowed };
-        Self { resolver, roots, client: OnceLock::new() }
+        Self { resolver, roots }
     }
 
     /// Fetches `url`, whose form the caller has checked: https, a host name, no port.
     pub async fn fetch(&self, url: &str) -> Result<Fetched, FetchError> {
-        let client = self.client.get_or_init(|| self.build_client());
-        let client = client.as_ref().ok_or(FetchError::Unreachable)?;
+        let client = self.client().await.ok_or(FetchError::Unreachable)?;
         let fetching = async {
             let request = client.get(url).header(ACCEPT, "application/json");
             let response = request.send().await.map_err(|error| send_error(&error))?;
@@ -166,24 +164,26 @@ impl Fetcher {
         tokio::time::timeout(FETCH_TIMEOUT, fetching).await.unwrap_or(Err(FetchError::TimedOut))
     }
 
-    fn build_client(&self) -> Option<reqwest::Client> {
-        let builder = reqwest::Client::builder()
-            .https_only(true)
-            .no_proxy()
-            .no_gzip()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .dns_resolver(Arc::new(self.resolver.clone()))
-            // Each fetch resolves and checks anew.
-            .pool_max_idle_per_host(0)
-            .connect_timeout(FETCH_TIMEOUT)
-            .user_agent(concat!("odoo-mcp-sidecar/", env!("CARGO_PKG_VERSION")));
-        let builder = match self.roots.is_empty() {
-            true => builder,
-            false => builder.tls_certs_merge(self.roots.clone()),
-        };
-        builder.build().inspect_err(|error| tracing::warn!(%error, "no client for documents of clients")).ok()
+    /// An HTTP client for one fetch. They are rare, and the system's certificates take long to load and megabytes.
+    async fn client(&self) -> Option<reqwest::Client> {
+        let (resolver, roots) = (self.resolver.clone(), self.roots.clone());
+        tokio::task::spawn_blocking(move || build_client(resolver, roots)).await.ok().flatten()
     }
+}
+
+fn build_client(resolver: GuardedResolver, roots: Vec<Certificate>) -> Option<reqwest::Client> {
+    let builder = reqwest::Client::builder()
+        .https_only(true)
+        .no_proxy()
+        .no_gzip()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .dns_resolver(Arc::new(resolver))
+        .pool_max_idle_per_host(0)
+        .connect_timeout(FETCH_TIMEOUT)
+        .user_agent(concat!("odoo-mcp-sidecar/", env!("CARGO_PKG_VERSION")));
+    let builder = if roots.is_empty() { builder } else { builder.tls_certs_merge(roots) };
+    builder.build().inspect_err(|error| tracing::warn!(%error, "no client for documents of clients")).ok()
 }
 
 impl Default for Fetcher {

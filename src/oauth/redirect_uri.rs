@@ -39,6 +39,10 @@ const FORBIDDEN_SCHEMES: &[&str] = &[
     "chrome-error",
     "chrome-search",
     "chrome-untrusted",
+    "chrome-extension",
+    "moz-extension",
+    "ms-appx",
+    "content",
     "devtools",
     // Files and shares.
     "file",
@@ -156,8 +160,9 @@ impl<'a> RedirectUri<'a> {
 
     fn web(text: &'a str, scheme: &'a str, rest: &'a str) -> Result<Self, RedirectUriError> {
         let url = Url::parse(text).ok_or(RedirectUriError::Host)?;
-        // A name with a trailing dot is another name for browsers, and the same one for DNS.
-        if matches!(url.authority.host, Host::Name(name) if name.ends_with('.')) {
+        // A name with a trailing dot is another name for browsers, and the same one for DNS. No underscore is in a name of
+        // the Internet.
+        if matches!(url.authority.host, Host::Name(name) if name.ends_with('.') || name.contains('_')) {
             return Err(RedirectUriError::Host);
         }
         let authority = authority_text(text, rest);
@@ -177,8 +182,13 @@ impl<'a> RedirectUri<'a> {
         authority: Option<&'a str>,
         rest: &'a str,
     ) -> Result<Self, RedirectUriError> {
-        let is_host = |text: &str| text.is_empty() || Authority::parse(text).is_some();
-        if !authority.is_none_or(is_host) || (authority.is_none() && rest.is_empty()) {
+        let is_host = |text: &str| Authority::parse(text).is_some_and(|parsed| parsed.port.is_none());
+        // The addon judges the same way: a scheme is followed by a host, or by a path.
+        let is_sound = match authority.unwrap_or("") {
+            "" => rest.starts_with('/'),
+            host => is_host(host),
+        };
+        if !is_sound {
             return Err(RedirectUriError::Host);
         }
         let host = authority.map(host_text).filter(|host| !host.is_empty());
@@ -328,9 +338,8 @@ mod tests {
             ("cursor://anysphere.cursor-mcp/oauth/callback", PrivateScheme, "cursor://anysphere.cursor-mcp"),
             ("vscode://vscode.github-auth/did?x=1", PrivateScheme, "vscode://vscode.github-auth"),
             ("com.example.app:/cb", PrivateScheme, "com.example.app:"),
-            ("com.example.app:cb", PrivateScheme, "com.example.app:"),
             ("claude:///auth/callback", PrivateScheme, "claude:"),
-            ("myapp://", PrivateScheme, "myapp:"),
+            ("myapp://cb", PrivateScheme, "myapp://cb"),
         ] {
             let uri = RedirectUri::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!((uri.kind(), uri.host_for_display().as_str()), (expected, display), "{text}");
@@ -385,7 +394,13 @@ mod tests {
             ("https://?x", Host),
             ("https://claude%2eai/cb", Host),
             ("myapp:", Host),
+            ("myapp://", Host),
+            ("myapp://?x", Host),
+            ("com.example.app:cb", Host),
             ("myapp://a:b/cb", Host),
+            ("myapp://a:1/cb", Host),
+            ("https://my_host.example/cb", Host),
+            ("chrome-extension://abcdef/cb", ForbiddenScheme),
             ("claude.ai/cb", Scheme),
             ("/cb", Scheme),
             ("//claude.ai/cb", Scheme),

@@ -9,7 +9,10 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("request_id", "one HTTP request of a tool; made here, UUID version 7"),
     ("peer", "the address of the caller, behind trusted proxies"),
     ("connection", "the id of the mcp.connection in Odoo"),
-    ("method", "the JSON-RPC method; in lines of `odoo`, that of the gateway"),
+    (
+        "method",
+        "the JSON-RPC method; in lines of `odoo`, that of the gateway; of OAuth, the act as the audit log names it",
+    ),
     ("tool", "the name of the tool that was called"),
     ("reason", "why a request was refused: the `data.reason` of the answer"),
     ("status", "the HTTP status that was answered; in lines of `odoo`, that of Odoo"),

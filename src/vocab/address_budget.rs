@@ -63,14 +63,13 @@ impl AddressBudget {
         self.shared.check().map_err(|refusal| refusal.wait_time_from(self.clock.now()))
     }
 
-    /// Takes one unit from the budget of the address alone, or answers how long to wait.
+    /// The same from the budget of the address alone.
     pub fn acquire_own(&self, peer: IpAddr) -> Result<(), Duration> {
-        if self.by_address.len() < MAX_ADDRESSES
-            && let Err(refusal) = self.by_address.check_key(&address_block(peer))
-        {
-            return Err(refusal.wait_time_from(self.clock.now()));
+        if self.by_address.len() >= MAX_ADDRESSES {
+            return Ok(());
         }
-        Ok(())
+        let taken = self.by_address.check_key(&address_block(peer));
+        taken.map_err(|refusal| refusal.wait_time_from(self.clock.now()))
     }
 
     /// Removes addresses whose budget is full again.

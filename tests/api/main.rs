@@ -25,6 +25,7 @@ mod oauth_tokens;
 mod odoo_batch;
 mod odoo_calls;
 mod odoo_contract;
+mod odoo_contract_oauth;
 mod odoo_feed;
 mod odoo_live;
 mod odoo_memory;

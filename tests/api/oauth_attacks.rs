@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::support::oauth_flow::{CLIENT, Login, REDIRECT, changed, encoded, param, refresh_target};
+use crate::support::oauth_flow::{CLIENT, Login, REDIRECT, changed, param, refresh_target};
 
 /// An attacker's login that a victim approves: the code goes to the browser that began it only.
 #[tokio::test]
@@ -73,17 +73,16 @@ async fn texts_of_a_client_are_never_markup_nor_headers() {
 #[tokio::test]
 async fn huge_and_broken_requests_are_refused_without_a_call_to_odoo() {
     let login = Login::start().await;
-    let (long, plain) = ("x".repeat(20_000), encoded(&Login::authorize_params(&[])));
     let before = login.server.odoo.calls().len();
     for query in [
-        format!("{plain}&x={long}"),
         "a=b&".repeat(3000),
         format!("client_id={}", "c".repeat(5000)),
         "%".repeat(500),
         format!("client_id={CLIENT}&redirect_uri={}", "r".repeat(10_000)),
+        format!("client_id={CLIENT}&redirect_uri={REDIRECT}{}", "/x".repeat(2000)),
     ] {
         let answer = login.authorize_with(&query, None).await;
-        assert!(matches!(answer.status, 302 | 400), "{}", answer.status);
+        assert_eq!(answer.status, 400);
     }
     let bodies = [
         "&&&===".repeat(2000),
@@ -98,7 +97,9 @@ async fn huge_and_broken_requests_are_refused_without_a_call_to_odoo() {
         assert_eq!(login.server.ask(request).await.status, 400);
     }
     let calls = login.server.odoo.calls().split_off(before);
-    assert!(calls.iter().all(|call| call.method != "oauth_token"));
+    assert!(calls.iter().all(|call| !matches!(call.method.as_str(), "oauth_token" | "oauth_begin")));
+    let asked = calls.iter().filter(|call| call.method == "oauth_client");
+    assert!(asked.into_iter().all(|call| call.request["client_id"].as_str().unwrap().len() < 2000));
 }
 
 /// A flood of one kind is refused with the time to wait, and other endpoints go on.
@@ -112,5 +113,4 @@ async fn a_flood_of_authorization_requests_is_refused() {
     let form =
         changed(&[("grant_type", "refresh_token"), ("client_id", CLIENT), ("refresh_token", "x")], &[]);
     assert_eq!(login.post("/oauth/token", &form).await.status, 400);
-    assert!(REDIRECT.starts_with("https://"));
 }

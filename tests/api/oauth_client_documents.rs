@@ -353,6 +353,9 @@ async fn o12_a_login_by_document_begins_and_a_failed_fetch_says_so_on_a_page() {
     assert_eq!((&begun["client_id"], &begun["document"]["name"]), (&json!(URL), &json!("Example Client")));
     assert_eq!(begun["redirect_uri"], "http://127.0.0.1:4711/cb");
     assert_eq!(server.odoo.count("oauth_client"), 0);
+    let metadata = server.url().replace("/odoo/mcp", "/.well-known/oauth-authorization-server");
+    let metadata = Answer::of(server.http.get(metadata).send().await.unwrap()).await.json();
+    assert_eq!(metadata["client_id_metadata_document_supported"], true);
 
     https.answer(Page::new("500 Oops", ""));
     for (client_id, sentence) in [

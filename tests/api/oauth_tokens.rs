@@ -64,10 +64,11 @@ async fn a_code_is_used_once() {
 async fn a_code_is_for_its_client_redirect_uri_and_verifier() {
     let login = Login::start().await;
     let code = login.code(&[]).await;
-    let other = "0".repeat(43);
+    let (other, long) = ("0".repeat(43), format!("https://claude.ai/{}", "x".repeat(2000)));
     for (change, expected) in [
         (vec![("client_id", Some(OTHER_CLIENT))], "invalid_grant"),
         (vec![("redirect_uri", Some("https://claude.ai/other"))], "invalid_grant"),
+        (vec![("redirect_uri", Some(long.as_str()))], "invalid_grant"),
         (vec![("code_verifier", None)], "invalid_grant"),
         (vec![("code_verifier", Some(other.as_str()))], "invalid_grant"),
         (vec![("code_verifier", Some("short"))], "invalid_request"),

@@ -15,6 +15,7 @@ use odoo_mcp_sidecar::vocab::{CallId, ConnectionId, Proof};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
+use crate::odoo_contract_oauth;
 use crate::support::client::options;
 use crate::support::fake_odoo::{FakeOdoo, Reply};
 
@@ -39,11 +40,11 @@ fn samples(method: &str) -> Vec<Value> {
     file["cases"].as_array().unwrap().clone()
 }
 
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn optional(value: &Value) -> Option<String> {
+pub fn optional(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
@@ -134,6 +135,7 @@ async fn send(client: &std::sync::Arc<Client>, method: &str, request: &Value) ->
                 json!(client.fields(&schema).await?.fields)
             }
         }
+        oauth if oauth.starts_with("oauth_") => odoo_contract_oauth::send(client, oauth, request).await?,
         own => send_own(client, own, request).await?,
     })
 }
@@ -217,6 +219,7 @@ fn expected(method: &str, answer: &Value) -> Value {
         ]),
         "schema" => answer.get("models").or(answer.get("fields")).unwrap().clone(),
         "sync_sessions" => answer["ended"].clone(),
+        oauth if oauth.starts_with("oauth_") => answer.clone(),
         _ => json!([
             answer["cursor"],
             answer["reset"],
@@ -269,7 +272,7 @@ async fn check(client: &Client, request: &Value) -> Result<Value, Error> {
 /// Requests of the samples as we can send them: every credential we know the text of has the same proof, and
 /// of a deadline only what the queue left is sent.
 fn sendable(request: &Value) -> Value {
-    let mut request = request.clone();
+    let mut request = odoo_contract_oauth::sendable(request.clone());
     if request.get("proof").is_some() {
         request["proof"] = json!(proof().to_hex());
     }

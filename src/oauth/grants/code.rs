@@ -5,6 +5,7 @@ use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use super::{Issued, Pair};
 use crate::oauth::error::OauthError;
 use crate::oauth::form_endpoint::ClientForm;
+use crate::oauth::redirect_uri::MAX_REDIRECT_URI_BYTES;
 use crate::oauth::resource;
 use crate::oauth::store::TokenRequest;
 use crate::vocab::Proof;
@@ -18,6 +19,10 @@ pub(in crate::oauth) async fn exchange(form: &ClientForm<'_>) -> Result<Issued, 
     let pair = Pair::of(form, code)?;
     let code_challenge = params.get("code_verifier")?.map(challenge_of).transpose()?;
     let redirect_uri = params.get("redirect_uri")?.map(str::to_owned);
+    if redirect_uri.as_ref().is_some_and(|uri| uri.len() > MAX_REDIRECT_URI_BYTES) {
+        let text = "The redirect URI is not the one of the authorization request";
+        return Err(OauthError::new("invalid_grant", "redirect_uri", text));
+    }
     let resource = resource::requested_for_grant(form.server, &form.policy, params)?;
     let request = |client| TokenRequest {
         client,
