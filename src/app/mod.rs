@@ -124,7 +124,7 @@ impl App {
         self.spawn_session_sync(&mut tasks, replica);
         let sink = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
         spawn_audit(&mut tasks, &audit, &chain, Arc::new(sink));
-        let oauth = self.build_oauth(&mut tasks);
+        let oauth = self.build_authorization_server(&mut tasks);
         let deps = Deps {
             oauth,
             mirror: self.mirror,
@@ -172,25 +172,22 @@ impl App {
         Ok(())
     }
 
-    fn build_audit(&self, spool: Arc<dyn Spool>) -> Arc<AuditTrail> {
-        let mirror = Arc::clone(&self.mirror);
-        let payloads = move || mirror.settings().is_some_and(|settings| settings.log_payloads);
-        AuditTrail::new(spool, self.config.audit.spool_max_bytes, self.clock.clone(), Box::new(payloads))
-    }
-
-    /// The authorization server and what runs beside it.
-    fn build_oauth(&self, tasks: &mut Tasks) -> AuthorizationServer {
+    fn build_authorization_server(&self, tasks: &mut Tasks) -> AuthorizationServer {
         let budgets = spawn_budgets(tasks);
+        let (client, mirror) = (Arc::clone(&self.client), Arc::clone(&self.mirror));
         AuthorizationServer::new(
             self.config.server.public_origin(),
-            Arc::new(oauth_store::OdooAuthorizationStore {
-                client: Arc::clone(&self.client),
-                mirror: Arc::clone(&self.mirror),
-            }),
+            Arc::new(oauth_store::OdooAuthorizationStore { client, mirror }),
             self.build_client_documents(tasks, Arc::clone(&budgets)),
             budgets,
             oauth_store::policy_source(Arc::clone(&self.mirror)),
         )
+    }
+
+    fn build_audit(&self, spool: Arc<dyn Spool>) -> Arc<AuditTrail> {
+        let mirror = Arc::clone(&self.mirror);
+        let payloads = move || mirror.settings().is_some_and(|settings| settings.log_payloads);
+        AuditTrail::new(spool, self.config.audit.spool_max_bytes, self.clock.clone(), Box::new(payloads))
     }
 
     /// The documents of clients, and the probe of whether they can be fetched.

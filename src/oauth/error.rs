@@ -30,8 +30,8 @@ pub struct OauthError {
     pub retry_after: Option<Duration>,
     /// The client used HTTP Basic authentication, and is challenged to do so again.
     pub basic_challenge: bool,
-    pub connection: Option<ConnectionId>,
-    pub user: Option<UserId>,
+    /// Whose grant it was about, as far as Odoo knows.
+    pub grant: Option<(ConnectionId, UserId)>,
 }
 
 impl OauthError {
@@ -44,8 +44,7 @@ impl OauthError {
             description: description.into(),
             retry_after: None,
             basic_challenge: false,
-            connection: None,
-            user: None,
+            grant: None,
         }
     }
 
@@ -118,8 +117,8 @@ impl OauthError {
             reason: Some(self.reason.clone().into_owned()),
             error: Some(self.description.clone().into_owned()),
             client: client.map(str::to_owned),
-            connection: self.connection,
-            user: self.user,
+            connection: self.grant.map(|(connection, _)| connection),
+            user: self.grant.map(|(_, user)| user),
         }
     }
 }
@@ -148,8 +147,7 @@ impl From<StoreError> for OauthError {
                 code: refused.error.into(),
                 reason: refused.reason.into(),
                 description: refused.description.into(),
-                connection: refused.connection,
-                user: refused.user,
+                grant: refused.connection.zip(refused.user),
                 ..Self::new("", "", "")
             },
         }
