@@ -127,7 +127,10 @@ pub(super) async fn respond(raw: Raw<ResponseBody>, context: ResponseContext<'_>
             Some(end) => {
                 // A long-lived stream is answered with its first byte.
                 entry.end(RequestOutcome::SUCCESS);
-                reply::stream(guarded_stream(body.into_data_stream().take_until(end.wait()), guards, entry))
+                // A comment: without a first byte, a proxy or a client may not see yet that the stream is open.
+                let opened = stream::iter([Ok(Bytes::from_static(b":\n\n"))]);
+                let events = opened.chain(body.into_data_stream()).take_until(end.wait());
+                reply::stream(guarded_stream(events, guards, entry))
             }
             // The answer to one request: cut off, it would leave a client unsure of what was done.
             None => {
