@@ -92,6 +92,7 @@ def test_a_revocation_reaches_both(public: OAuthClient, member: Person, odoo: Od
 
 def test_one_browser_may_use_both(public: OAuthClient, regular: Person, first: str, second: str) -> None:
     browser = Browser(lambda url: url.replace(first, second))
-    browser.cookies = regular.browser.cookies
+    for cookie in regular.browser.cookies:
+        browser.cookies.set_cookie(cookie)
     request = public.authorization()
     assert public.exchange(request, public.decide(browser, request).code).status == 200
