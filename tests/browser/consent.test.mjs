@@ -1,176 +1,199 @@
-// A person lets an AI tool in: the login, the page that asks, and the way back to the tool, wherever that is.
+// A login by browser: from the AI tool's address over Odoo's page of consent back to the tool, and what the cockpit
+// shows of it.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { launch, logIn, PHONE, settled, shot, WIDE } from "./support/browser.mjs";
+import { launch, logIn, logInAdministrator, PHONE, settled, shot, visit, WIDE } from "./support/browser.mjs";
 import { knock } from "./support/mcp.mjs";
-import { callbackServer, navigations, Tool } from "./support/oauth.mjs";
+import { AiTool, loopback } from "./support/oauth.mjs";
 import { Odoo } from "./support/odoo.mjs";
 import { stack, until } from "./support/stack.mjs";
 
 const LOGIN = "browser_consent";
 const ARABIC = "browser_consent_arabic";
-const NAME = "Browser: Cursor";
-const PRIVATE = "cursor://anysphere.cursor-mcp/oauth/callback";
-const HOP = "claude://callback/done";
-const GROUPS = ["base.group_user", "mcp_sidecar.group_user"];
-let browser, odoo, tool, loopback, web, page;
+const NAMES = ["Browser: loopback", "Browser: private", "Browser: https", "Browser: wizard", "Browser: by hand"];
+const CURSOR = "cursor://anysphere.cursor-mcp/oauth/callback";
+let browser, odoo, page;
 
-async function forget() {
-    await odoo.remove("mcp.connection", [["user_id.login", "in", [LOGIN, ARABIC]]]);
-    await odoo.remove("mcp.oauth.client", [["name", "=", NAME]]);
+async function cleanUp() {
+    await odoo.remove("mcp.oauth.client", [["name", "in", NAMES]]);
     await odoo.remove("res.users", [["login", "in", [LOGIN, ARABIC]]]);
 }
-
 before(async () => {
     odoo = await Odoo.administrator();
-    await forget();
-    await odoo.person(LOGIN, GROUPS);
+    await cleanUp();
+    await odoo.person(LOGIN, ["mcp_sidecar.group_user"]);
     const [arabic] = await odoo.search("res.lang", [["code", "=", "ar_001"]]);
     await odoo.call("res.lang", "write", [[arabic], { active: true }]);
-    const user = await odoo.person(ARABIC, GROUPS);
+    const [addon] = await odoo.search("ir.module.module", [["name", "=", "mcp_sidecar"]]);
+    const loaded = { lang_ids: [[6, 0, [arabic]]], overwrite: true };
+    const [install] = await odoo.call("base.language.install", "create", [[loaded]]);
+    await odoo.call("base.language.install", "lang_install", [[install]]);
+    assert.ok(addon);
+    const user = await odoo.person(ARABIC, ["mcp_sidecar.group_user"]);
     await odoo.call("res.users", "write", [[user], { lang: "ar_001" }]);
-    loopback = await callbackServer(false, (_request, response) => response.end("You can close this window."));
-    // As claude.ai does: its own https address sends the browser on to its program.
-    web = await callbackServer(true, (request, response) => {
-        response.writeHead(302, { Location: `${HOP}${request.url.slice(request.url.indexOf("?"))}` }).end();
-    });
-    tool = await Tool.register(NAME, [
-        "http://127.0.0.1/callback",
-        PRIVATE,
-        "https://client.example/callback",
-    ]);
-    browser = await launch(`--host-resolver-rules=MAP client.example:443 127.0.0.1:${web.port}`);
+    browser = await launch();
 });
 after(async () => {
-    await browser?.close();
-    loopback?.close();
-    web?.close();
-    await forget();
+    await browser.close();
+    await cleanUp();
 });
 afterEach(async () => {
-    await page?.context().close();
+    assert.deepEqual(page.faults, [], "the page complains");
+    await page.context().close();
 });
 
-/** Opens the page that asks, as somebody who is logged in. */
-async function ask(redirectUri, login = LOGIN, options = {}) {
-    page = await logIn(browser, login, login, options.viewport ?? WIDE, options);
-    await page.goto(tool.authorize(redirectUri));
-    await page.locator("button[name=decision][value=allow]").waitFor();
-    await settled(page);
-}
+const allow = () => page.locator("button[value=allow]");
+const connections = () => odoo.search("mcp.connection", [["kind", "=", "oauth"], ["name", "in", NAMES]]);
 
-async function fits(what) {
+/** Nothing sticks out on a screen as narrow as this. */
+async function fits() {
     const [content, window] = await page.evaluate(() => [document.body.scrollWidth, document.body.clientWidth]);
-    assert.ok(content <= window, `${what} is ${content} wide in a window of ${window}`);
+    assert.ok(content <= window, `the page is ${content} wide in a window of ${window}`);
 }
 
-const allow = () => page.locator("button[name=decision][value=allow]").click();
-
-test("a login in between comes back to the page, and a loopback address gets the code", async () => {
-    const context = await browser.newContext({ viewport: WIDE });
-    page = await context.newPage();
-    page.faults = [];
+test("who has not logged in does so, and is asked; the answer reaches a local program", async () => {
+    const program = await loopback();
+    const tool = await AiTool.register(NAMES[0], program.uri);
+    const context = await browser.newContext({ baseURL: stack.odoo_url, viewport: WIDE });
+    page = Object.assign(await context.newPage(), { faults: [] });
     page.on("console", (message) => message.type() === "error" && page.faults.push(message.text()));
-    await page.goto(tool.authorize(`http://127.0.0.1:${loopback.port}/callback`));
+    await page.goto(tool.authorizeUrl());
     await page.locator("input[name=login]").fill(LOGIN);
     await page.locator("input[name=password]").fill(LOGIN);
-    await shot(page, "consent-login");
-    await page.locator("button[type=submit]").first().click();
-    await page.locator("button[name=decision][value=allow]").waitFor();
-    await shot(page, "consent-wide");
-    await fits("the page");
-    await allow();
-    await until(() => loopback.seen.length, "the tool gets its callback");
-    const token = await tool.exchange(`http://127.0.0.1${loopback.seen.at(-1)}`);
-    assert.equal(await knock(token), 200);
-    assert.deepEqual(page.faults, [], "the page complains");
+    await page.locator(".oe_login_buttons button[type=submit]").first().click();
+    await allow().waitFor();
+    assert.match(await page.locator(".o_mcp_redirect").innerText(), /^127\.0\.0\.1/);
+    assert.equal(await page.locator(".alert-danger").count(), 1, "no loud warning");
+    await shot(page, "consent-loopback");
+    assert.deepEqual(await connections(), [], "stored before it was allowed");
+
+    await allow().click();
+    const { code, state, iss } = await program.answer;
+    assert.equal(state, tool.state);
+    assert.equal(iss, new URL(stack.mcp_url).origin);
+    const tokens = await tool.exchange(code);
+    assert.equal(tokens.status, 200, JSON.stringify(tokens));
+    assert.equal(await knock(tokens.access_token), 200);
+
+    // ended in Odoo, by the user
+    const [id] = await connections();
+    await visit(page, `/odoo/mcp-connections/${id}`);
+    await shot(page, "connection-oauth-user");
+    await page.locator("button[name=action_end_grant]").click();
+    await page.locator('.modal-footer button:has-text("End Access")').click();
+    await until(async () => (await knock(tokens.access_token)) === 401, "the token is refused");
+    program.close();
 });
 
-test("a private scheme is opened by a page that has a link, too", async () => {
-    await ask(PRIVATE);
-    await shot(page, "consent-private-scheme");
-    const asked = await navigations(page);
-    await allow();
-    const target = await until(() => asked.find((url) => url.startsWith(PRIVATE)), "the program is opened");
-    assert.ok(page.url().includes("/oauth/resume"), `the browser stays at ${page.url()}`);
-    const link = page.locator(`a[href^="${PRIVATE}"]`);
-    assert.equal(await link.getAttribute("href"), target);
-    await shot(page, "consent-return");
-    await fits("the last page");
-    assert.equal(await knock(await tool.exchange(target)), 200);
-    assert.deepEqual(page.faults.filter((text) => /Content.Security.Policy|form-action/.test(text)), []);
+test("an app on the device gets its answer by a page that navigates and shows a link", async () => {
+    const tool = await AiTool.register(NAMES[1], CURSOR);
+    page = await logIn(browser, LOGIN, LOGIN, PHONE);
+    await page.goto(tool.authorizeUrl(null));
+    await allow().waitFor();
+    await fits();
+    await shot(page, "consent-private-phone");
+    await page.locator("input[value=read_only]").check();
+    await allow().click();
+    const link = page.locator(`a[href^="${CURSOR}"]`).first();
+    await link.waitFor();
+    const answer = new URL(await link.getAttribute("href"));
+    assert.equal(answer.searchParams.get("state"), tool.state);
+    await shot(page, "consent-return-phone");
+    assert.equal((await tool.exchange(answer.searchParams.get("code"))).scope, "mcp:read");
+    // that no app of that name is installed here is no fault of the page
+    page.faults = page.faults.filter((fault) => !/scheme|launch/i.test(fault));
 });
 
-test("an https address that hops to a private scheme", async () => {
-    await ask("https://client.example/callback", LOGIN, { ignoreHTTPSErrors: true });
+test("an address of another server that goes on to an app", async () => {
+    const redirect = "https://app.example.com/callback";
+    const tool = await AiTool.register(NAMES[2], redirect);
+    page = await logIn(browser, LOGIN, LOGIN);
+    let reached;
+    await page.route("https://app.example.com/**", (route) => {
+        reached = new URL(route.request().url());
+        return route.fulfill({ status: 302, headers: { Location: `${CURSOR}${reached.search}` } });
+    });
+    await page.goto(tool.authorizeUrl());
+    await allow().waitFor();
     await shot(page, "consent-https");
-    const asked = await navigations(page);
-    await allow();
-    await until(() => web.seen.length, "the tool's web server gets its callback");
-    await until(() => asked.some((url) => url.startsWith(HOP)), "and sends the browser on to its program");
-    assert.equal(await knock(await tool.exchange(`https://client.example${web.seen.at(-1)}`)), 200);
-    assert.deepEqual(page.faults.filter((text) => /Content.Security.Policy|form-action/.test(text)), []);
+    await page.locator("button[value=deny]").click();
+    await until(() => reached, "the tool's server is visited");
+    assert.equal(reached.searchParams.get("error"), "access_denied");
+    assert.equal(reached.searchParams.get("state"), tool.state);
+    page.faults = page.faults.filter((fault) => !/scheme|launch|ERR_/i.test(fault));
 });
 
-test("a second click has the same outcome", async () => {
-    await ask(PRIVATE);
-    const asked = await navigations(page);
-    await page.locator("button[name=decision][value=allow]").dblclick();
-    const target = await until(() => asked.findLast((url) => url.startsWith(PRIVATE)), "the program is opened");
-    assert.equal(await knock(await tool.exchange(target)), 200);
-    await page.goBack();
-    assert.ok((await page.innerText("body")).trim(), "going back shows a page");
-    await shot(page, "consent-again");
+test("a page that can't go on says why, and another account can be used", async () => {
+    page = await logIn(browser, LOGIN, LOGIN);
+    const response = await page.goto("/mcp_sidecar/consent?request=unknown");
+    assert.equal(response.status(), 404);
+    await shot(page, "consent-unknown");
+    page.faults = page.faults.filter((fault) => !/404/.test(fault));
+    await page.locator(".o_mcp_other_account").click();
+    await page.locator("input[name=redirect][value='/mcp_sidecar/consent?request=unknown']").waitFor({ state: "attached" });
 });
 
-test("denying goes back with an error", async () => {
-    await ask(PRIVATE);
-    const asked = await navigations(page);
-    await page.locator("button[name=decision][value=deny]").click();
-    const target = await until(() => asked.find((url) => url.startsWith(PRIVATE)), "the program is opened");
-    assert.equal(new URL(target).searchParams.get("error"), "access_denied");
-    await shot(page, "consent-denied");
-});
-
-test("on a phone, without scripts", async () => {
-    page = await logIn(browser, LOGIN, LOGIN, PHONE, { javaScriptEnabled: false });
-    await page.goto(tool.authorize(PRIVATE));
-    await page.locator("button[name=decision][value=allow]").waitFor();
-    await page.screenshot({ path: `${process.env.BROWSER_SCREENSHOTS}/consent-phone.png`, fullPage: true });
-    const asked = await navigations(page);
-    await allow();
-    const target = await until(() => asked.find((url) => url.startsWith(PRIVATE)), "the program is opened");
-    assert.equal(await knock(await tool.exchange(target)), 200);
-});
-
-test("from right to left, and where the browser forces dark colours", async () => {
-    await ask(PRIVATE, ARABIC);
+test("without JavaScript, from right to left, and in dark colours", async () => {
+    const tool = await AiTool.register(NAMES[0], "http://127.0.0.1:1/callback");
+    page = await logIn(browser, ARABIC, ARABIC);
+    await page.goto(tool.authorizeUrl());
+    await allow().waitFor();
+    await fits();
     assert.equal(await page.evaluate(() => getComputedStyle(document.body).direction), "rtl");
     await shot(page, "consent-arabic");
-    await fits("the page");
-    await page.context().close();
-    await ask(PRIVATE, LOGIN, { colorScheme: "dark", viewport: PHONE });
-    await shot(page, "consent-dark");
-    await fits("the page");
+    for (const look of [{ colorScheme: "dark" }, { colorScheme: "dark", forcedColors: "active" }]) {
+        await page.emulateMedia(look);
+        await shot(page, `consent-${look.forcedColors ? "forced" : "dark"}`);
+    }
+    assert.equal(await page.locator("script").count(), 0);
 });
 
-test("a page of a foreign frame is not shown", async () => {
-    await ask(PRIVATE);
-    const address = page.url();
-    await page.goto(`${stack.mcp_url.replace("/odoo/mcp", "")}/.well-known/oauth-authorization-server`);
-    await page.setContent(`<iframe src="${address}"></iframe>`);
-    await page.waitForTimeout(1000);
-    const [, frame] = page.frames();
-    assert.equal(await frame.locator("button[name=decision]").count(), 0, "the page is framed");
+test("the wizard waits for a browser login, and shows it turn connected", async () => {
+    const program = await loopback();
+    const tool = await AiTool.register(NAMES[3], program.uri);
+    page = await logInAdministrator(browser);
+    await visit(page, "/odoo/mcp-connections");
+    await page.locator('button:has-text("Connect a New Tool")').first().click();
+    await page.locator(".modal [data-auth-method=browser]").click();
+    await page.locator(".modal .o_mcp_awaited .alert").first().waitFor();
+    await shot(page, "wizard-browser-waiting");
+    const other = await page.context().newPage();
+    await other.goto(tool.authorizeUrl());
+    await other.locator("button[value=allow]").click();
+    const tokens = await tool.exchange((await program.answer).code);
+    await page.bringToFront();
+    const shown = page.locator(`.modal .o_mcp_awaited [data-status]:has-text("${NAMES[3]}")`);
+    await shown.waitFor();
+    await shot(page, "wizard-browser-signed-in");
+    assert.equal(await knock(tokens.access_token), 200);
+    await page.locator(`.o_mcp_awaited [data-status=connected]:has-text("${NAMES[3]}")`).waitFor();
+    await shot(page, "wizard-browser-connected");
+    program.close();
 });
 
-test("an unknown client gets a page that says what to do", async () => {
-    page = await (await browser.newContext({ viewport: WIDE })).newPage();
-    const address = new URL(tool.authorize(PRIVATE));
-    address.searchParams.set("client_id", "mcp_client_0000000000000000000000");
-    await page.goto(address.href);
-    await shot(page, "consent-unknown-client");
-    await fits("the page");
-    assert.match(await page.innerText("body"), /again/i);
+test("a client is made by hand, and its secret shown once", async () => {
+    page = await logInAdministrator(browser);
+    await visit(page, "/odoo/mcp-connections");
+    await page.locator('button:has-text("Connect a New Tool")').first().click();
+    await page.locator(".modal [data-auth-method=oauth_client]").click();
+    await page.locator(".modal [name=name] input").fill(NAMES[4]);
+    await page.locator(".modal [name=redirect_uris] textarea").fill("https://app.example.com/callback");
+    await shot(page, "wizard-custom");
+    await page.locator('.modal button:has-text("Create Client")').click();
+    const secret = await page.locator(".modal [name=secret]").innerText();
+    assert.match(secret, /mcp_cs_[0-9A-Za-z]{49}/);
+    await shot(page, "wizard-client");
+    await page.locator('.modal button:has-text("Done")').click();
+    await page.locator(".modal").waitFor({ state: "detached" });
+    assert.ok(!(await page.content()).includes("mcp_cs_"), "the secret is still on the page");
+    await visit(page, "/odoo/mcp-oauth-clients");
+    await shot(page, "clients-list");
+    await page.locator(`.o_data_row:has-text("${NAMES[4]}") .o_data_cell[name=name]`).click();
+    await page.waitForSelector(".o_form_view");
+    await settled(page);
+    await shot(page, "client-form");
+    const [id] = await connections();
+    await visit(page, `/odoo/mcp-connections/${id}`);
+    await shot(page, "connection-oauth");
 });
