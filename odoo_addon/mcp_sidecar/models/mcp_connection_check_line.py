@@ -81,7 +81,8 @@ class McpConnectionCheckLine(models.TransientModel):
                 "public_url in its configuration."
             ),
             "redirect": self.env._(
-                "The proxy redirects to %(location)s, which AI tools don't follow. Let it send this path to the sidecar."
+                "The proxy redirects to %(location)s, which AI tools don't follow. Let it send this path to the "
+                "sidecar."
             ),
         }
 
@@ -118,8 +119,8 @@ class McpConnectionCheckLine(models.TransientModel):
                 "The proxy holds streams back. Turn buffering off for /odoo/mcp, in nginx with “proxy_buffering off”."
             ),
             ("clock", "skew"): self.env._(
-                "The clocks of Odoo and the sidecar differ by %(seconds)s seconds: set both by NTP, since tokens expire "
-                "by them."
+                "The clocks of Odoo and the sidecar differ by %(seconds)s seconds: set both by NTP, since tokens "
+                "expire by them."
             ),
             ("proxy", "untrusted"): self.env._(
                 "A proxy is in front that the sidecar does not trust, so that all AI tools seem to come from one "
