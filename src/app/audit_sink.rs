@@ -18,7 +18,7 @@ use crate::odoo::{Client, Error};
 use crate::state::SpoolEntry;
 
 /// The audit log in Odoo.
-pub struct OdooAuditSink {
+pub(super) struct OdooAuditSink {
     pub client: Arc<Client>,
     pub replica: Uuid,
 }

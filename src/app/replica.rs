@@ -12,7 +12,7 @@ use super::Error;
 
 /// Loads or creates the id, and the directory with mode 700. On a full volume a new id lasts until the next
 /// start.
-pub fn load(directory: &Path) -> Result<Uuid, Error> {
+pub(super) fn load(directory: &Path) -> Result<Uuid, Error> {
     match load_or_create(directory) {
         Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
             tracing::warn!(path = %directory.display(), %error, "the replica id cannot be stored: the next start creates another");

@@ -21,7 +21,7 @@ struct OdooSessionSink {
 
 /// Runs the session sync until `cancel`, from the first hello on: before that, Odoo does not know the
 /// replica.
-pub async fn run_session_sync(
+pub(super) async fn run_session_sync(
     registry: Arc<SessionRegistry>,
     mirror: Arc<Mirror>,
     client: Arc<Client>,

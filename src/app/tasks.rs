@@ -10,14 +10,14 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// The background tasks of one sidecar; aborted when dropped.
 #[derive(Debug, Default)]
-pub struct Tasks {
+pub(super) struct Tasks {
     cancel: CancellationToken,
     set: JoinSet<()>,
 }
 
 impl Tasks {
     /// Runs a task until shutdown. `make` starts it, and again after each failure.
-    pub fn supervise<F, T>(&mut self, name: &'static str, make: F)
+    pub(super) fn supervise<F, T>(&mut self, name: &'static str, make: F)
     where
         F: Fn(CancellationToken) -> T + Send + 'static,
         T: Future<Output = ()> + Send + 'static,
@@ -44,7 +44,7 @@ impl Tasks {
     }
 
     /// Cancels all tasks and waits for them, at most `within`.
-    pub async fn shut_down(mut self, within: Duration) {
+    pub(super) async fn shut_down(mut self, within: Duration) {
         self.cancel.cancel();
         let all = async { while self.set.join_next().await.is_some() {} };
         if tokio::time::timeout(within, all).await.is_err() {

@@ -62,7 +62,7 @@ struct Aggregate {
 
 impl AggregateKey<'_> {
     /// The kind of all requests with this outcome.
-    pub fn of_outcome(status: Status, reason: Option<&str>) -> AggregateKey<'_> {
+    pub(super) fn of_outcome(status: Status, reason: Option<&str>) -> AggregateKey<'_> {
         AggregateKey {
             connection: None,
             user: None,
@@ -149,7 +149,7 @@ fn ip_text(ip: IpNet) -> String {
 // === impl Aggregator ===
 
 impl Aggregator {
-    pub fn new(window_ms: u64, max_aggregates: usize) -> Self {
+    pub(super) fn new(window_ms: u64, max_aggregates: usize) -> Self {
         let shards = std::array::from_fn(|_| Mutex::default());
         let (active, rollover_paused) = (AtomicUsize::new(0), AtomicBool::new(false));
         Self { window_ms, max_aggregates, hasher: RandomState::new(), active, rollover_paused, shards }
@@ -157,12 +157,12 @@ impl Aggregator {
 
     /// Pauses the rollover to new windows; otherwise, while the store cannot be written, each kind would get
     /// one more aggregate every few seconds.
-    pub fn pause_rollover(&self, rollover_paused: bool) {
+    pub(super) fn pause_rollover(&self, rollover_paused: bool) {
         self.rollover_paused.store(rollover_paused, Ordering::Release);
     }
 
     /// Counts a request that arrived at `now_ms`; returns whether its aggregate is the only one.
-    pub fn add(
+    pub(super) fn add(
         &self,
         key: AggregateKey<'_>,
         now_ms: u64,
@@ -195,13 +195,13 @@ impl Aggregator {
         self.active.fetch_add(1, Ordering::AcqRel) == 0
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.active.load(Ordering::Acquire) == 0
     }
 
     /// Drains the aggregates that have changed or ended, each with whether it has ended; `all` ends every
     /// one.
-    pub fn drain(&self, now_ms: u64, all: bool) -> Vec<(EntryDocument, bool)> {
+    pub(super) fn drain(&self, now_ms: u64, all: bool) -> Vec<(EntryDocument, bool)> {
         let mut drained = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.locked();

@@ -125,7 +125,7 @@ struct Finding {
 
 impl ChainRecord {
     /// Evaluates an answer, updates the record and returns the new incidents.
-    pub fn evaluate(
+    pub(super) fn evaluate(
         &mut self,
         state: &ChainState,
         inspection: &Inspection,

@@ -25,7 +25,7 @@ const CHECK_PAUSE_FACTOR: u32 = 10;
 const RETENTION_UNKNOWN: u32 = u32::MAX;
 
 /// The retention in days that is configured, read at each check; none: not known.
-pub type RetentionDays = Box<dyn Fn() -> Option<u32> + Send + Sync>;
+pub(super) type RetentionDays = Box<dyn Fn() -> Option<u32> + Send + Sync>;
 
 /// A check request to Odoo.
 #[derive(Debug, Clone, Default)]

@@ -63,17 +63,17 @@ pub(super) struct RequestScope {
 }
 
 impl RequestScope {
-    pub fn new(caller: Caller, reservation: Option<ConcurrencyPermit>) -> Self {
+    pub(super) fn new(caller: Caller, reservation: Option<ConcurrencyPermit>) -> Self {
         Self { caller, reservation: Mutex::new(reservation) }
     }
 
     /// Runs a future inside this scope.
-    pub async fn run<F: Future>(self, future: F) -> F::Output {
+    pub(super) async fn run<F: Future>(self, future: F) -> F::Output {
         REQUEST_SCOPE.scope(self, future).await
     }
 
     /// The caller and the slot reserved for the session that is being made.
-    pub fn take_reservation() -> Option<(Caller, ConcurrencyPermit)> {
+    pub(super) fn take_reservation() -> Option<(Caller, ConcurrencyPermit)> {
         let claim = |scope: &Self| {
             let slot = scope.reservation.locked().take();
             slot.map(|slot| (scope.caller.clone(), slot))

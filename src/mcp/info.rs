@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::tools::ToolSpec;
 
 /// The revisions that are served; the first is the modern one, the others open with `initialize`.
-pub const PROTOCOL_VERSIONS: &[ProtocolVersion] =
+pub(super) const PROTOCOL_VERSIONS: &[ProtocolVersion] =
     &[ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
 
 /// How long a client may keep a list, in milliseconds.
-pub const LIST_TTL_MS: u64 = 60_000;
+pub(super) const LIST_TTL_MS: u64 = 60_000;
 
 const SERVER_INFO_META_KEY: &str = "io.modelcontextprotocol/serverInfo";
 
@@ -36,14 +36,14 @@ A refusal says what to change: follow it rather than trying variations. Before y
 make sure that the user wants exactly that.";
 
 /// The answer to `initialize` and `server/discover`. Only capabilities that are served are declared.
-pub fn server_config() -> ServerConfig {
+pub(super) fn server_config() -> ServerConfig {
     ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
         .with_server_info(implementation())
         .with_instructions(INSTRUCTIONS)
 }
 
 /// Server info for `_meta`: the modern era, which has no handshake, needs it with each result.
-pub fn server_info_meta(request: &RequestMetaObject) -> Option<MetaObject> {
+pub(super) fn server_info_meta(request: &RequestMetaObject) -> Option<MetaObject> {
     request.protocol_version()?;
     let identity = serde_json::to_value(implementation()).ok()?;
     Some(MetaObject(serde_json::Map::from_iter([(SERVER_INFO_META_KEY.to_owned(), identity)])))
@@ -54,7 +54,7 @@ fn implementation() -> Implementation {
 }
 
 /// A tool as MCP defines it.
-pub fn tool_definition(spec: &ToolSpec) -> Tool {
+pub(super) fn tool_definition(spec: &ToolSpec) -> Tool {
     let annotations = ToolAnnotations::from_raw(
         // Once is enough: `title` of the tool itself comes first for every client that knows it.
         None,

@@ -27,7 +27,7 @@ const MAX_CACHED_LISTS: u64 = 1024;
 
 /// The cache key: what the list of a connection depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ListKey {
+pub(super) struct ListKey {
     scope: Scope,
     allowed_tools: Vec<String>,
     method_level: MethodLevel,
@@ -35,7 +35,7 @@ pub struct ListKey {
 
 /// A request that a cached answer fits.
 #[derive(Debug)]
-pub struct CacheableRequest {
+pub(super) struct CacheableRequest {
     key: ListKey,
     /// The id as JSON text.
     id: String,
@@ -49,7 +49,7 @@ struct CachedList {
 
 /// The cached answers.
 #[derive(Debug, Clone)]
-pub struct ToolListCache {
+pub(super) struct ToolListCache {
     cache: Cache<ListKey, CachedList>,
 }
 
@@ -93,7 +93,7 @@ struct ListAnswer<'a> {
 
 impl CacheableRequest {
     /// Whether a request is one that any two connections with the same rights could have sent.
-    pub fn from_request(request: &Request<Bytes>, principal: &Principal) -> Option<Self> {
+    pub(super) fn from_request(request: &Request<Bytes>, principal: &Principal) -> Option<Self> {
         let headers = request.headers();
         let fits = is_single_header(headers, "mcp-method", LIST_METHOD)
             && is_single_header(headers, "mcp-protocol-version", MODERN_VERSION)
@@ -128,12 +128,12 @@ fn is_single_header(headers: &HeaderMap, name: &str, value: &str) -> bool {
 // === impl ToolListCache ===
 
 impl ToolListCache {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { cache: Cache::builder().max_capacity(MAX_CACHED_LISTS).time_to_live(LIST_TTL).build() }
     }
 
     /// The cached answer to a request.
-    pub async fn get(&self, cacheable: &CacheableRequest) -> Option<Response<ResponseBody>> {
+    pub(super) async fn get(&self, cacheable: &CacheableRequest) -> Option<Response<ResponseBody>> {
         let CachedList { headers, result } = self.cache.get(&cacheable.key).await?;
         let mut text = BytesMut::with_capacity(result.len() + cacheable.id.len() + 40);
         for part in [
@@ -151,7 +151,7 @@ impl ToolListCache {
     }
 
     /// Caches rmcp's answer, if it is a list, and returns it.
-    pub async fn insert(
+    pub(super) async fn insert(
         &self,
         cacheable: CacheableRequest,
         response: Response<ResponseBody>,

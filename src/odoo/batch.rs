@@ -16,11 +16,11 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{timeout, timeout_at};
 
-use super::client::Client;
+use super::Error;
 use super::contract::{Answer, Call, FaultCode, Step};
 use super::deadline::Deadline;
 use super::memory_budget::ANSWER_COPIES;
-use super::{Error, cost};
+use super::read::Reader;
 use crate::vocab::{ConnectionId, MutexExt};
 
 /// The time in Odoo that a whole batch gets.
@@ -37,6 +37,7 @@ const MIN_BATCH_CALLS: usize = 4;
 /// The queue of waiting calls and the slots of requests under way.
 #[derive(Debug)]
 pub(super) struct Batcher {
+    reader: Arc<Reader>,
     max_calls: usize,
     queue: Mutex<BatchQueue>,
 }
@@ -59,7 +60,7 @@ struct WaitingCall {
 type PendingAnswer = oneshot::Receiver<Result<Answer, Error>>;
 
 /// The slot of one request. Dropped, it sends the next batch.
-struct BatchSlot(Arc<Client>);
+struct BatchSlot(Arc<Batcher>);
 
 impl BatchSlot {
     /// Holds the slot while the request is under way, but no longer than a batch may take: a slow request keeps
@@ -83,9 +84,106 @@ impl Drop for BatchSlot {
 // === impl Batcher ===
 
 impl Batcher {
-    pub(super) fn new(max_calls: usize, slots: usize) -> Self {
+    pub(super) fn new(reader: Arc<Reader>, max_calls: usize, slots: usize) -> Self {
         let queue = BatchQueue { slots, busy: 0, waiting: VecDeque::new() };
-        Self { max_calls, queue: Mutex::new(queue) }
+        Self { reader, max_calls, queue: Mutex::new(queue) }
+    }
+
+    /// Sends a reading call, in a batch with others where Odoo is busy.
+    pub(super) async fn read(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
+        let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
+        if !self.is_batchable(&call) {
+            return self.reader.read(&call, deadline).await;
+        }
+        match self.start_or_queue(call, deadline) {
+            Ok(call) => BatchSlot(Arc::clone(self)).run(self.reader.read(&call, deadline)).await,
+            Err(answer) => match timeout_at(deadline.http, answer).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(Error::Unreachable),
+                Err(_) => Err(Error::TimedOut),
+            },
+        }
+    }
+
+    /// Whether a call is small and fast: the others of a batch wait for the slowest.
+    fn is_batchable(&self, call: &Call) -> bool {
+        self.max_calls > 1 && is_small(call) && !self.reader.is_heavy(call)
+    }
+
+    /// Sets the number of requests at a time; further slots take queued calls at once.
+    pub(super) fn set_slots(self: &Arc<Self>, slots: usize) {
+        let mut queue = self.lock_queue();
+        queue.slots = slots;
+        let more = queue.slots.saturating_sub(queue.busy).min(queue.waiting.len());
+        queue.busy += more;
+        drop(queue);
+        for _ in 0..more {
+            drop(BatchSlot(Arc::clone(self)));
+        }
+    }
+
+    /// Gives a free slot to the next batch, or back to the queue where no call waits.
+    fn release_slot(self: &Arc<Self>) {
+        let mut queue = self.lock_queue();
+        let surplus = queue.busy > queue.slots;
+        let group = if surplus { Vec::new() } else { queue.next_batch(self.max_calls) };
+        if group.is_empty() {
+            queue.busy -= 1;
+            return;
+        }
+        drop(queue);
+        let slot = BatchSlot(Arc::clone(self));
+        // Without a runtime the process is ending, and the waiting calls are dropped with it.
+        if let Ok(runtime) = Handle::try_current() {
+            let batcher = Arc::clone(self);
+            runtime.spawn(slot.run(async move { batcher.send_group(group).await }));
+        }
+    }
+
+    async fn send_group(self: &Arc<Self>, mut group: Vec<WaitingCall>) {
+        match group.pop() {
+            Some(only) if group.is_empty() => self.send_single(only).await,
+            Some(last) => {
+                group.push(last);
+                self.send_batch(group).await;
+            }
+            None => {}
+        }
+    }
+
+    async fn send_single(&self, WaitingCall { call, deadline, reply }: WaitingCall) {
+        let _ = reply.send(self.reader.read(&call, deadline).await);
+    }
+
+    async fn send_batch(self: &Arc<Self>, group: Vec<WaitingCall>) {
+        let calls: Vec<_> = group.iter().map(|waiting| (&waiting.call, waiting.deadline)).collect();
+        match self.reader.read_batch(&calls, BATCH_DEADLINE_MS).await {
+            Ok(answers) => {
+                for (waiting, answer) in group.into_iter().zip(answers) {
+                    match answer {
+                        Err(fault) if fault.code == FaultCode::Deadline => self.resend_single(waiting),
+                        // The memory of a batch is shared; its answers belong to the accounts of their calls.
+                        Ok(answer) if !reserve_answer(&waiting.call, &answer) => self.resend_single(waiting),
+                        answer => _ = waiting.reply.send(answer.map_err(Error::Fault)),
+                    }
+                }
+            }
+            // One call may have failed the batch, or the answers be too long together.
+            Err(Error::Fault(_) | Error::InvalidAnswer | Error::AnswerTooLong | Error::MemoryFull) => {
+                group.into_iter().for_each(|waiting| self.resend_single(waiting))
+            }
+            Err(error) => {
+                for waiting in group {
+                    let _ = waiting.reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Retries a call alone and without a slot: it may be slow, and queued calls wait for the slot.
+    fn resend_single(self: &Arc<Self>, waiting: WaitingCall) {
+        let batcher = Arc::clone(self);
+        tokio::spawn(async move { batcher.send_single(waiting).await });
     }
 
     /// The call itself where it may be sent now: it holds a slot then.
@@ -145,109 +243,4 @@ fn is_small_step(step: &Step) -> bool {
 fn reserve_answer(call: &Call, answer: &Answer) -> bool {
     let bytes: usize = answer.results.iter().map(|result| result.get().len()).sum();
     call.account.try_grow(bytes.saturating_mul(ANSWER_COPIES)).is_ok()
-}
-
-// === impl Client ===
-
-impl Client {
-    /// Sends a reading call, in a batch with others where Odoo is busy.
-    pub async fn read_batched(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
-        let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
-        if !self.is_batchable(&call) {
-            return self.read_within(&call, deadline).await;
-        }
-        match self.batcher.start_or_queue(call, deadline) {
-            Ok(call) => BatchSlot(Arc::clone(self)).run(self.read_within(&call, deadline)).await,
-            Err(answer) => match timeout_at(deadline.http, answer).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_)) => Err(Error::Unreachable),
-                Err(_) => Err(Error::TimedOut),
-            },
-        }
-    }
-
-    /// Whether a call is small and fast: the others of a batch wait for the slowest.
-    fn is_batchable(&self, call: &Call) -> bool {
-        self.batcher.max_calls > 1
-            && is_small(call)
-            && !self.exchanger.admission().is_heavy(cost::demand(call))
-    }
-
-    /// Sets the number of workers that Odoo announced: as many requests keep all of them busy.
-    pub(super) fn set_workers(self: &Arc<Self>, workers: usize) {
-        let workers = if workers == 0 { self.options.threads } else { workers };
-        self.exchanger.admission().set_permits(workers);
-        let mut queue = self.batcher.lock_queue();
-        queue.slots = workers;
-        let more = queue.slots.saturating_sub(queue.busy).min(queue.waiting.len());
-        queue.busy += more;
-        drop(queue);
-        for _ in 0..more {
-            drop(BatchSlot(Arc::clone(self)));
-        }
-    }
-
-    /// Gives a free slot to the next batch, or back to the queue where no call waits.
-    fn release_slot(self: &Arc<Self>) {
-        let mut queue = self.batcher.lock_queue();
-        let surplus = queue.busy > queue.slots;
-        let group = if surplus { Vec::new() } else { queue.next_batch(self.batcher.max_calls) };
-        if group.is_empty() {
-            queue.busy -= 1;
-            return;
-        }
-        drop(queue);
-        let slot = BatchSlot(Arc::clone(self));
-        // Without a runtime the process is ending, and the waiting calls are dropped with it.
-        if let Ok(runtime) = Handle::try_current() {
-            let client = Arc::clone(self);
-            runtime.spawn(slot.run(async move { client.send_group(group).await }));
-        }
-    }
-
-    async fn send_group(self: &Arc<Self>, mut group: Vec<WaitingCall>) {
-        match group.pop() {
-            Some(only) if group.is_empty() => self.send_single(only).await,
-            Some(last) => {
-                group.push(last);
-                self.send_batch(group).await;
-            }
-            None => {}
-        }
-    }
-
-    async fn send_single(&self, WaitingCall { call, deadline, reply }: WaitingCall) {
-        let _ = reply.send(self.read_within(&call, deadline).await);
-    }
-
-    async fn send_batch(self: &Arc<Self>, group: Vec<WaitingCall>) {
-        let calls: Vec<_> = group.iter().map(|waiting| (&waiting.call, waiting.deadline)).collect();
-        match self.read_batch(&calls, BATCH_DEADLINE_MS).await {
-            Ok(answers) => {
-                for (waiting, answer) in group.into_iter().zip(answers) {
-                    match answer {
-                        Err(fault) if fault.code == FaultCode::Deadline => self.resend_single(waiting),
-                        // The memory of a batch is shared; its answers belong to the accounts of their calls.
-                        Ok(answer) if !reserve_answer(&waiting.call, &answer) => self.resend_single(waiting),
-                        answer => _ = waiting.reply.send(answer.map_err(Error::Fault)),
-                    }
-                }
-            }
-            // One call may have failed the batch, or the answers be too long together.
-            Err(Error::Fault(_) | Error::InvalidAnswer | Error::AnswerTooLong | Error::MemoryFull) => {
-                group.into_iter().for_each(|waiting| self.resend_single(waiting))
-            }
-            Err(error) => {
-                for waiting in group {
-                    let _ = waiting.reply.send(Err(error.clone()));
-                }
-            }
-        }
-    }
-
-    /// Retries a call alone and without a slot: it may be slow, and queued calls wait for the slot.
-    fn resend_single(self: &Arc<Self>, waiting: WaitingCall) {
-        let client = Arc::clone(self);
-        tokio::spawn(async move { client.send_single(waiting).await });
-    }
 }

@@ -5,49 +5,59 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio_util::task::TaskTracker;
 
 use super::batch::Batcher;
 use super::contract::{
-    Answer, AppendAuditAnswer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, BatchAnswer,
-    BatchItem, BatchRequest, Call, CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest,
-    CheckAuditAnswer, CheckAuditRequest, Fault, FieldsAnswer, HelloAnswer, HelloRequest, ModelsAnswer,
-    SchemaRequest, SyncSessionsAnswer, SyncSessionsRequest, WireCall,
+    Answer, AppendAuditAnswer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, Call,
+    CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest, CheckAuditAnswer, CheckAuditRequest,
+    Fault, FieldsAnswer, HelloAnswer, HelloRequest, ModelsAnswer, SchemaRequest, SyncSessionsAnswer,
+    SyncSessionsRequest,
 };
 use super::deadline::Deadline;
 use super::exchange::{ExchangeResources, Exchanger};
 use super::failure::Failure;
-use super::transport::AnswerText;
+use super::read::Reader;
+use super::write::Writer;
 use super::{Error, Options, encode};
-use crate::vocab::offload_text_scan;
 
 /// The client of one Odoo database. Cheap to share behind an `Arc`.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) exchanger: Exchanger,
-    pub(super) batcher: Batcher,
-    pub(super) writes: TaskTracker,
-    pub(super) options: Options,
+    exchanger: Arc<Exchanger>,
+    reader: Arc<Reader>,
+    batcher: Arc<Batcher>,
+    writer: Arc<Writer>,
+    options: Options,
 }
 
 impl Client {
     /// Makes a client; connects and logs in with the first call.
     pub fn new(options: Options) -> Result<Arc<Self>, Error> {
+        let exchanger = Arc::new(Exchanger::new(&options)?);
+        let reader = Arc::new(Reader::new(Arc::clone(&exchanger)));
         Ok(Arc::new(Self {
-            exchanger: Exchanger::new(&options)?,
-            batcher: Batcher::new(options.batch_size, options.threads),
-            writes: TaskTracker::new(),
+            batcher: Arc::new(Batcher::new(Arc::clone(&reader), options.batch_size, options.threads)),
+            writer: Arc::new(Writer::new(Arc::clone(&exchanger), &options)),
+            exchanger,
+            reader,
             options,
         }))
     }
 
     /// Registers this replica and answers all settings.
-    pub async fn hello(self: &Arc<Self>, request: &HelloRequest) -> Result<HelloAnswer, Error> {
+    pub async fn hello(&self, request: &HelloRequest) -> Result<HelloAnswer, Error> {
         let answer: HelloAnswer = self
             .request(ExchangeResources::control(), "hello", request, self.options.control_timeout())
             .await?;
         self.set_workers(answer.workers);
         Ok(answer)
+    }
+
+    /// Sets the number of workers that Odoo announced: as many requests keep all of them busy.
+    fn set_workers(&self, workers: usize) {
+        let workers = if workers == 0 { self.options.threads } else { workers };
+        self.exchanger.admission().set_permits(workers);
+        self.batcher.set_slots(workers);
     }
 
     /// Resolves a proof to its live connection and user.
@@ -58,18 +68,12 @@ impl Client {
 
     /// Sends a reading call alone, with a retry where Odoo was busy or the connection broke.
     pub async fn read(&self, call: &Call) -> Result<Answer, Error> {
-        self.read_within(call, Deadline::within(Duration::from_millis(call.deadline_ms))).await
+        self.reader.read(call, Deadline::within(Duration::from_millis(call.deadline_ms))).await
     }
 
-    pub(super) async fn read_within(&self, call: &Call, deadline: Deadline) -> Result<Answer, Error> {
-        let json = || encode::json(&WireCall::new(call, deadline.remaining_ms()));
-        let text = self
-            .exchanger
-            .send_with_retry(&ExchangeResources::for_call(call), "execute", json, deadline)
-            .await
-            .map_err(Failure::into_read_error)?;
-        let answer: Answer = parse_answer(&text)?;
-        if answer.call_id == call.call_id { Ok(answer) } else { Err(Error::InvalidAnswer) }
+    /// Sends a reading call, in a batch with others where Odoo is busy.
+    pub async fn read_batched(&self, call: Call) -> Result<Answer, Error> {
+        self.batcher.read(call).await
     }
 
     /// Sends a batch of reading calls, each within its deadline and all within `max_ms` of work;
@@ -79,25 +83,18 @@ impl Client {
         calls: &[(&Call, Deadline)],
         max_ms: u64,
     ) -> Result<Vec<Result<Answer, Fault>>, Error> {
-        let latest = calls.iter().map(|(_, deadline)| *deadline).max_by_key(|deadline| deadline.odoo);
-        let latest = latest.unwrap_or_else(|| Deadline::within(Duration::ZERO));
-        let json = || {
-            let calls =
-                calls.iter().map(|(call, deadline)| WireCall::new(call, deadline.remaining_ms().min(max_ms)));
-            encode::json(&BatchRequest { calls: calls.collect() })
-        };
-        let route = ExchangeResources::for_batch(calls.iter().map(|(call, _)| *call));
-        let text = self
-            .exchanger
-            .send_with_retry(&route, "execute_batch", json, latest)
-            .await
-            .map_err(Failure::into_read_error)?;
-        let answers = parse_answer::<BatchAnswer>(&text)?.answers;
-        let ids = answers.iter().map(BatchItem::call_id);
-        if !ids.eq(calls.iter().map(|(call, _)| call.call_id)) {
-            return Err(Error::InvalidAnswer);
-        }
-        Ok(answers.into_iter().map(BatchItem::into_result).collect())
+        self.reader.read_batch(calls, max_ms).await
+    }
+
+    /// Sends a writing call, in a task of its own: a client that disconnects does not abort it.
+    pub async fn write(&self, call: Call) -> Result<Answer, Error> {
+        self.writer.write(call).await
+    }
+
+    /// Graceful shutdown: waits until no write is under way; answers how many still are after `limit`.
+    /// Called after the last new write.
+    pub async fn drain(&self, limit: Duration) -> usize {
+        self.writer.drain(limit).await
     }
 
     /// The outcome of a write whose answer was lost.
@@ -145,7 +142,7 @@ impl Client {
     {
         let deadline = Deadline::within(self.options.control_timeout());
         let text = self.exchanger.send_uncounted(method, || encode::json(request), deadline).await;
-        parse_answer(&text.map_err(Failure::into_read_error)?)
+        text.map_err(Failure::into_read_error)?.parse()
     }
 
     async fn request<Q, A>(
@@ -161,15 +158,6 @@ impl Client {
     {
         let json = || encode::json(request);
         let text = self.exchanger.send_with_retry(&route, method, json, Deadline::within(timeout)).await;
-        parse_answer(&text.map_err(Failure::into_read_error)?)
+        text.map_err(Failure::into_read_error)?.parse()
     }
-}
-
-pub(super) fn parse_answer<A: DeserializeOwned>(text: &AnswerText) -> Result<A, Error> {
-    let text = text.as_str();
-    offload_text_scan(text.len(), || serde_json::from_str(text)).map_err(|error| {
-        // The position alone: the message of a parse error can quote data.
-        tracing::debug!(line = error.line(), column = error.column(), "an answer does not fit the contract");
-        Error::InvalidAnswer
-    })
 }

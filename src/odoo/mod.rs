@@ -4,8 +4,8 @@
 //! its own, and its outcome is requested where the answer was lost. `Error` is what a caller can act on; the text of
 //! Odoo's own exceptions never leaves this module.
 //!
-//! Request path: `batch` (small reads), `client` or `write` -> `exchange` (`breaker`, `admission` by the `cost` of the
-//! call, `memory_budget`) -> `transport` (login, `encode`, `decode`) -> `http_pool`.
+//! Request path: `client` -> `batch` (small reads), `read` or `write` -> `exchange` (`breaker`, `admission` by the
+//! `cost` of the call, `memory_budget`) -> `transport` (login, `encode`, `decode`) -> `http_pool`.
 
 mod admission;
 mod batch;
@@ -22,6 +22,7 @@ mod failure;
 mod fault_mapping;
 mod http_pool;
 pub mod memory_budget;
+mod read;
 mod transport;
 mod write;
 

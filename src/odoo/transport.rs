@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use reqwest::Url;
+use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
@@ -48,6 +49,19 @@ pub(super) struct AnswerText {
 impl AnswerText {
     pub(super) fn as_str(&self) -> &str {
         self.body.get(self.range.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn parse<A: DeserializeOwned>(&self) -> Result<A, Error> {
+        let text = self.as_str();
+        offload_text_scan(text.len(), || serde_json::from_str(text)).map_err(|error| {
+            // The position alone: the message of a parse error can quote data.
+            tracing::debug!(
+                line = error.line(),
+                column = error.column(),
+                "an answer does not fit the contract"
+            );
+            Error::InvalidAnswer
+        })
     }
 }
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::client::{Client, parse_answer};
 use super::contract::{Answer, Call, CallState, CallStatusAnswer, CallStatusRequest, FaultCode, WireCall};
 use super::deadline::Deadline;
-use super::exchange::ExchangeResources;
+use super::exchange::{ExchangeResources, Exchanger};
 use super::failure::{AnswerKind, Failure};
 use super::http_pool::Connection;
-use super::{Error, encode};
+use super::{Error, Options, encode};
 use crate::vocab::Backoff;
 
 /// How often Odoo must answer that a call is unknown before its outcome counts as unknown: the request may still
@@ -21,31 +21,44 @@ const MAX_UNKNOWN_ANSWERS: u32 = 4;
 /// Backoff between requests for the outcome, and before the one retry of a write that was not sent.
 const OUTCOME_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 
-impl Client {
+/// Sends writing calls, and counts those under way.
+#[derive(Debug)]
+pub(super) struct Writer {
+    exchanger: Arc<Exchanger>,
+    tasks: TaskTracker,
+    control_timeout: Duration,
+    /// How long after its deadline the outcome of a write is requested.
+    settle: Duration,
+}
+
+impl Writer {
+    pub(super) fn new(exchanger: Arc<Exchanger>, options: &Options) -> Self {
+        let settle = Duration::from_millis(options.settle_ms);
+        Self { exchanger, tasks: TaskTracker::new(), control_timeout: options.control_timeout(), settle }
+    }
+
     /// Sends a writing call in a task of its own, so that a client that disconnects does not abort it.
     /// Never sent twice: the outcome of a lost answer is requested by `call_status`.
-    pub async fn write(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
-        let client = Arc::clone(self);
-        let task = async move { client.send_write(&call).await };
-        self.writes.spawn(task.in_current_span()).await.unwrap_or(Err(Error::OutcomeUnknown))
+    pub(super) async fn write(self: &Arc<Self>, call: Call) -> Result<Answer, Error> {
+        let writer = Arc::clone(self);
+        let task = async move { writer.send(&call).await };
+        self.tasks.spawn(task.in_current_span()).await.unwrap_or(Err(Error::OutcomeUnknown))
     }
 
-    /// Graceful shutdown: waits until no write is under way; answers how many still are after `limit`.
-    /// Called after the last new write.
-    pub async fn drain(&self, limit: Duration) -> usize {
-        self.writes.close();
-        let _ = timeout(limit, self.writes.wait()).await;
-        self.writes.len()
+    pub(super) async fn drain(&self, limit: Duration) -> usize {
+        self.tasks.close();
+        let _ = timeout(limit, self.tasks.wait()).await;
+        self.tasks.len()
     }
 
-    async fn send_write(&self, call: &Call) -> Result<Answer, Error> {
+    async fn send(&self, call: &Call) -> Result<Answer, Error> {
         let deadline = Deadline::within(Duration::from_millis(call.deadline_ms));
         let json = || encode::json(&WireCall::new(call, deadline.remaining_ms()));
         let route = ExchangeResources::for_call(call);
         let mut retried = false;
         loop {
             match self.exchanger.send_once(&route, "execute", json, Connection::Fresh, deadline).await {
-                Ok(text) => match parse_answer::<Answer>(&text) {
+                Ok(text) => match text.parse::<Answer>() {
                     // A replayed answer carries the id of the call that it was made for.
                     Ok(answer) if answer.replayed || answer.call_id == call.call_id => return Ok(answer),
                     _ => return self.resolve_outcome(call, deadline).await,
@@ -69,7 +82,7 @@ impl Client {
     async fn resolve_outcome(&self, call: &Call, deadline: Deadline) -> Result<Answer, Error> {
         tracing::warn!(call_id = %call.call_id, "the answer of a write was lost: requesting its outcome");
         let request = CallStatusRequest { proof: call.proof.clone(), call_id: call.call_id };
-        let end = deadline.odoo + Duration::from_millis(self.options.settle_ms);
+        let end = deadline.odoo + self.settle;
         let (mut unknown, mut backoff) = (0, OUTCOME_BACKOFF);
         while Instant::now() < end {
             match self.status_of(&request, call).await {
@@ -98,10 +111,10 @@ impl Client {
     /// The outcome of `call`; its answer is reserved in the account of the call.
     async fn status_of(&self, request: &CallStatusRequest, call: &Call) -> Result<CallStatusAnswer, Error> {
         let route = ExchangeResources::control_with_account(Arc::clone(&call.account));
-        let deadline = Deadline::within(self.options.control_timeout());
+        let deadline = Deadline::within(self.control_timeout);
         match self.exchanger.send_with_retry(&route, "call_status", || encode::json(request), deadline).await
         {
-            Ok(text) => parse_answer(&text),
+            Ok(text) => text.parse(),
             Err(Failure::AnswerDropped { answered: AnswerKind::Value, .. }) => Err(Error::AnswerDropped),
             Err(failure) => Err(failure.into_read_error()),
         }

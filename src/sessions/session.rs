@@ -214,19 +214,19 @@ pub(super) mod fixture {
     use super::*;
 
     /// A connection that a test can revoke.
-    pub struct Connection {
+    pub(crate) struct Connection {
         id: ConnectionId,
         pub lifetime: CancellationToken,
     }
 
-    pub const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9));
+    pub(crate) const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9));
 
-    pub fn connection(id: i64) -> Connection {
+    pub(crate) fn connection(id: i64) -> Connection {
         Connection { id: ConnectionId(id), lifetime: CancellationToken::new() }
     }
 
     impl Connection {
-        pub fn owner(&self) -> SessionOwner<'_> {
+        pub(crate) fn owner(&self) -> SessionOwner<'_> {
             SessionOwner { connection: self.id, user: UserId(2), peer: PEER, lifetime: &self.lifetime }
         }
     }

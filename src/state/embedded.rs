@@ -23,9 +23,10 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::counter_map::CounterMap;
+use super::health::Health;
 use super::sqlite_file::Error;
 use super::write_queue::{Maintenance, WriteOp, WriteQueue};
-use super::writer::{Health, Writer};
+use super::writer::Writer;
 use super::{
     CommitTicket, CountedRequest, CounterStore, DeliveryReport, KeyValueStore, LimitPeriod, Spool,
     SpoolEntry, Stage, StorageFault, Windows,

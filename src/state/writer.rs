@@ -1,20 +1,20 @@
 //! The writer: commits batches to the SQLite file, checkpoints its write-ahead log and manages the disk
 //! reserve.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::counter_map::{ConnectionCounters, CounterMap};
 use super::disk_reserve::DiskReserve;
+use super::health::Health;
+use super::pending_ops::{batch_len, coalesce, split_acknowledgement};
 use super::sqlite_file::{Error, SqliteFile, is_disk_full};
 use super::write_queue::{CommitProgress, Maintenance, OldestQuery, WriteBatch, WriteOp};
-use super::{DeliveryReport, SpoolEntry, StorageFault};
-use crate::vocab::{ConnectionId, MutexExt};
+use crate::vocab::ConnectionId;
 
 /// How often counters of past days are deleted, in seconds.
 const COUNTER_EXPIRY_INTERVAL_SECS: i64 = 3600;
@@ -25,44 +25,8 @@ const MEASURE_AFTER_ROWS: usize = 64;
 const IDLE_CHECKPOINT_AFTER_ROWS: usize = 1024;
 const FORCED_CHECKPOINT_AFTER_ROWS: usize = 8192;
 
-/// The most bytes of one transaction, so that the write-ahead log keeps its bound.
-const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
-
-/// The most entries that one transaction deletes while the volume is nearly full.
-const LOW_SPACE_DELETE_ROWS: usize = 16;
-
 /// How often the allocation of a missing reserve is retried.
 const RESERVE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The health of the file, readable without the writer's lock.
-#[derive(Debug, Default)]
-pub(super) struct Health {
-    closed: AtomicBool,
-    failing: AtomicBool,
-    no_space: AtomicBool,
-    bytes_used: AtomicU64,
-    values: Mutex<HashMap<String, String>>,
-}
-
-impl Health {
-    pub(super) fn fault(&self) -> Option<StorageFault> {
-        if self.closed.load(Ordering::Acquire) {
-            Some(StorageFault::NotOpen)
-        } else if self.failing.load(Ordering::Acquire) {
-            Some(StorageFault::Unwritable)
-        } else {
-            self.no_space.load(Ordering::Acquire).then_some(StorageFault::NoSpace)
-        }
-    }
-
-    pub(super) fn bytes_used(&self) -> u64 {
-        self.bytes_used.load(Ordering::Acquire)
-    }
-
-    pub(super) fn values(&self) -> MutexGuard<'_, HashMap<String, String>> {
-        self.values.locked()
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -107,8 +71,7 @@ impl Writer {
         };
         match writer.open_file() {
             Err(error) if error.is_disk_full() => {
-                tracing::error!(%error, "the state file cannot be opened: tool calls are refused until a retry succeeds");
-                writer.health.closed.store(true, Ordering::Release);
+                writer.health.report_closed(&error);
             }
             opened => opened?,
         }
@@ -132,9 +95,9 @@ impl Writer {
             values.entry(name).or_insert(text);
         }
         drop(values);
-        self.health.bytes_used.store(file.bytes_used().map_err(unusable)?, Ordering::Release);
+        self.health.set_bytes_used(file.bytes_used().map_err(unusable)?);
         self.file = Some(file);
-        self.health.closed.store(false, Ordering::Release);
+        self.health.report_open();
         self.restore_reserve();
         Ok(())
     }
@@ -157,7 +120,7 @@ impl Writer {
             coalesce(&mut self.pending_ops);
         }
         let failed = outcome.is_err();
-        self.report_health(outcome);
+        self.health.report_commit(outcome);
         self.progress.send_replace(CommitProgress { sequence: last, failed });
         self.maintenance() != before
     }
@@ -177,7 +140,7 @@ impl Writer {
         match self.write_in_batches(file) {
             Err(error) if is_disk_full(&error) => {
                 self.reserve.release();
-                self.report_space();
+                self.health.report_space(!self.reserve.is_allocated());
                 let _ = file.reclaim_space();
                 let outcome = self.write_in_batches(file);
                 self.restore_reserve_with(file);
@@ -207,7 +170,7 @@ impl Writer {
         self.dirty_counters.clear();
         if self.rows_since_measured >= MEASURE_AFTER_ROWS {
             self.rows_since_measured = 0;
-            self.health.bytes_used.store(file.bytes_used()?, Ordering::Release);
+            self.health.set_bytes_used(file.bytes_used()?);
         }
         self.expire_counters(file, &counters)
     }
@@ -296,31 +259,7 @@ impl Writer {
             let _ = file.reclaim_space();
             self.reserve.ensure_allocated();
         }
-        self.report_space();
-    }
-
-    fn report_space(&self) {
-        let no_space = !self.reserve.is_allocated();
-        if self.health.no_space.swap(no_space, Ordering::AcqRel) != no_space {
-            if no_space {
-                tracing::error!(
-                    "the volume of the data directory is full: tool calls are refused until it has space"
-                );
-            } else {
-                tracing::info!("the volume of the data directory has space again");
-            }
-        }
-    }
-
-    fn report_health(&self, outcome: rusqlite::Result<()>) {
-        let was = self.health.failing.swap(outcome.is_err(), Ordering::AcqRel);
-        match outcome {
-            Err(error) if !was && self.file.is_some() => {
-                tracing::error!(%error, "the state file cannot be written: tool calls are refused until a retry succeeds");
-            }
-            Ok(()) if was => tracing::info!("the state file can be written again"),
-            _ => {}
-        }
+        self.health.report_space(!self.reserve.is_allocated());
     }
 
     /// Deletes, once an hour, the counters whose day has ended at the time of the latest request.
@@ -352,42 +291,4 @@ impl Writer {
 
 fn disk_full_error() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
-}
-
-/// How many of the changes fit into one transaction.
-fn batch_len(ops: &[WriteOp]) -> usize {
-    let mut bytes = 0;
-    let fitting = ops.iter().take_while(|op| {
-        bytes += op.bytes();
-        bytes <= MAX_TRANSACTION_BYTES
-    });
-    fitting.count().max(1).min(ops.len())
-}
-
-/// Splits an acknowledgement into small ones.
-fn split_acknowledgement(op: WriteOp) -> Vec<WriteOp> {
-    let WriteOp::Acknowledge(DeliveryReport { delivered, deferred, dead_lettered }) = op else {
-        return vec![op];
-    };
-    let chunk = delivered
-        .chunks(LOW_SPACE_DELETE_ROWS)
-        .map(|chunk| DeliveryReport { delivered: chunk.to_vec(), ..DeliveryReport::default() });
-    let rest = DeliveryReport { delivered: Vec::new(), deferred, dead_lettered };
-    chunk.chain([rest]).map(WriteOp::Acknowledge).collect()
-}
-
-/// Keeps only the latest change of each entry and key, so that pending changes do not outnumber entries.
-fn coalesce(ops: &mut Vec<WriteOp>) {
-    let (mut seen_ids, mut seen_names) = (HashSet::new(), HashSet::new());
-    let mut latest: Vec<WriteOp> = std::mem::take(ops)
-        .into_iter()
-        .rev()
-        .filter(|op| match op {
-            WriteOp::Put(SpoolEntry { id, .. }, _) | WriteOp::Remove(id) => seen_ids.insert(*id),
-            WriteOp::SetValue(name, _) => seen_names.insert(*name),
-            WriteOp::Acknowledge(_) | WriteOp::RequeueDeferred => true,
-        })
-        .collect();
-    latest.reverse();
-    *ops = latest;
 }

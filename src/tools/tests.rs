@@ -25,7 +25,9 @@ fn golden_dir() -> PathBuf {
 }
 
 fn read_json(path: &std::path::Path) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    let fault = |error: &dyn std::error::Error| -> ! { panic!("{}: {error}", path.display()) };
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| fault(&error));
+    serde_json::from_str(&text).unwrap_or_else(|error| fault(&error))
 }
 
 fn entry(name: &str) -> ToolEntry {
@@ -116,13 +118,10 @@ fn check_golden(kind: &str, run: fn(&ToolEntry, &Value) -> (&'static str, Value)
     seen
 }
 
+/// One test, since two that bless would write the same files at the same time.
 #[test]
-fn arguments_compile_to_the_golden_plans() {
+fn arguments_and_results_give_the_golden_plans_and_answers() {
     assert!(check_golden("compile", compiled) >= 60);
-}
-
-#[test]
-fn results_are_shaped_to_the_golden_answers() {
     assert!(check_golden("shape", shaped) >= 30);
 }
 
@@ -143,7 +142,7 @@ fn every_step_of_the_contract_is_compiled_and_every_answer_shaped() {
         assert_eq!(kind, "reply", "{}", case["name"]);
         shaped_ops.insert(request["steps"][0]["op"].to_string());
     }
-    assert_eq!(shaped_ops.len(), 11);
+    assert!(shaped_ops.len() >= 11, "{shaped_ops:?}");
 }
 
 // === tools/list ===

@@ -6,7 +6,7 @@
 use std::fmt::{self, Write};
 
 /// The characters of a quoted value; of a longer one the last is an ellipsis.
-pub const MAX_QUOTED_CHARS: usize = 80;
+pub(super) const MAX_QUOTED_CHARS: usize = 80;
 
 /// Invisible characters: controls, formats (joiners, bidirectional marks, tags), fillers,
 /// variation selectors and private use.

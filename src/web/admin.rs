@@ -12,14 +12,14 @@ use super::{body, reply, warnings};
 const MAX_WAKEUP_BYTES: usize = 64 * 1024;
 
 /// Liveness: the process answers.
-pub fn healthz() -> Response {
+pub(super) fn healthz() -> Response {
     reply::json(StatusCode::OK, &json!({"status": "alive"}))
 }
 
 /// Readiness: the store can be written and the settings are known. A switch that is off is a decision and an
 /// unreachable Odoo is another process's failure: ready all the same, else an orchestrator would restart what an
 /// administrator stopped, or what still answers. The body shows both.
-pub fn readyz(state: &ServerState) -> Response {
+pub(super) fn readyz(state: &ServerState) -> Response {
     let (reason, store) = (unready_reason(state), state.deps.audit.unavailable_reason());
     let (trouble, url) = (state.deps.mirror.feed_error(), state.deps.mirror.public_url_state());
     let age = state.deps.mirror.settings_age_ms();
@@ -54,7 +54,7 @@ fn unready_reason(state: &ServerState) -> Option<&'static str> {
 }
 
 /// Passes a wake-up to the mirror, which checks its signature.
-pub async fn receive_wakeup(state: &ServerState, request: HttpRequest) -> Response {
+pub(super) async fn receive_wakeup(state: &ServerState, request: HttpRequest) -> Response {
     let signature =
         request.headers.get("x-mcp-signature").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (Some(signature), Ok(body)) =

@@ -34,7 +34,7 @@ struct RpcError<'a> {
 
 /// Closes the entry of a request by the body of its answer. Returns the fault that the client gets instead, if
 /// the handler's error has an HTTP status of its own: whether the entry was closed before does not matter.
-pub fn close_by_body(body: &Bytes, entry: &RequestEntry) -> Option<HttpFault> {
+pub(super) fn close_by_body(body: &Bytes, entry: &RequestEntry) -> Option<HttpFault> {
     let error =
         may_be_error(body).then(|| serde_json::from_slice::<RpcAnswer<'_>>(body).ok()?.error).flatten();
     match error {
@@ -50,7 +50,7 @@ pub fn close_by_body(body: &Bytes, entry: &RequestEntry) -> Option<HttpFault> {
 }
 
 /// The same by a part of an event stream; requests and notifications of the server are no answer.
-pub fn close_by_events(chunk: &Bytes, entry: &RequestEntry) {
+pub(super) fn close_by_events(chunk: &Bytes, entry: &RequestEntry) {
     if entry.has_ended() {
         return;
     }
@@ -64,7 +64,7 @@ pub fn close_by_events(chunk: &Bytes, entry: &RequestEntry) {
 }
 
 /// The fault that an event stream begins with.
-pub fn first_event_fault(chunk: &Bytes) -> Option<HttpFault> {
+pub(super) fn first_event_fault(chunk: &Bytes) -> Option<HttpFault> {
     // Behind `id:` and `data:`; most answers are long and not an error.
     if !may_be_error(chunk) {
         return None;
@@ -83,7 +83,7 @@ fn fault_of_error(error: &RpcError<'_>) -> Option<HttpFault> {
 }
 
 /// Scans for the member after the id only, since most answers are long and not an error.
-pub fn may_be_error(body: &Bytes) -> bool {
+pub(super) fn may_be_error(body: &Bytes) -> bool {
     let head = body.get(..MAX_ERROR_OFFSET.min(body.len())).unwrap_or_default();
     let member = head.windows(8).find(|eight| matches!(*eight, b"\"result\"" | b"\"error\":"));
     member != Some(b"\"result\"".as_slice())

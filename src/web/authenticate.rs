@@ -14,7 +14,7 @@ use crate::mirror::Denied;
 use crate::vocab::{Credential, Principal};
 
 /// Reads the credential, applies the limiter of failed attempts and resolves the principal.
-pub async fn authenticate(
+pub(super) async fn authenticate(
     state: &ServerState,
     headers: &HeaderMap,
     peer: IpAddr,
@@ -69,6 +69,6 @@ async fn resolve_credential(
 }
 
 /// Applies the allow and block lists of the connection. The credential is good, so a refusal is no failed attempt.
-pub fn check_address_rules(principal: &Principal, peer: IpAddr) -> Result<(), HttpFault> {
+pub(super) fn check_address_rules(principal: &Principal, peer: IpAddr) -> Result<(), HttpFault> {
     if guard::allows_address(&principal.addresses, peer) { Ok(()) } else { Err(HttpFault::AddressRefused) }
 }

@@ -18,7 +18,7 @@ use crate::odoo::memory_budget::MemoryAccount;
 use crate::vocab::Principal;
 
 /// A request whose principal is known.
-pub struct AuthenticatedRequest {
+pub(super) struct AuthenticatedRequest {
     pub request_id: Uuid,
     pub method: Method,
     pub headers: HeaderMap,
@@ -30,7 +30,7 @@ pub struct AuthenticatedRequest {
 }
 
 /// Checks the master switch; again after each step that can take long.
-pub fn check_enabled(state: &ServerState) -> Result<(), HttpFault> {
+pub(super) fn check_enabled(state: &ServerState) -> Result<(), HttpFault> {
     match state.deps.master_switch.gate() {
         Gate::Open => Ok(()),
         Gate::Disabled => Err(HttpFault::Disabled),
@@ -39,7 +39,7 @@ pub fn check_enabled(state: &ServerState) -> Result<(), HttpFault> {
 }
 
 /// Answers a refusal and closes the audit entry with it.
-pub fn refuse(fault: &HttpFault, id: Option<&Value>, entry: &RequestEntry) -> Response {
+pub(super) fn refuse(fault: &HttpFault, id: Option<&Value>, entry: &RequestEntry) -> Response {
     tracing::debug!(reason = %fault.reason(), "refused");
     let (reason, message) = fault.audit_reason();
     entry.end(RequestOutcome::refused(&reason, &message));

@@ -22,7 +22,7 @@ const MAX_DRAIN_PAUSE: Duration = Duration::from_secs(1);
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A streamed body. Dropped unread, the rest is drained in the background, within bounds.
-pub struct BodyStream {
+pub(super) struct BodyStream {
     /// None once it has ended.
     chunks: Option<Chunks>,
     /// The client waits for `100 Continue` before it sends: nothing to drain.
@@ -35,13 +35,13 @@ const TEXT_COPIES: usize = 4;
 const BYTES_PER_VALUE: usize = 160;
 
 /// The memory that a message takes until it is answered. A body of nothing but commas takes forty times its length.
-pub fn memory_estimate(body: &[u8]) -> usize {
+pub(super) fn memory_estimate(body: &[u8]) -> usize {
     let values = body.iter().filter(|byte| matches!(**byte, b',' | b'[' | b'{')).count();
     body.len().saturating_mul(TEXT_COPIES).saturating_add(values.saturating_mul(BYTES_PER_VALUE))
 }
 
 /// Reads all of `body`, however it is framed.
-pub async fn read(body: BodyStream, max_bytes: usize, timeout: Duration) -> Result<Bytes, HttpFault> {
+pub(super) async fn read(body: BodyStream, max_bytes: usize, timeout: Duration) -> Result<Bytes, HttpFault> {
     let mut reading = std::pin::pin!(collect(body, max_bytes));
     // Most bodies come with the headers: those need no timer.
     if let Some(read) = futures_util::future::poll_immediate(&mut reading).await {
@@ -56,7 +56,7 @@ pub async fn read(body: BodyStream, max_bytes: usize, timeout: Duration) -> Resu
 // === impl BodyStream ===
 
 impl BodyStream {
-    pub fn new(chunks: Chunks, awaits_continue: bool) -> Self {
+    pub(super) fn new(chunks: Chunks, awaits_continue: bool) -> Self {
         Self { chunks: Some(chunks), awaits_continue }
     }
 

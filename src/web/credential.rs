@@ -11,7 +11,7 @@ use crate::vocab::{Credential, CredentialKind};
 
 /// The credential that a request presents.
 #[derive(Debug)]
-pub enum PresentedCredential {
+pub(super) enum PresentedCredential {
     Missing,
     /// A header that cannot be a credential.
     Malformed(HttpFault),
@@ -19,7 +19,7 @@ pub enum PresentedCredential {
 }
 
 /// Reads the header; checks shape and checksum only.
-pub fn read(headers: &HeaderMap) -> PresentedCredential {
+pub(super) fn read(headers: &HeaderMap) -> PresentedCredential {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return PresentedCredential::Missing };
     if values.next().is_some() {
@@ -43,7 +43,7 @@ pub fn read(headers: &HeaderMap) -> PresentedCredential {
 }
 
 /// The fault of a request without a credential.
-pub fn missing() -> HttpFault {
+pub(super) fn missing() -> HttpFault {
     HttpFault::Unauthorized {
         sent: false,
         reason: "no_credential".into(),
@@ -52,7 +52,7 @@ pub fn missing() -> HttpFault {
 }
 
 /// The fault of a credential that Odoo does not accept; `reason` is the contract's word.
-pub fn refused(reason: &str) -> HttpFault {
+pub(super) fn refused(reason: &str) -> HttpFault {
     let message = match reason {
         "revoked" => "The connection was revoked",
         "expired" => "The credential has expired",

@@ -30,7 +30,7 @@ const MISSING_META_VERSION: &str = "params._meta needs io.modelcontextprotocol/p
 const SESSION_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The route of a POST.
-pub struct EngineRoute {
+pub(super) struct EngineRoute {
     pub mode: ServiceMode,
     /// The permit of the session that is about to be opened.
     pub reservation: Option<ConcurrencyPermit>,
@@ -38,7 +38,7 @@ pub struct EngineRoute {
 
 /// The session that a POST belongs to or is about to open. None if it names one that does not exist: `route_post`
 /// refuses that, after the limits have counted it.
-pub fn session_of_post(
+pub(super) fn session_of_post(
     endpoint: &Endpoint,
     message: &Message,
     headers: &HeaderMap,
@@ -60,7 +60,7 @@ pub fn session_of_post(
 }
 
 /// The session that a GET or a DELETE names.
-pub fn session_by_header(
+pub(super) fn session_by_header(
     endpoint: &Endpoint,
     headers: &HeaderMap,
     connection: ConnectionId,
@@ -69,7 +69,7 @@ pub fn session_by_header(
 }
 
 /// Routes a POST to one of rmcp's services, and removes a session id that means nothing there.
-pub fn route_post(
+pub(super) fn route_post(
     endpoint: &Endpoint,
     message: &Message,
     headers: &mut HeaderMap,
@@ -110,7 +110,7 @@ pub fn route_post(
 
 /// Whether this is a notification of a legacy client without a session: it has no subject, and no client expects an
 /// answer to it.
-pub fn is_for_no_session(message: &Message, headers: &HeaderMap) -> bool {
+pub(super) fn is_for_no_session(message: &Message, headers: &HeaderMap) -> bool {
     message.kind == MessageKind::Notification
         && !headers.contains_key(SESSION_HEADER)
         && !is_modern(message, headers)
@@ -118,7 +118,7 @@ pub fn is_for_no_session(message: &Message, headers: &HeaderMap) -> bool {
 }
 
 /// Finds the session of a GET or a DELETE.
-pub fn require_session(
+pub(super) fn require_session(
     headers: &mut HeaderMap,
     session: Option<Arc<TrackedSession>>,
 ) -> Result<Arc<TrackedSession>, HttpFault> {
@@ -193,7 +193,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), HttpFault> {
 }
 
 /// The request as rmcp sees it.
-pub fn engine_http_request(method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Bytes> {
+pub(super) fn engine_http_request(method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Bytes> {
     // rmcp keeps the parts of a session's first request alive; no secret may lie in them.
     for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, CONTENT_LENGTH] {
         headers.remove(name);

@@ -11,7 +11,7 @@ use crate::config::Server;
 use crate::vocab::{Authority, Host, Url};
 
 /// Loopback names of this machine.
-pub const LOOPBACK_HOSTS: [Host<'static>; 3] = [
+pub(super) const LOOPBACK_HOSTS: [Host<'static>; 3] = [
     Host::Name("localhost"),
     Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)),
     Host::Address(IpAddr::V6(Ipv6Addr::LOCALHOST)),
@@ -29,7 +29,7 @@ pub struct HostPolicy {
 
 /// A host with one port, or with any.
 #[derive(Debug, Clone)]
-pub struct HostPattern {
+pub(super) struct HostPattern {
     host: PatternHost,
     port: Option<u16>,
 }
@@ -84,7 +84,7 @@ impl HostPolicy {
 
 impl HostPattern {
     /// `port` none: any port.
-    pub fn new(host: Host<'_>, port: Option<u16>) -> Self {
+    pub(super) fn new(host: Host<'_>, port: Option<u16>) -> Self {
         let host = match host {
             Host::Name(name) => PatternHost::Name(name.into()),
             Host::Address(address) => PatternHost::Address(address),
@@ -92,7 +92,7 @@ impl HostPattern {
         Self { host, port }
     }
 
-    pub fn matches(&self, host: Host<'_>, port: Option<u16>) -> bool {
+    pub(super) fn matches(&self, host: Host<'_>, port: Option<u16>) -> bool {
         let known = match &self.host {
             PatternHost::Name(name) => Host::Name(name),
             PatternHost::Address(address) => Host::Address(*address),

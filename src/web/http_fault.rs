@@ -120,7 +120,7 @@ impl HttpFault {
             Self::Disabled => row(StatusCode::SERVICE_UNAVAILABLE, 1001, "disabled",
                 "MCP server is disabled by the administrator".into()),
             Self::SettingsUnknown => row(StatusCode::SERVICE_UNAVAILABLE, 1002, "settings_unknown",
-                "Odoo does not confirm that the MCP server is enabled; try again later, and tell the administrator if it lasts".into()),
+                "Odoo does not confirm that the MCP server is enabled; try again later, and contact the administrator if it lasts".into()),
             Self::Unreachable => row(StatusCode::SERVICE_UNAVAILABLE, 1002, "odoo_unreachable",
                 "Odoo cannot be reached to check the credential; try again later".into()),
             Self::Unauthorized { reason, message, .. } =>

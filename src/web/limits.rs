@@ -16,14 +16,14 @@ const REQUEST_RETRY_AFTER: Duration = Duration::from_secs(1);
 const STREAM_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The permit of a request, and its count in the rate limits.
-pub struct AcquiredLimits {
+pub(super) struct AcquiredLimits {
     /// None for what no limit applies to.
     pub permit: Option<Arc<ConcurrencyPermit>>,
     pub counted: Counted,
 }
 
 /// Acquires the permit and counts the request, in this order: a request without a permit is not counted either.
-pub async fn acquire_limits(
+pub(super) async fn acquire_limits(
     state: &ServerState,
     principal: &Principal,
     message: &Message,
@@ -38,7 +38,7 @@ pub async fn acquire_limits(
 }
 
 /// Whether limits apply: to requests; not to notifications, answers and pings.
-pub fn is_limited(message: &Message) -> bool {
+pub(super) fn is_limited(message: &Message) -> bool {
     message.kind == MessageKind::Request && !message.is("ping")
 }
 
@@ -74,7 +74,7 @@ fn acquire_permit(
 }
 
 /// A permit among the open streams.
-pub fn acquire_stream_permit(
+pub(super) fn acquire_stream_permit(
     state: &ServerState,
     connection: ConnectionId,
 ) -> Result<ConcurrencyPermit, HttpFault> {

@@ -4,18 +4,18 @@ use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 
 /// A media type without its parameters.
-pub fn essence(value: &str) -> &str {
+pub(super) fn essence(value: &str) -> &str {
     value.split(';').next().unwrap_or("").trim()
 }
 
 /// Whether the `Content-Type` is `media_type`, with any parameters.
-pub fn is(headers: &HeaderMap, media_type: &str) -> bool {
+pub(super) fn is(headers: &HeaderMap, media_type: &str) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     essence(value).eq_ignore_ascii_case(media_type)
 }
 
 /// Whether `Accept` names one of the media ranges; without the header, everything is accepted.
-pub fn accepts(headers: &HeaderMap, ranges: &[&str]) -> bool {
+pub(super) fn accepts(headers: &HeaderMap, ranges: &[&str]) -> bool {
     let mut values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
     values.peek().is_none()
         || values

@@ -20,7 +20,7 @@ const MAX_ID_CHARS: usize = 1000;
 
 /// What sort of message it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageKind {
+pub(super) enum MessageKind {
     Request,
     Notification,
     /// The answer to a request of the server; only in sessions of the legacy era.
@@ -29,7 +29,7 @@ pub enum MessageKind {
 
 /// The envelope of a message.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub(super) struct Message {
     pub kind: MessageKind,
     /// Echoed in refusals.
     pub id: Option<Value>,
@@ -95,7 +95,7 @@ struct ClientInfo<'a> {
 
 impl Message {
     /// Parses a body. A fault carries the id to echo, if there is one.
-    pub fn read(body: &Bytes) -> Result<Self, Box<Refusal>> {
+    pub(super) fn read(body: &Bytes) -> Result<Self, Box<Refusal>> {
         match Self::parse(body) {
             Err(refusal) if refusal.fault == HttpFault::InvalidJson => Self::repair(body).ok_or(refusal),
             read => read,
@@ -169,7 +169,7 @@ impl Message {
         Ok(Self { kind, id, method, name, version, client, params_error, body, unreadable })
     }
 
-    pub fn is(&self, method: &str) -> bool {
+    pub(super) fn is(&self, method: &str) -> bool {
         self.method.as_deref() == Some(method)
     }
 }

@@ -26,7 +26,7 @@ use super::limits::{AcquiredLimits, acquire_limits, is_limited};
 use super::message::Message;
 use super::origin::OriginPolicy;
 use super::request::HttpRequest;
-use super::respond::{ResponseGuards, StreamEnd, respond};
+use super::respond::{ResponseContext, ResponseGuards, StreamEnd, respond};
 use super::server_state::ServerState;
 use super::{media_type, reply, session_request};
 use crate::audit::{RequestEntry, RequestInfo, RequestOutcome, SessionInfo};
@@ -48,7 +48,7 @@ const RESERVE_FROM_BYTES: u64 = 64 * 1024;
 const MEMORY_WAIT: Duration = Duration::from_secs(2);
 
 /// Serves one request to `/odoo/mcp`, and opens its audit entry.
-pub async fn serve_mcp(state: &ServerState, request: HttpRequest) -> Response {
+pub(super) async fn serve_mcp(state: &ServerState, request: HttpRequest) -> Response {
     let request_id = Uuid::now_v7();
     let peer = state.client_address(&request.transport, &request.headers);
     // Not at `info`: making the span would cost every request as much as reading its headers does.
@@ -72,14 +72,14 @@ pub async fn serve_mcp(state: &ServerState, request: HttpRequest) -> Response {
 }
 
 /// Refuses a path beside `/odoo/mcp`: a client that guesses the path, or a scanner. Audited, unlike other paths.
-pub fn unknown_path(state: &ServerState, request: &HttpRequest) -> Response {
+pub(super) fn unknown_path(state: &ServerState, request: &HttpRequest) -> Response {
     let peer = state.client_address(&request.transport, &request.headers);
     let fault = unserved_path(&state.host_policy, request);
     refuse(&fault, None, &state.deps.audit.open(Uuid::nil(), peer, Instant::now()))
 }
 
 /// Why a path that is not served is refused.
-pub fn unserved_path(hosts: &HostPolicy, request: &HttpRequest) -> HttpFault {
+pub(super) fn unserved_path(hosts: &HostPolicy, request: &HttpRequest) -> HttpFault {
     hosts.check(&request.transport.target, &request.headers).err().unwrap_or(HttpFault::PathNotFound)
 }
 
@@ -161,7 +161,8 @@ async fn serve(
     //    this process is killed now; its permits are released with the last byte.
     receipt.committed().await;
     let guards = ResponseGuards { account: Some(account), permit, activity, fast_poll };
-    Ok(respond(answer, id.as_ref(), &body, guards, end, entry).await)
+    let context = ResponseContext { id: id.as_ref(), request_body: &body, guards, end, entry };
+    Ok(respond(answer, context).await)
 }
 
 /// Step 1: host, origin, method, the announced size.

@@ -17,7 +17,7 @@ const MAX_TRACKED_PEERS: usize = 16;
 
 /// Peers that are not trusted and sent `X-Forwarded-For`.
 #[derive(Debug, Default)]
-pub struct UntrustedProxies {
+pub(super) struct UntrustedProxies {
     detected: OnceLock<IpAddr>,
     seen: Mutex<Vec<(IpAddr, Vec<IpAddr>)>>,
 }
@@ -26,12 +26,12 @@ pub struct UntrustedProxies {
 
 impl UntrustedProxies {
     /// The first peer that forwarded for several clients.
-    pub fn detected(&self) -> Option<IpAddr> {
+    pub(super) fn detected(&self) -> Option<IpAddr> {
         self.detected.get().copied()
     }
 
     /// Records that `peer` claims to forward for `client`.
-    pub fn record(&self, peer: IpAddr, client: IpAddr) {
+    pub(super) fn record(&self, peer: IpAddr, client: IpAddr) {
         if self.detected.get().is_some() || !self.reaches_threshold(peer, client) {
             return;
         }

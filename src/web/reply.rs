@@ -11,7 +11,7 @@ use super::http_fault::HttpFault;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The answer to a refused request.
-pub fn refuse(fault: &HttpFault, id: Option<&Value>) -> Response {
+pub(super) fn refuse(fault: &HttpFault, id: Option<&Value>) -> Response {
     let mut response = json(fault.status(), &fault.body(id));
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -31,26 +31,26 @@ pub fn refuse(fault: &HttpFault, id: Option<&Value>) -> Response {
 }
 
 /// A JSON answer.
-pub fn json(status: StatusCode, body: &Value) -> Response {
+pub(super) fn json(status: StatusCode, body: &Value) -> Response {
     let mut response = bytes(status, Bytes::from(body.to_string()));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
 
 /// An answer without a body.
-pub fn empty(status: StatusCode) -> Response {
+pub(super) fn empty(status: StatusCode) -> Response {
     bytes(status, Bytes::new())
 }
 
 /// An answer with a complete body.
-pub fn bytes(status: StatusCode, body: Bytes) -> Response {
+pub(super) fn bytes(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response
 }
 
 /// An answer with a streamed body.
-pub fn stream<S>(body: S) -> Response
+pub(super) fn stream<S>(body: S) -> Response
 where
     S: futures_util::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send + Sync + 'static,
 {

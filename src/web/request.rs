@@ -10,7 +10,7 @@ use super::body::BodyStream;
 use super::proxies::TransportInfo;
 
 /// A request. The query string is left behind on purpose.
-pub struct HttpRequest {
+pub(super) struct HttpRequest {
     pub method: Method,
     pub headers: HeaderMap,
     pub transport: TransportInfo,
@@ -18,7 +18,7 @@ pub struct HttpRequest {
 }
 
 /// Extracts and never rejects: the listener has put a `TransportInfo` into every request.
-pub fn extract_request() -> impl Filter<Extract = (HttpRequest,), Error = Rejection> + Clone {
+pub(super) fn extract_request() -> impl Filter<Extract = (HttpRequest,), Error = Rejection> + Clone {
     warp::method()
         .and(warp::header::headers_cloned())
         .and(warp::ext::get::<TransportInfo>())

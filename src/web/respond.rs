@@ -40,7 +40,7 @@ const SHRINK_FROM_BYTES: usize = 64 * 1024;
 
 /// Cancellation of a long-lived stream.
 #[derive(Debug, Clone, Default)]
-pub struct StreamEnd {
+pub(super) struct StreamEnd {
     /// The switch went off.
     pub switched_off: CancellationToken,
     /// The connection was revoked or changed.
@@ -53,7 +53,7 @@ pub struct StreamEnd {
 
 impl StreamEnd {
     /// The end of a stream of `caller`, opened while the switch was on.
-    pub fn new(caller: &Caller, switched_off: CancellationToken, shutdown: &Shutdown) -> Self {
+    pub(super) fn new(caller: &Caller, switched_off: CancellationToken, shutdown: &Shutdown) -> Self {
         Self {
             switched_off,
             revoked: caller.lifetime.clone(),
@@ -75,7 +75,7 @@ impl StreamEnd {
 /// Resources of an answer, released when its last byte has been sent or the client has disconnected.
 #[derive(Default)]
 #[expect(dead_code, reason = "released by being dropped")]
-pub struct ResponseGuards {
+pub(super) struct ResponseGuards {
     /// Where its memory is reserved; none for a stream without an end to reserve for.
     pub account: Option<Arc<MemoryAccount>>,
     /// Among the requests in flight or the open streams.
@@ -103,16 +103,23 @@ fn guarded_bytes(bytes: Bytes, guards: &Arc<ResponseGuards>) -> Bytes {
     Bytes::from_owner(GuardedBytes { bytes, _guards: Arc::clone(guards) })
 }
 
-/// Turns rmcp's answer into warp's, and closes `entry` by it. `id` and `request_body` are the request's;
-/// `guards` live as long as the answer is being sent.
-pub async fn respond(
-    raw: Raw<ResponseBody>,
-    id: Option<&Value>,
-    request_body: &Bytes,
-    guards: ResponseGuards,
-    end: Option<StreamEnd>,
-    entry: Arc<RequestEntry>,
-) -> Response {
+/// The request that is answered.
+pub(super) struct ResponseContext<'a> {
+    /// The id of its message.
+    pub id: Option<&'a Value>,
+    /// Empty where it has no message.
+    pub request_body: &'a Bytes,
+    /// They live as long as the answer is being sent.
+    pub guards: ResponseGuards,
+    /// Of a long-lived stream; none for the answer to one request.
+    pub end: Option<StreamEnd>,
+    /// Closed by the answer.
+    pub entry: Arc<RequestEntry>,
+}
+
+/// Turns rmcp's answer into warp's.
+pub(super) async fn respond(raw: Raw<ResponseBody>, context: ResponseContext<'_>) -> Response {
+    let ResponseContext { id, request_body, guards, end, entry } = context;
     let (parts, body) = raw.into_parts();
     let guards = Arc::new(guards);
     if media_type::is(&parts.headers, "text/event-stream") {

@@ -11,13 +11,16 @@ use super::era;
 use super::http_fault::{HttpFault, Refusal};
 use super::limits::acquire_stream_permit;
 use super::reply;
-use super::respond::{ResponseGuards, StreamEnd, respond};
+use super::respond::{ResponseContext, ResponseGuards, StreamEnd, respond};
 use super::server_state::ServerState;
 use crate::audit::{RequestInfo, RequestOutcome, SessionInfo};
 use crate::mcp::{Caller, EngineRequest, ServiceMode};
 
 /// Serves a GET or a DELETE: steps 5 to 9 of the request path, for a request without a message.
-pub async fn serve(state: &ServerState, request: AuthenticatedRequest) -> Result<Response, Box<Refusal>> {
+pub(super) async fn serve(
+    state: &ServerState,
+    request: AuthenticatedRequest,
+) -> Result<Response, Box<Refusal>> {
     let AuthenticatedRequest { request_id, method, mut headers, peer, principal, entry, account: _ } =
         request;
     let endpoint = &state.deps.endpoint;
@@ -57,7 +60,9 @@ pub async fn serve(state: &ServerState, request: AuthenticatedRequest) -> Result
             fast_poll: Some(state.deps.mirror.poll_fast()),
             ..ResponseGuards::default()
         };
-        return Ok(respond(answer, None, &Bytes::new(), guards, Some(end), entry).await);
+        let context =
+            ResponseContext { id: None, request_body: &Bytes::new(), guards, end: Some(end), entry };
+        return Ok(respond(answer, context).await);
     }
     drop(activity);
     let answer = endpoint.handle(engine_request(headers)).await;
@@ -66,5 +71,7 @@ pub async fn serve(state: &ServerState, request: AuthenticatedRequest) -> Result
         entry.end(RequestOutcome::SUCCESS);
         return Ok(reply::empty(StatusCode::NO_CONTENT));
     }
-    Ok(respond(answer, None, &Bytes::new(), ResponseGuards::default(), None, entry).await)
+    let guards = ResponseGuards::default();
+    let context = ResponseContext { id: None, request_body: &Bytes::new(), guards, end: None, entry };
+    Ok(respond(answer, context).await)
 }

@@ -6,7 +6,7 @@ use super::server_state::ServerState;
 use crate::telemetry::panics;
 
 /// The warnings that hold now; each with a code for programs and a sentence for people.
-pub fn current(state: &ServerState) -> Vec<Value> {
+pub(super) fn current(state: &ServerState) -> Vec<Value> {
     let mut warnings = Vec::new();
     if let Some(peer) = state.trusted_proxies.untrusted_proxy() {
         warnings.push(json!({

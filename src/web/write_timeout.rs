@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// A socket whose writes must progress within `timeout`.
-pub struct WriteTimeout<S> {
+pub(super) struct WriteTimeout<S> {
     socket: S,
     timeout: Duration,
     /// Runs while a write is waiting.
@@ -17,7 +17,7 @@ pub struct WriteTimeout<S> {
 }
 
 impl<S> WriteTimeout<S> {
-    pub fn new(socket: S, timeout: Duration) -> Self {
+    pub(super) fn new(socket: S, timeout: Duration) -> Self {
         Self { socket, timeout, deadline: None }
     }
 

@@ -1,6 +1,10 @@
 //! The sidecar against a fake Odoo, each module a promise. One binary, so that it links once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    unreachable_pub,
+    reason = "nothing outside can name an item of a test binary, so `pub` says shared with its other modules"
+)]
 
 mod audit_alarms;
 mod audit_crash;

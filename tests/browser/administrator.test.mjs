@@ -52,12 +52,12 @@ test("the switch refuses everything at once, and lets it in again", async () => 
 test("a tool is connected, and its key is shown once", async () => {
     await visit(page, "/odoo/mcp-connections");
     await page.locator('button:has-text("Connect a New Tool")').first().click();
-    await dialog("[data-way]").first().waitFor();
-    await shot(page, "wizard-ways");
+    await dialog("[data-auth-method]").first().waitFor();
+    await shot(page, "wizard-auth-methods");
     for (const later of ["browser", "oauth_client"]) {
-        assert.ok(await dialog(`[data-way=${later}]`).isDisabled(), `${later} can be clicked`);
+        assert.ok(await dialog(`[data-auth-method=${later}]`).isDisabled(), `${later} can be clicked`);
     }
-    await dialog("[data-way=api_key]").click();
+    await dialog("[data-auth-method=api_key]").click();
     await dialog("[name=name] input").fill(NAME);
     await dialog("[name=scope] [data-value=read_only]").click();
     await shot(page, "wizard-api-key");

@@ -56,10 +56,10 @@ async function openWizard(prefix) {
         await more.first().click();
     }
     await button.first().click();
-    await page.locator(".modal [data-way]").first().waitFor();
+    await page.locator(".modal [data-auth-method]").first().waitFor();
     await settled(page);
-    await shot(page, `${prefix}-wizard-ways`);
-    await page.locator(".modal [data-way=api_key]").click();
+    await shot(page, `${prefix}-wizard-auth-methods`);
+    await page.locator(".modal [data-auth-method=api_key]").click();
     await shot(page, `${prefix}-wizard-api-key`);
 }
 

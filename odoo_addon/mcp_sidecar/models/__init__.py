@@ -23,9 +23,9 @@ from . import ir_ui_view
 from . import mcp_event
 from . import mcp_replica
 from . import mcp_call
+from . import mcp_server_settings
 from . import mcp_server_settings_oauth
 from . import mcp_server_settings_url
-from . import mcp_server_settings
 from . import mcp_connection
 from . import mcp_connection_keys
 from . import mcp_connection_limits

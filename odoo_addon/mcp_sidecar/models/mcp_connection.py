@@ -143,6 +143,7 @@ class McpConnection(models.Model):
         for vals in vals_list:
             self._check_not_counted(vals)
             self._check_not_granted(vals)
+            self._check_not_made(vals)
         connections = super().create([self._with_level(self._with_default_limits(vals)) for vals in vals_list])
         if any(connection.method_level == method_levels.ANY for connection in connections):
             connections._check_may_allow_any()

@@ -88,7 +88,7 @@ class McpConnection(models.Model):
 
     def _delete_tokens(self):
         """Deletes all tokens of these connections, which are refused at once."""
-        # sudo: nobody deletes credentials but by such a method; the caller's right was checked
+        # sudo: credentials are deleted by such a method only; the caller's right was checked
         tokens = self.env["mcp.credential"].sudo()
         tokens.search([("connection_id", "in", self.ids), ("kind", "in", ("access_token", "refresh_token"))]).unlink()
         self._publish()
@@ -110,6 +110,12 @@ class McpConnection(models.Model):
     def _check_not_granted(self, vals):
         if not self.env.su and any(name in vals for name in GRANTED):
             raise UserError(self.env._("What a login in the browser has decided can't be written: use the buttons."))
+
+    def _check_not_made(self, vals):
+        if not self.env.su and vals.get("kind") == "oauth":
+            raise UserError(
+                self.env._("A connection of an OAuth client is made when a user allows the client, not by hand.")
+            )
 
     def _apply_to_grants(self, vals):
         """What a change in Odoo means for what a login has given.

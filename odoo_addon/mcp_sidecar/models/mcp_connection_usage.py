@@ -176,9 +176,12 @@ class McpConnection(models.Model):
     def _compute_user_refused(self):
         # sudo: archived users and group membership are judged for every reader
         for connection in self.sudo():
-            user, is_grant = connection.user_id, connection.kind == "oauth"
-            may = users.may_connect(user) if user and is_grant else not user or user._mcp_may_be_acted_as()
-            connection.user_refused = not may
+            connection.user_refused = bool(connection.user_id) and not connection._user_may_be_acted_as()
+
+    def _user_may_be_acted_as(self):
+        """An OAuth client takes a user who may connect AI tools; a key was made by an administrator."""
+        user = self.user_id
+        return users.may_connect(user) if self.kind == "oauth" else user._mcp_may_be_acted_as()
 
     def _search_user_refused(self, operator, value):
         if operator != "in":

@@ -20,8 +20,8 @@ Resolved = namedtuple(
 )
 
 # One query of three tables, since it is planned and asked with each call, and planning each further table takes as
-# long as reading it: groups, language and time zone of the user come from Odoo's own caches. A refresh token is exchanged
-# for others and opens no call.
+# long as reading it: groups, language and time zone of the user come from Odoo's own caches. A refresh token is
+# exchanged for others and opens no call.
 _SOURCE = """
     (
         SELECT credential.id AS credential, connection.id AS connection, connection.user_id AS uid, connection.kind,
@@ -156,7 +156,7 @@ class McpCredential(models.Model):
         """Ends the logins that these tokens came of: all tokens of each are deleted, and refused at once."""
         self.check_access("read")
         self.env["mcp.connection"]._check_may_end(self.connection_id)
-        # sudo: nobody deletes credentials but by such a method, which has checked the right to it
+        # sudo: credentials are deleted by such a method only, which has checked the right to it
         for token in self.sudo().filtered(lambda token: token.kind in TOKENS):
             # one of the same login may have taken it along
             if token.exists():

@@ -13,7 +13,7 @@ from ..gateway.policy import call_rules
 
 # last_used is exact to this, so that a client of many users doesn't rewrite its row with every token.
 TOUCH_EVERY = timedelta(hours=1)
-# What registers itself and is allowed by nobody is deleted after so long.
+# What registers itself and is allowed by no user is deleted after so long.
 KEPT_UNUSED = timedelta(hours=24)
 # What an administrator may change of a client; all else is as it was registered or fetched.
 CHANGEABLE = {"name", "active", "redirect_uris"}
@@ -87,7 +87,7 @@ class McpOauthClient(models.Model):
         readonly=True,
         index="btree_not_null",
         ondelete="cascade",
-        help="The user that a client with the grant client_credentials acts as, with nobody logging in.",
+        help="The user that a client with the grant client_credentials acts as, without a login.",
     )
     client_uri = fields.Char(string="Home Page", readonly=True, help="The home page that the application names.")
     software_id = fields.Char(
@@ -212,7 +212,7 @@ class McpOauthClient(models.Model):
     def _create_manual(self, name, redirect_uris=None, confidential=False, client_credentials_user=None):
         """A new client, and its secret, which is shown once; False for a public client.
 
-        :param redirect_uris: text, one address a line; empty for a client that nobody logs in with
+        :param redirect_uris: text, one address a line; empty for a client without logins
         :param client_credentials_user: the user that the client acts as by itself, if it may
         """
         self._check_may_manage()
@@ -223,7 +223,7 @@ class McpOauthClient(models.Model):
             raise UserError(self.env._("A client that people log in with needs a redirect URI."))
         grants = ["authorization_code", "refresh_token"] if (redirect_uris or "").strip() else []
         secret = credentials.generate("client_secret") if confidential else False
-        # sudo: nobody creates clients but by this method, which has checked the right to it
+        # sudo: clients are created by this method only, which has checked the right to it
         client = self.sudo().create(
             {
                 "name": (name or "").strip(),
@@ -271,7 +271,7 @@ class McpOauthClient(models.Model):
             )
 
     def _connect(self, user):
-        """The connection of a client that acts as a user with nobody logging in."""
+        """The connection of a client that acts as a user without a login."""
         # sudo: the right to it was checked
         connections = self.env["mcp.connection"].sudo()
         return connections._create_for_client(self, user, {"granted_at": fields.Datetime.now()})
@@ -293,7 +293,7 @@ class McpOauthClient(models.Model):
         if self.client_credentials_user_id:
             self._check_may_act_as(self.client_credentials_user_id)
         secret = credentials.generate("client_secret")
-        # sudo: nobody writes digests; the right to rotate was checked
+        # sudo: no user writes digests; the right to rotate was checked
         self.sudo().write({"secret_digest": credentials.digest(credentials.proof(secret))})
         acts.record(self.env, "odoo/oauth_rotate_secret", client=self.name)
         return secret
@@ -322,7 +322,7 @@ class McpOauthClient(models.Model):
 
     @api.model
     def _offers_client_credentials(self):
-        """Whether a client may ask for tokens with nobody logging in, so that the sidecars say that it works."""
+        """Whether a client may ask for tokens without a login, so that the sidecars say that it works."""
         # sudo: the service account may read nothing; whether there is such a client is part of the metadata
         offering = [("client_credentials_user_id", "!=", False), ("active", "=", True)]
         return bool(self.sudo().search_count(offering, limit=1))
@@ -331,7 +331,7 @@ class McpOauthClient(models.Model):
 
     @api.model
     def _sweep(self):
-        """Deletes what has served its time: requests, tokens, and clients that nobody has allowed."""
+        """Deletes what has served its time: requests, tokens, and clients that no user has allowed."""
         self.env["mcp.oauth.request"]._delete_old()
         self.env["mcp.credential"]._delete_expired()
         self._delete_unused()

@@ -90,7 +90,7 @@ class McpOauthRequest(models.Model):
         required=True,
         readonly=True,
         default="pending",
-        help="Pending: nobody has decided yet. Code issued: on its way to the client. Done: the client has its tokens.",
+        help="Pending: not decided yet. Code issued: on its way to the client. Done: the client has its tokens.",
     )
     user_id = fields.Many2one(
         "res.users", readonly=True, index=True, ondelete="cascade", help="The user who has decided."

@@ -26,7 +26,7 @@ _HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?
 
 class McpServerSettings(models.Model):
     _name = "mcp.server.settings"
-    _inherit = ["mcp.protected.mixin", "mcp.server.settings.oauth", "mcp.server.settings.url"]
+    _inherit = "mcp.protected.mixin"
     _description = "MCP Server Settings"
 
     enabled = fields.Boolean(

@@ -7,11 +7,11 @@ from ..gateway.policy import call_rules
 from ..gateway.sync import public_urls
 
 
-class McpServerSettingsOauth(models.AbstractModel):
+class McpServerSettings(models.Model):
     """OAuth settings: whether AI tools may log in by browser, and what they are given then."""
 
-    _name = "mcp.server.settings.oauth"
-    _description = "OAuth Settings of the MCP Server"
+    # one file for each side of a large model
+    _inherit = "mcp.server.settings"  # pylint: disable=consider-merging-classes-inherited
 
     enable_oauth = fields.Boolean(
         string="Allow Browser Login (OAuth)",

@@ -8,11 +8,11 @@ from ..gateway.sync import public_urls
 _logger = logging.getLogger(__name__)
 
 
-class McpServerSettingsUrl(models.AbstractModel):
+class McpServerSettings(models.Model):
     """Public URL: the address that AI tools are given, and who may change it."""
 
-    _name = "mcp.server.settings.url"
-    _description = "Public Address of the MCP Server"
+    # one file for each side of a large model
+    _inherit = "mcp.server.settings"  # pylint: disable=consider-merging-classes-inherited
 
     public_url = fields.Char(
         string="Public URL",

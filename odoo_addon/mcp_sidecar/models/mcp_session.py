@@ -170,7 +170,7 @@ class McpSession(models.Model):
             domain &= Domain("user_id", "in", users.ids)
         # sudo: changing users and groups takes no right to see sessions
         sessions = self.sudo().search(domain)
-        sessions.filtered(lambda session: not session.user_id._mcp_may_be_acted_as())._end()
+        sessions.filtered(lambda session: not session.connection_id._user_may_be_acted_as())._end()
 
     @api.model
     def _delete_ended(self):

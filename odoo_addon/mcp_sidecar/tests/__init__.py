@@ -28,6 +28,7 @@ from . import test_mcp_connection_widening
 from . import test_mcp_credential
 from . import test_mcp_oauth_client
 from . import test_mcp_server_settings
+from . import test_mcp_server_settings_oauth
 from . import test_migrations
 from . import test_oauth_clients
 from . import test_oauth_consent
@@ -78,4 +79,5 @@ from . import test_translations
 from . import test_ui
 from . import test_values_record_names
 from . import test_wizard_connect
+from . import test_wizard_oauth
 from . import test_wizard_snippets

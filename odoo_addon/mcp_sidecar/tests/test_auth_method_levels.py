@@ -103,7 +103,7 @@ class TestMethodLevel(McpCase):
             named = wizards.fields_get(["method_level"])["method_level"]["selection"]
             self.assertEqual([level for level, _name in named], offered)
             wizard = Form(wizards)
-            wizard.way, wizard.name = "api_key", f"By {person.login}"
+            wizard.auth_method, wizard.name = "api_key", f"By {person.login}"
             self.assertEqual(wizard.method_level, "buttons")
             wizard.method_level = offered[-1]
             wizard.save().action_save()

@@ -1,6 +1,8 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
+from ..gateway.sync import sessions
+from .audit_common import REPLICA, session
 from .gateway_common import call, search
 from .oauth_common import IP, OauthCase
 
@@ -117,6 +119,10 @@ class TestGrants(OauthCase):
         with self.assertRaises(UserError):
             self.env["mcp.connection"].with_user(self.system).create(values)
         with self.assertRaises(UserError):
+            self.env["mcp.connection"].with_user(self.system).create({"name": "x", "kind": "oauth"})
+        with self.assertRaises(UserError):
+            self.connection.with_user(self.system).copy()
+        with self.assertRaises(UserError):
             self.connection.with_user(self.user).rotate_api_key()
 
     # === Governance ===
@@ -159,6 +165,15 @@ class TestGrants(OauthCase):
         keys = self.env["mcp.connection"].search([("user_id", "=", self.user.id), ("kind", "=", "api_key")])
         self.assertTrue(keys)
         self.assertFalse(keys & refused)
+
+    def test_sessions_of_a_user_that_may_no_longer_connect_end(self):
+        key = self.env["mcp.connection"].search([("user_id", "=", self.user.id), ("kind", "=", "api_key")], limit=1)
+        running = [session(connection) for connection in (self.connection, key)]
+        sessions.sync(self.env, {"replica": REPLICA, "complete": False, "sessions": running})
+        self.leave_mcp(self.user)
+        found = self.env["mcp.session"].with_context(active_test=False)
+        ended = [found.search([("session_id", "=", one["session"])]).active for one in running]
+        self.assertEqual(ended, [False, True])
 
     def test_no_tool_ends_widens_or_mints(self):
         proof = self.proof_of(self.system)

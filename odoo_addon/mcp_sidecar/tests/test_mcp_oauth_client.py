@@ -173,6 +173,6 @@ class TestClientRpc(OauthCommon, McpHttpCase):
             for name in ("request_digest", "browser_digest", "approval_digest", "code_digest", "state"):
                 roads.append((person, "mcp.oauth.request", "search", [(name, "!=", False)]))
         for person, model, method, *args in roads:
-            with self.subTest(person=person.login, model=model, method=method, args=args):
-                with self.assertRaises(Fault):
-                    self.rpc(person, model, method, *args)
+            name = f"{person.login} {model} {method} {args}"
+            with self.subTest(name), self.assertRaises(Fault):
+                self.rpc(person, model, method, *args)

@@ -96,7 +96,7 @@ class TestClientAuthentication(OauthCase):
             self.assert_refused(answer, "invalid_client", reason)
 
     def test_unknown(self):
-        self.assert_token_refused({"client_id": "nobody", "secret": None, "auth_method": "none"}, "unknown")
+        self.assert_token_refused({"client_id": "unknown", "secret": None, "auth_method": "none"}, "unknown")
 
     def test_secrets(self):
         secret = credentials.generate("client_secret")
@@ -107,10 +107,11 @@ class TestClientAuthentication(OauthCase):
         for method in ("client_secret_basic", "client_secret_post"):
             self.assert_refused(self.refresh({**ref, "auth_method": method}, new_proof()), "invalid_grant", "unknown")
 
-    def test_a_public_client_has_no_secret(self):
+    def test_the_secret_of_a_public_client_is_ignored(self):
         ref = self.register()
-        self.assert_token_refused({**ref, "secret": new_proof(), "auth_method": "client_secret_post"}, "method")
-        self.assert_refused(self.refresh(ref, new_proof()), "invalid_grant", "unknown")
+        for method in ("client_secret_basic", "client_secret_post"):
+            shown = {**ref, "secret": new_proof(), "auth_method": method}
+            self.assert_refused(self.refresh(shown, new_proof()), "invalid_grant", "unknown")
 
     def test_archived(self):
         ref = self.register()
@@ -149,6 +150,11 @@ class TestMetadataDocuments(OauthCase):
     def test_its_redirect_uris_are_judged(self):
         answer = self.begin_with({"redirect_uris": ["data:text/html,x"]})[2]
         self.assert_refused(answer, "invalid_redirect_uri", "redirect_uri")
+        mixed = {"redirect_uris": ["data:text/html,x", "http://127.0.0.1/callback"]}
+        self.assertEqual(self.begin_with(mixed)[2], {"expires_in": 600})
+        self.assertEqual(self.document_client().redirect_uris, "http://127.0.0.1/callback")
+        answer = self.begin_with(mixed, redirect_uri="data:text/html,x")[2]
+        self.assert_refused(answer, "invalid_request", "redirect_uri")
         answer = self.begin_with(redirect_uri="https://evil.example/callback")[2]
         self.assert_refused(answer, "invalid_request", "redirect_uri")
 

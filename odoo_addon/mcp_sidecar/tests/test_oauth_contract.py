@@ -84,7 +84,7 @@ class TestOauthContract(OauthCase):
         ref, made = self.register(), self.manual()[1]
         code = self.code_for(ref)
         request = self.env["mcp.oauth.request"].search([], order="id desc", limit=1)
-        nobody = {**ref, "client_id": "mcp_client_0000000000000000000000"}
+        unknown = {**ref, "client_id": "mcp_client_0000000000000000000000"}
         for name, client, changes in (
             ("an unknown code", ref, {"code": new_proof()}),
             ("another redirect URI", ref, {"redirect_uri": f"{REDIRECT}/x"}),
@@ -92,7 +92,7 @@ class TestOauthContract(OauthCase):
             ("no verifier", ref, {"code_challenge": None}),
             ("a code of another client", made, {}),
             ("another resource", ref, {"resource": "https://odoo.example.com/other"}),
-            ("an unknown client", nobody, {}),
+            ("an unknown client", unknown, {}),
             ("a wrong secret", {**made, "secret": new_proof()}, {}),
             ("no secret", {**made, "secret": None, "auth_method": "none"}, {}),
         ):
@@ -133,12 +133,12 @@ class TestOauthContract(OauthCase):
         answer = self.ask("oauth_client_credentials", {**asked, "client": ref})
         self.compare("oauth_client_credentials", "a client without this grant", answer)
         first, second = self.log_in(ref), self.log_in(ref)
-        nobody = {**ref, "client_id": "mcp_client_0000000000000000000000"}
+        unknown = {**ref, "client_id": "mcp_client_0000000000000000000000"}
         for name, client, token in (
             ("a refresh token", ref, first[1]),
             ("an access token", ref, second[0]),
             ("an unknown token", ref, new_proof()),
-            ("an unknown client", nobody, first[1]),
+            ("an unknown client", unknown, first[1]),
         ):
             self.compare("oauth_revoke", name, self.ask("oauth_revoke", {"client": client, "token": token}))
         for name, client, token in (

@@ -113,7 +113,7 @@ class TestResume(OauthCase):
         self.assertEqual(self.state(approval), "used")
 
     def test_only_the_browser_that_began_goes_on(self):
-        """Nothing is told to another one: neither that there is such a login nor where it leads."""
+        """Another one is answered nothing: neither that there is such a login nor where it leads."""
         approval = self.decide(self.handle)
         for answer in (
             self.resume(self.handle, credentials.random_text(), approval),

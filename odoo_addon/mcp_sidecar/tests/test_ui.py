@@ -2,6 +2,8 @@ from odoo import fields
 from odoo.tests import tagged
 
 from ..gateway.audit import ingest
+from ..gateway.auth import credentials
+from ..gateway.oauth import families
 from ..gateway.sync import sessions
 from .audit_common import REPLICA, entry, register, session
 from .common import McpHttpCase
@@ -32,6 +34,26 @@ class TestUi(McpHttpCase):
         self.assertEqual((connections.user_id, connections.scope), (self.admin, "read_only"))
         self.assertEqual(len(connections.credential_ids), 1)
         self.assertFalse(self.env["mcp.connect.wizard"].search([]))
+
+    def test_a_client_is_made_by_hand_and_its_secret_rotated(self):
+        self.settings.enabled = True
+        self.start_tour("/odoo/mcp-settings", "mcp_sidecar_custom_client", login=self.admin.login)
+        [client] = self.env["mcp.oauth.client"].search([("name", "=", "Tour Client")])
+        self.assertEqual(len(client.redirect_uris.splitlines()), 2)
+
+    def test_a_user_narrows_and_ends_an_own_grant(self):
+        for person, name in ((self.user, "Own"), (self.admin, "Other")):
+            values = {"name": name, "client_id": f"mcp_client_{name}", "kind": "dynamic", "auth_method": "none"}
+            client = self.env["mcp.oauth.client"].create({**values, "redirect_uris": "https://app.example.com/cb"})
+            connection = self.env["mcp.connection"].create(
+                {"name": name, "user_id": person.id, "kind": "oauth", "oauth_client_id": client.id}
+            )
+            families.issue(connection, "refresh_token", credentials.proof(name), 600, family=name)
+        self.start_tour("/odoo/mcp-sessions", "mcp_sidecar_end_a_grant", login=self.user.login)
+        self.env.invalidate_all()
+        own, other = (self.env["mcp.connection"].search([("name", "=", name)]) for name in ("Own", "Other"))
+        self.assertEqual((own.scope, own.scope_narrowed, own.token_count), ("read_only", True, 0))
+        self.assertEqual((other.scope, other.token_count), ("full", 1))
 
     def test_an_administrator_reads_the_log(self):
         connection = self.connect(self.user)[0]

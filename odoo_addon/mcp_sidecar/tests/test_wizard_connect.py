@@ -18,7 +18,7 @@ OLD, NEW = "https://old.example.com", "https://new.example.com"
 class TestWizard(McpCase):
     def wizard(self, person, **values):
         wizard = Form(self.env["mcp.connect.wizard"].with_user(person))
-        for name, value in ({"way": "api_key", "name": "Cursor"} | values).items():
+        for name, value in ({"auth_method": "api_key", "name": "Cursor"} | values).items():
             setattr(wizard, name, value)
         return wizard.save()
 
@@ -32,13 +32,14 @@ class TestWizard(McpCase):
         self.assertEqual(self.resolve(action["context"]["default_key"]).connection_id, connection.id)
         self.assertFalse(record.exists())
 
-    def test_ways_that_come_later_make_nothing(self):
+    def test_a_browser_login_stores_nothing(self):
         wizards = self.env["mcp.connect.wizard"].with_user(self.admin)
-        before = self.env["mcp.connection"].search_count([])
-        for way in ("browser", "oauth_client", False):
+        before = self.env["mcp.connection"].search_count([]), self.env["mcp.oauth.client"].search_count([])
+        for method in ("browser", False):
             with self.assertRaises(UserError):
-                wizards.create({"way": way, "name": "Cursor"}).action_save()
-        self.assertEqual(self.env["mcp.connection"].search_count([]), before)
+                wizards.create({"auth_method": method, "name": "Cursor"}).action_save()
+        after = self.env["mcp.connection"].search_count([]), self.env["mcp.oauth.client"].search_count([])
+        self.assertEqual(after, before)
 
     def test_for_whom_a_tool_can_be_connected_is_said_before(self):
         for person, may in ((self.admin, False), (self.system, True)):
@@ -48,7 +49,7 @@ class TestWizard(McpCase):
         with self.assertRaises(AssertionError):
             self.wizard(self.admin, user_id=self.user)
         # and whatever the form says, the model refuses
-        values = {"way": "api_key", "name": "Cursor", "user_id": self.user.id}
+        values = {"auth_method": "api_key", "name": "Cursor", "user_id": self.user.id}
         with self.assertRaises(AccessError):
             self.env["mcp.connect.wizard"].with_user(self.admin).create(values).action_save()
 

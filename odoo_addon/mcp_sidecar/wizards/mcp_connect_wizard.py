@@ -6,12 +6,12 @@ from ..models.mcp_replica import ENDPOINT_STATES
 
 
 class McpConnectWizard(models.TransientModel):
-    """Connect wizard. The choice of the way is the browser's alone: nothing is stored before the last step."""
+    """Connect wizard. The choice of the method is kept in the browser: nothing is stored before the last step."""
 
     _name = "mcp.connect.wizard"
     _description = "Connect a New Tool"
 
-    way = fields.Selection(
+    auth_method = fields.Selection(
         [
             ("browser", "Browser login (OAuth, auto-setup)"),
             ("api_key", "API key (Bearer header)"),
@@ -83,9 +83,9 @@ class McpConnectWizard(models.TransientModel):
     def action_save(self):
         """Stores what the chosen way needs, and shows what the AI tool has to be given."""
         self.ensure_one()
-        if self.way == "api_key":
+        if self.auth_method == "api_key":
             action = self._save_api_key()
-        elif self.way == "oauth_client":
+        elif self.auth_method == "oauth_client":
             action = self._save_oauth_client()
         else:
             raise UserError(self.env._("There is nothing to save: enter the URL in the AI tool, it logs in by itself."))

@@ -15,8 +15,8 @@ use crate::tools::{Category, Reply, Risk};
 pub(in crate::tools) const DEFAULT_LIMIT: u32 = 20;
 
 const NO_MATCH_HINT: &str = "Nothing matched. Archived records count only with context.active_test false; \
-                       = and like tell upper from lower case, ilike does not.";
-const NO_MATCH_CASE_HINT: &str = "Nothing matched. = and like tell upper from lower case, ilike does not.";
+                       = and like are case-sensitive, ilike is not.";
+const NO_MATCH_CASE_HINT: &str = "Nothing matched. = and like are case-sensitive, ilike is not.";
 
 /// The hint for an empty result. Where the domain itself asks for archived ones or not, the context has no say.
 fn no_match_hint(arguments: &ToolArguments) -> &'static str {

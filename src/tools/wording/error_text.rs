@@ -114,7 +114,7 @@ fn explain_fault(fault: &Fault, doing: CallContext<'_>, seen: KnownSchema<'_>) -
         FaultCode::InvalidCommand if fault.data.get("meant").is_some() => said,
         FaultCode::InvalidCommand => format!("{said} In general {COMMANDS_HINT}."),
         FaultCode::InvalidContext => {
-            format!("{} `context` takes {}; get_session tells their values.", said, CONTEXT_KEYS.join(", "))
+            format!("{} `context` takes {}; get_session shows their values.", said, CONTEXT_KEYS.join(", "))
         }
         FaultCode::Invalid => format!("Odoo refuses this: {said}"),
         FaultCode::AccessDenied => access_denied(fault, &said),
@@ -294,7 +294,7 @@ fn model_denied(seen: KnownSchema<'_>, said: &str) -> String {
     let instead = match seen.models.len() {
         0 => String::new(),
         1..=20 => format!(" It may use {}.", few.join(", ")),
-        all => format!(" It may use {} and {} more: list_models tells.", few.join(", "), all - 20),
+        all => format!(" It may use {} and {} more: list_models shows them all.", few.join(", "), all - 20),
     };
     format!("{said}{instead} The list of models is for an administrator of Odoo to change.")
 }
@@ -313,7 +313,7 @@ pub(in crate::tools) fn not_found(model: &str, ids: &[i64]) -> String {
 
 fn internal(fault: &Fault) -> String {
     match text(fault, "error_id") {
-        "" => "Odoo failed to carry this out; its log tells why.".to_owned(),
+        "" => "Odoo failed to carry this out; its log says why.".to_owned(),
         id => format!(
             "Odoo failed to carry this out; an administrator finds why in Odoo's log under {}.",
             one_line(id)

@@ -6,6 +6,10 @@
 #![allow(clippy::print_stdout, reason = "the URL on standard output is how tests/conformance/run learns it")]
 #![allow(clippy::indexing_slicing, reason = "of JSON values, where it cannot panic")]
 #![allow(
+    unreachable_pub,
+    reason = "nothing outside can name an item of a program, so `pub` says shared with its other modules"
+)]
+#![allow(
     deprecated,
     reason = "the suite still tests sampling, logging and subscriptions of the handshake era"
 )]

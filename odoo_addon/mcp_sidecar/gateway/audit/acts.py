@@ -13,7 +13,7 @@ REPLICA = "odoo"
 
 def record(env, method, connection=None, client=None, error=None):
     """Stores that the current user did something; it counts as no request of the connection."""
-    # sudo: a connection's name is part of the entry, whoever acts
+    # sudo: a connection's name is part of the entry, for every user who acts
     connection = connection.sudo() if connection else None
     row = {
         "replica": REPLICA,
@@ -32,7 +32,7 @@ def record(env, method, connection=None, client=None, error=None):
         "count": 0,
     }
     row = dict.fromkeys(hash_chain.COLUMNS) | row
-    # sudo: the log is written by the addon, for whoever acts
+    # sudo: the log is written by the addon, for every user who acts
     checkpoints, log = env["mcp.audit.checkpoint"].sudo(), env["mcp.audit.log"].sudo()
     checkpoints._move_tip(REPLICA, hash_chain.append(checkpoints._lock_tip(REPLICA), row))
     log._store([row])

@@ -73,7 +73,7 @@ def _is_verified(asked):
 
 
 def _settings(env):
-    # sudo: whoever decides may not read the settings
+    # sudo: a user who decides may not read the settings
     return env["mcp.server.settings"].sudo().search([], limit=1)
 
 

@@ -53,7 +53,7 @@ def exchange_code(env, settings, request):
 
 
 def _reused_code(env, code):
-    """RFC 6749, 4.1.2: somebody else has the code as well, so that what came of it is revoked."""
+    """RFC 6749, 4.1.2: the code may have been stolen, so that what came of it is revoked."""
     families.revoke(env, code.connection_id, code.family)
     message = f"This authorization code was used before, so that all tokens that came of it are revoked: {_AGAIN}"
     return _invalid_grant("reused", message, code.connection_id)

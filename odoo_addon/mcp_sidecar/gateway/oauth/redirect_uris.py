@@ -1,7 +1,7 @@
 """Redirect URIs: which are accepted, which of them match, and what a person is shown of them.
 
 https anywhere, http on this machine only (RFC 8252), and schemes of one's own (``cursor://``, ``com.example.app:/``). A
-text that two libraries could read in two ways is refused: a code must not go where nobody has looked.
+text that two libraries could read in two ways is refused: a code must go where it was checked to go.
 """
 
 import re

@@ -228,7 +228,7 @@ fn every_fault_teaches() {
             "invalid_context",
             json!({"key": "lang"}),
             "The language xx is not active.",
-            "The language xx is not active. `context` takes lang, tz, allowed_company_ids, active_test, handle; get_session tells their values.",
+            "The language xx is not active. `context` takes lang, tz, allowed_company_ids, active_test, handle; get_session shows their values.",
         ),
         (
             "internal",
@@ -236,7 +236,7 @@ fn every_fault_teaches() {
             "x",
             "Odoo failed to carry this out; an administrator finds why in Odoo's log under 6f1d2c3b4a59.",
         ),
-        ("of_a_later_addon", json!({}), "x", "Odoo failed to carry this out; its log tells why."),
+        ("of_a_later_addon", json!({}), "x", "Odoo failed to carry this out; its log says why."),
     ] {
         assert_eq!(explained(&fault(code, message, data)), sentence);
     }
@@ -256,7 +256,7 @@ fn of_many_allowed_models_a_few_are_named() {
     let denied = fault("model_denied", "Not x.", json!({"model": "x"}));
     let sentence = explain(&denied, CallContext::default(), KnownSchema { models: &many, fields: &[] });
     assert!(
-        sentence.contains("x.m10, ") && sentence.contains("x.m29 and 5 more: list_models tells."),
+        sentence.contains("x.m10, ") && sentence.contains("x.m29 and 5 more: list_models shows them all."),
         "{sentence}"
     );
     assert!(!sentence.contains("x.m30"), "{sentence}");

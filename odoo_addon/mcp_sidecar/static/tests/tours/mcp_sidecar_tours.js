@@ -48,16 +48,18 @@ registry.category("web_tour.tours").add("mcp_sidecar_no_limit_is_typed", {
 registry.category("web_tour.tours").add("mcp_sidecar_connect_a_tool", {
     steps: () => [
         { content: "Open the wizard", trigger: "button:contains(Connect a New Tool)", run: "click" },
-        { content: "Other ways come later", trigger: ".modal [data-way=browser]:disabled" },
-        { content: "And can't be had yet", trigger: ".modal [data-way=oauth_client]:disabled" },
+        { content: "Look at the browser login", trigger: ".modal [data-auth-method=browser]", run: "click" },
+        { content: "It waits", trigger: ".modal .o_mcp_awaited:contains(Waiting for an AI tool)" },
+        { content: "And has nothing to save", trigger: ".modal-footer:not(:has(button[name=action_save]))" },
+        { content: "Go back", trigger: ".modal button:contains(Choose another way)", run: "click" },
         { content: "Nothing to save so far", trigger: ".modal-footer:not(:has(button:contains(Save Connection)))" },
-        { content: "Choose the way", trigger: ".modal [data-way=api_key]", run: "click" },
+        { content: "Choose the method", trigger: ".modal [data-auth-method=api_key]", run: "click" },
         { content: "Name it", trigger: ".modal [name=name] input", run: "edit Abandoned" },
         { content: "Go back", trigger: ".modal button:contains(Choose another way)", run: "click" },
-        { content: "All ways again", trigger: ".modal [data-way=api_key]" },
+        { content: "All methods again", trigger: ".modal [data-auth-method=api_key]" },
         { content: "Leave", trigger: ".modal button:contains(Cancel)", run: "click" },
         { content: "Open it again", trigger: "body:not(:has(.modal)) button:contains(Connect a New Tool)", run: "click" },
-        { content: "Choose the way", trigger: ".modal [data-way=api_key]", run: "click" },
+        { content: "Choose the method", trigger: ".modal [data-auth-method=api_key]", run: "click" },
         { content: "Name it", trigger: ".modal [name=name] input", run: "edit Tour" },
         { content: "Choose the scope", trigger: ".modal [name=scope] [data-value=read_only]", run: "click" },
         { content: "Save", trigger: ".modal button:contains(Save Connection)", run: "click" },
@@ -96,5 +98,56 @@ registry.category("web_tour.tours").add("mcp_sidecar_end_a_session", {
         { content: "Really", trigger: ".modal footer button:contains(Deactivate)", run: "click" },
         { content: "It has ended", trigger: "body:not(:has(.modal)) .o_field_widget[name=ended_at]" },
         { content: "And can't be ended again", trigger: "body:not(:has(button[name=action_deactivate]))" },
+    ],
+});
+
+registry.category("web_tour.tours").add("mcp_sidecar_custom_client", {
+    steps: () => [
+        { content: "Open the wizard", trigger: "button:contains(Connect a New Tool)", run: "click" },
+        { content: "Choose the method", trigger: ".modal [data-auth-method=oauth_client]", run: "click" },
+        { content: "Name it", trigger: ".modal [name=name] input", run: "edit Tour Client" },
+        { content: "Save too early", trigger: ".modal button:contains(Create Client)", run: "click" },
+        { content: "It needs an address", trigger: ".modal .o_field_invalid[name=redirect_uris]" },
+        {
+            content: "Type two",
+            trigger: ".modal [name=redirect_uris] textarea",
+            run: (helpers) => helpers.edit("https://app.example.com/callback\nhttp://localhost:8080/callback"),
+        },
+        { content: "Save", trigger: ".modal button:contains(Create Client)", run: "click" },
+        { content: "The secret is shown", trigger: ".modal [name=secret]:contains(mcp_cs_)" },
+        { content: "And filled in", trigger: ".modal .o_mcp_snippet:contains(Client Secret: mcp_cs_)" },
+        { content: "Close", trigger: ".modal button:contains(Done)", run: "click" },
+        { content: "Back on the form", trigger: `body:not(:has(.modal)) ${enabled}` },
+        { content: "Open the clients", trigger: "button:contains(OAuth Clients)", run: "click" },
+        { content: "Open it", trigger: ".o_data_row:contains(Tour Client) .o_data_cell", run: "click" },
+        { content: "Rotate", trigger: ".o_form_view button[name=action_rotate_secret]", run: "click" },
+        { content: "Really", trigger: ".modal footer button:contains(Rotate Secret)", run: "click" },
+        { content: "Another secret", trigger: ".modal [name=secret]:contains(mcp_cs_)" },
+        { content: "With what to do next", trigger: ".modal [name=steps_rotated]:contains(Replace the secret)" },
+        { content: "Close", trigger: ".modal button:contains(Done)", run: "click" },
+        { content: "Back on the client", trigger: "body:not(:has(.modal)) .o_form_view [name=client_id]" },
+    ],
+});
+
+const openGrants = [
+    { content: "Open the menu", trigger: "body:not(:has(.modal)) .o_user_menu button", run: "click" },
+    { content: "Open the preferences", trigger: ".dropdown-item[data-menu=preferences]", run: "click" },
+    { content: "Open the AI tools", trigger: ".o_form_view .nav-link[name=mcp_grants]", run: "click" },
+];
+
+registry.category("web_tour.tours").add("mcp_sidecar_end_a_grant", {
+    steps: () => [
+        ...openGrants,
+        {
+            content: "Only the own one",
+            trigger: "[name=mcp_grant_ids]:has(.o_data_row:contains(Own)):not(:contains(Other))",
+        },
+        { content: "Narrow it", trigger: "[name=mcp_grant_ids] button[name=action_limit_to_read_only]", run: "click" },
+        ...openGrants,
+        { content: "It is narrowed", trigger: "[name=mcp_grant_ids] .o_data_row:contains(Read Only)" },
+        { content: "End it", trigger: "[name=mcp_grant_ids] button[name=action_end_grant]", run: "click" },
+        { content: "Really", trigger: ".modal footer button:contains(Ok)", run: "click" },
+        ...openGrants,
+        { content: "It has ended", trigger: "[name=mcp_grant_ids]:not(:has(button[name=action_end_grant]))" },
     ],
 });

@@ -6,14 +6,14 @@ import { Component } from "@odoo/owl";
 const ICONS = { browser: "fa-globe", api_key: "fa-key", oauth_client: "fa-cogs" };
 
 /**
- * The ways of connecting a tool as cards; the chosen one stays as a line, from which there is a way back. The choice
- * lives in the form alone, so that a wizard that is left has stored nothing.
+ * The authentication methods as cards; the chosen one stays as a line, from which the cards can be reached again. The
+ * choice lives in the form alone, so that a wizard that is left has stored nothing.
  */
-export class WaysField extends Component {
-    static template = "mcp_sidecar.WaysField";
+export class AuthMethodField extends Component {
+    static template = "mcp_sidecar.AuthMethodField";
     static props = { ...standardFieldProps };
 
-    get ways() {
+    get methods() {
         const { record, name } = this.props;
         return record.fields[name].selection.map(([value, title]) => ({
             value,
@@ -25,7 +25,7 @@ export class WaysField extends Component {
 
     get chosen() {
         const value = this.props.record.data[this.props.name];
-        return value && this.ways.find((way) => way.value === value);
+        return value && this.methods.find((method) => method.value === value);
     }
 
     get texts() {
@@ -41,8 +41,8 @@ export class WaysField extends Component {
     }
 }
 
-registry.category("fields").add("mcp_ways", {
-    component: WaysField,
-    displayName: _t("Ways to Connect"),
+registry.category("fields").add("mcp_auth_method", {
+    component: AuthMethodField,
+    displayName: _t("Authentication Method"),
     supportedTypes: ["selection"],
 });
