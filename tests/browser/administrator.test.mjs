@@ -54,8 +54,8 @@ test("a tool is connected, and its key is shown once", async () => {
     await page.locator('button:has-text("Connect a New Tool")').first().click();
     await dialog("[data-auth-method]").first().waitFor();
     await shot(page, "wizard-auth-methods");
-    for (const later of ["browser", "oauth_client"]) {
-        assert.ok(await dialog(`[data-auth-method=${later}]`).isDisabled(), `${later} can be clicked`);
+    for (const method of ["browser", "oauth_client"]) {
+        assert.ok(await dialog(`[data-auth-method=${method}]`).isEnabled(), `${method} can't be clicked`);
     }
     await dialog("[data-auth-method=api_key]").click();
     await dialog("[name=name] input").fill(NAME);

@@ -111,7 +111,7 @@ class TestMethodLevel(McpCase):
             self.assertEqual(made.method_level, offered[-1])
         # and the connection is refused, independent of the wizard's values
         wizards = self.env["mcp.connect.wizard"].with_user(self.admin)
-        wizard = wizards.create({"name": "Any", "way": "api_key", "method_level": "any"})
+        wizard = wizards.create({"name": "Any", "auth_method": "api_key", "method_level": "any"})
         self.assert_only_settings(wizard.action_save)
 
     def test_the_form_offers_what_may_be_chosen(self):

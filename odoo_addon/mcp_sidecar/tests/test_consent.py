@@ -198,11 +198,13 @@ class TestConsentPage(ConsentCase):
 
     def test_in_the_language_of_the_user(self):
         self.env["res.lang"]._activate_lang("ar_001")
+        self.env["ir.module.module"]._load_module_terms(["mcp_sidecar"], ["ar_001"])
         self.user.lang = "ar_001"
         _request, handle = self.begin()
         _answer, page = self.visit(handle, self.user)
         self.assertEqual((page.get("lang"), page.get("dir")), ("ar-001", "rtl"))
-        self.assertTrue(re.search("[\u0600-\u06ff]", page.xpath("//h1")[0].text_content()))
+        for element in page.xpath("//h1 | //dt | //button | //label//strong | //div[@role='alert']"):
+            self.assertTrue(re.search("[\u0600-\u06ff]", element.text_content()), element.text_content())
 
 
 @tagged("-at_install", "post_install")

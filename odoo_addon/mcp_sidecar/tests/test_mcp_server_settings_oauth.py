@@ -1,7 +1,7 @@
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 
-from ..gateway.auth import credentials
+from ..gateway.auth import credentials, identity
 from ..gateway.sync import handshake
 from .oauth_common import OauthCase
 from .test_rpc_contract import cases
@@ -99,9 +99,8 @@ class TestHotPath(OauthCase):
             self.settings_admin.write({"lang": lang, "tz": tz})
             found = self.run_one({"op": "session"})
             self.assertEqual((found["user"]["lang"], found["tz"]), (lang, tz or None))
-            label = self.ask("schema", {"proof": self.proof, "lang": None, "models": ["res.partner"]})
-            [name] = [field for field in label["fields"]["res.partner"] if field["name"] == "name"]
-            self.assertEqual(name["label"], "Nom" if lang == "fr_FR" else "Name")
+            context = identity._defaults(self.env, self.env["mcp.credential"]._resolve(self.proof))
+            self.assertEqual((context["lang"], context.get("tz")), (lang, tz or None))
 
     def test_a_group_that_is_given_or_taken_counts_with_the_next_call(self):
         access, _refresh, _connection = self.log_in()
