@@ -21,6 +21,7 @@
         "views/mcp_connection_views.xml",
         "views/mcp_connection_list_views.xml",
         "views/mcp_replica_views.xml",
+        "views/mcp_connection_check_views.xml",
         "views/mcp_audit_log_views.xml",
         "views/mcp_audit_alarm_views.xml",
         "views/mcp_session_views.xml",

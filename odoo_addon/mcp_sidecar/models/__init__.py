@@ -39,6 +39,9 @@ from . import mcp_audit_alarm
 from . import mcp_audit_checkpoint
 from . import mcp_audit_log
 from . import mcp_session
+from . import mcp_connection_check
+from . import mcp_connection_check_run
+from . import mcp_connection_check_line
 from . import mcp_gateway
 from . import mcp_handle
 from . import res_groups

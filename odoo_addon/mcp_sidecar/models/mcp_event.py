@@ -31,7 +31,13 @@ class McpEvent(models.Model):
     _order = "id"
 
     kind = fields.Selection(
-        [("settings", "Settings"), ("connection", "Connection"), ("session", "Session"), ("schema", "Schema")],
+        [
+            ("settings", "Settings"),
+            ("connection", "Connection"),
+            ("session", "Session"),
+            ("schema", "Schema"),
+            ("check", "Connection Check"),
+        ],
         required=True,
     )
     ref = fields.Integer()

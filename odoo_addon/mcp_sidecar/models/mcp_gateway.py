@@ -8,7 +8,7 @@ from ..gateway.oauth import clients, grants, requests, tokens
 from ..gateway.operations import schema
 from ..gateway.policy import allowed_models
 from ..gateway.rpc import contract, faults
-from ..gateway.sync import handshake, sessions
+from ..gateway.sync import connection_check, handshake, sessions
 
 
 class McpGateway(models.AbstractModel):
@@ -40,6 +40,16 @@ class McpGateway(models.AbstractModel):
     @endpoint(contract.SYNC_SESSIONS)
     def sync_sessions(self, request):
         return sessions.sync(self.env, request)
+
+    # === A sidecar looks at itself, because an administrator has asked ===
+
+    @endpoint(contract.BEGIN_CHECK)
+    def begin_check(self, request):
+        return connection_check.begin(self.env, request)
+
+    @endpoint(contract.REPORT_CHECK)
+    def report_check(self, request):
+        return connection_check.report(self.env, request)
 
     # === Calls made for a person ===
 

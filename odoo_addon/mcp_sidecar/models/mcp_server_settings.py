@@ -349,6 +349,10 @@ class McpServerSettings(models.Model):
             raise UserError(self.env._("The sidecar's service user is missing or archived."))
         return service._mcp_renew_service_key()
 
+    def action_check_connection(self):
+        """Lets the sidecars look at themselves through their public address."""
+        return self.env["mcp.connection.check"]._action_start()
+
     def action_generate_service_key(self):
         key = self.generate_service_key()
         return self.env["mcp.credential.show"]._action_show(key, kind="service")

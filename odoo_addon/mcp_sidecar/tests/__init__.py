@@ -69,6 +69,7 @@ from . import test_sinks_credential_methods
 from . import test_sinks_stored_code
 from . import test_sinks_token_seals
 from . import test_sinks_token_seals_documents
+from . import test_sync_connection_check
 from . import test_sync_outbox_cursor
 from . import test_sync_public_urls
 from . import test_sync_sessions

@@ -36,6 +36,8 @@ SHAPES = {
     "append_audit": contract.APPEND_AUDIT,
     "check_audit": contract.CHECK_AUDIT,
     "sync_sessions": contract.SYNC_SESSIONS,
+    "begin_check": contract.BEGIN_CHECK,
+    "report_check": contract.REPORT_CHECK,
     "oauth_client": contract.OAUTH_CLIENT,
     "oauth_register": contract.OAUTH_REGISTER,
     "oauth_begin": contract.OAUTH_BEGIN,

@@ -18,7 +18,6 @@ _GRANT_TYPES = ("authorization_code", "refresh_token")
 
 _UNKNOWN = "This client is not known here: remove the server from the AI tool and add it again."
 _ARCHIVED = "This client was archived in Odoo: an MCP administrator can restore it."
-_WITHOUT_SECRET = "This client is a public one and has no secret."
 _WITH_SECRET = "This client authenticates by client_secret_basic or client_secret_post."
 _REGISTRATION_OFF = (
     "Dynamic registration is switched off. Ask an MCP administrator to turn it on in Server Settings, or to create a "
@@ -147,8 +146,7 @@ def authenticated(env, ref):
     """The client that a reference names, provided that it has proved to be it."""
     client = require_known(find(env, ref["client_id"]))
     if client.auth_method == "none":
-        if ref["auth_method"] != "none" or ref["secret"] is not None:
-            raise Refused("invalid_client", "method", _WITHOUT_SECRET)
+        # some clients send a made-up secret with every id: it proves nothing, and PKCE does
         return client
     if ref["auth_method"] == "none" or ref["secret"] is None:
         raise Refused("invalid_client", "method", _WITH_SECRET)

@@ -244,3 +244,28 @@ OAUTH_CLIENT_CREDENTIALS = record(client=_CLIENT, scope=_scope, resource=nullabl
 OAUTH_REVOKE = record(client=_CLIENT, token=proof)
 
 OAUTH_INTROSPECT = record(client=_CLIENT, token=proof)
+
+BEGIN_CHECK = record(check=uuid, replica=uuid, proof=proof)
+
+# In the order in which they build on each other.
+CHECKED = (
+    "address",
+    "reachable",
+    "resource_metadata",
+    "server_metadata",
+    "oauth_paths",
+    "challenge",
+    "session",
+    "stream",
+    "clock",
+    "proxy",
+)
+
+_RESULT = record(
+    name=choice(*CHECKED),
+    status=choice("ok", "warning", "failed", "skipped"),
+    code=nullable(name),
+    data=mapping,
+)
+
+REPORT_CHECK = record(check=uuid, replica=uuid, results=list_of(_RESULT, longest=50))

@@ -136,6 +136,7 @@ def changes(env, request):
         "connections": sorted(ref for kind, ref in events if kind == "connection" and ref),
         "sessions": env["mcp.session"]._ended_of([ref for kind, ref in events if kind == "session"]),
         "schema": seen is None or "schema" in kinds,
+        "check": env["mcp.connection.check"]._pending() if seen is None or "check" in kinds else None,
         "now": _now(),
     }
     env["mcp.replica"]._mark_seen(request["replica"].lower())
