@@ -124,8 +124,7 @@ impl App {
         let mut tasks = Tasks::default();
         self.spawn_core(&mut tasks, identity);
         self.spawn_session_sync(&mut tasks, replica);
-        let sink = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
-        spawn_audit(&mut tasks, &audit, &chain, Arc::new(sink));
+        spawn_audit(&mut tasks, &audit, &chain, Arc::new(self.audit_sink(replica)));
         let oauth = self.build_authorization_server(&mut tasks);
         let deps = Deps {
             oauth,
@@ -138,16 +137,15 @@ impl App {
             endpoint: self.endpoint.clone(),
             shutdown: shutdown.clone(),
         };
-        let mirror = Arc::clone(&deps.mirror);
         let server_state = ServerState::new(server, &self.config.limits, deps);
-        let checks = Arc::new(ConnectionChecks {
-            mirror,
+        let checks = ConnectionChecks {
+            mirror: Arc::clone(&server_state.deps.mirror),
             client: Arc::clone(&self.client),
             replica,
             origin: server.public_origin().to_owned(),
             has_untrusted_proxy: untrusted_proxy(server, &server_state),
-        });
-        tasks.supervise("connection_check", move |cancel| Arc::clone(&checks).run(cancel));
+        };
+        spawn_connection_checks(&mut tasks, checks);
         let running = RunningApp {
             public_at,
             admin_at,
@@ -160,12 +158,7 @@ impl App {
             drain_timeout: server.drain_timeout,
             listeners: running::listen(&server_state, &self.config.limits, public, admin),
         };
-        if server.likely_behind_untrusted_proxy() {
-            tracing::warn!(
-                "no proxy is in trusted_proxies: behind one, all clients count as its one address for IP restrictions, \
-                 failed keys and the audit log"
-            );
-        }
+        warn_of_untrusted_proxy(server);
         tracing::info!(public = %public_at, admin = %admin_at, %replica, "serving");
         Ok(running)
     }
@@ -211,6 +204,10 @@ impl App {
         documents
     }
 
+    fn audit_sink(&self, replica: Uuid) -> audit_sink::OdooAuditSink {
+        audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica }
+    }
+
     fn build_chain_monitor(&self, replica: Uuid, store: Arc<dyn KeyValueStore>) -> Arc<ChainMonitor> {
         let mirror = Arc::clone(&self.mirror);
         let retention = move || mirror.settings().map(|settings| settings.audit_retention_days);
@@ -243,6 +240,20 @@ impl App {
                 cancel,
             )
         });
+    }
+}
+
+fn spawn_connection_checks(tasks: &mut Tasks, checks: ConnectionChecks) {
+    let checks = Arc::new(checks);
+    tasks.supervise("connection_check", move |cancel| Arc::clone(&checks).run(cancel));
+}
+
+fn warn_of_untrusted_proxy(server: &Server) {
+    if server.likely_behind_untrusted_proxy() {
+        tracing::warn!(
+            "no proxy is in trusted_proxies: behind one, all clients count as its one address for IP restrictions, \
+             failed keys and the audit log"
+        );
     }
 }
 
