@@ -169,13 +169,20 @@ class McpOauthClient(models.Model):
         if "active" in vals:
             self._all_connections()._delete_tokens()
             self._publish_metadata()
+            self._record_act("odoo/oauth_restore_client" if vals["active"] else "odoo/oauth_archive_client")
         return result
 
     def unlink(self):
         self._publish_metadata()
         # here, since the database would take them away without notice to the sidecars
         self._all_connections().unlink()
+        if not self.env.su:
+            self._record_act("odoo/oauth_delete_client")
         return super().unlink()
+
+    def _record_act(self, method):
+        for client in self:
+            acts.record(self.env, method, client=client.name)
 
     def _check_changeable(self, vals):
         if self.env.su:

@@ -94,6 +94,7 @@ class TestManualClients(OauthCase):
         made, dynamic = self.manual()[0], self.client(self.register())
         made.with_user(self.admin).write({"name": "Better", "redirect_uris": "https://a.example/cb"})
         dynamic.with_user(self.admin).write({"name": "Better", "active": False})
+        self.assertEqual(self.acts()[-1], "odoo/oauth_archive_client")
         for client, values in (
             (dynamic, {"redirect_uris": "https://a.example/cb"}),
             (made, {"client_id": "x"}),
@@ -114,6 +115,7 @@ class TestManualClients(OauthCase):
         access, _refresh, connection = self.log_in(ref)
         noted = self.notes()
         self.client(ref).with_user(self.admin).unlink()
+        self.assertEqual(self.acts()[-1], "odoo/oauth_delete_client")
         self.assertFalse(connection.exists())
         self.assertIn(("connection", connection.id), noted)
         self.assert_dead(access)
