@@ -142,7 +142,7 @@ fn every_step_of_the_contract_is_compiled_and_every_answer_shaped() {
         assert_eq!(kind, "reply", "{}", case["name"]);
         shaped_ops.insert(request["steps"][0]["op"].to_string());
     }
-    assert_eq!(shaped_ops.len(), 11);
+    assert!(shaped_ops.len() >= 11, "{shaped_ops:?}");
 }
 
 // === tools/list ===

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from unittest.mock import patch
 
@@ -22,6 +23,8 @@ from .gateway_common import CommittedCase, GatewayCase, call, create, request, s
 VARIABLE = "MCP_CONTRACT_DIR"
 # The sidecar's repository: <root>/odoo_addon/mcp_sidecar/tests/test_rpc_contract.py and <root>/tests/wire/contract.
 BESIDE = Path(__file__).resolve().parents[3] / "tests" / "wire" / "contract"
+# Where faults are raised.
+SOURCES = [Path(__file__).parents[1] / package for package in ("gateway", "models")]
 SHAPES = {
     "hello": contract.HELLO,
     "authenticate": contract.AUTHENTICATE,
@@ -101,6 +104,14 @@ class TestContractSamples(BaseCase):
         used = {step["op"] for method, case in cases() if method == "execute" for step in case["request"]["steps"]}
         self.assertEqual(used, set(contract.STEPS))
         self.assertEqual(set(executor._OPERATIONS) | {"session"}, set(contract.STEPS))
+
+    def test_every_code_is_in_the_contract(self):
+        page = (folder() / "README.md").read_text(encoding="utf-8")
+        faults = page.split("## Faults")[1].split("\n## ")[0]
+        listed = set(re.findall(r"^\| `(\w+)`", faults, re.MULTILINE)) - {"code"}
+        sources = [path.read_text(encoding="utf-8") for package in SOURCES for path in package.rglob("*.py")]
+        raised = {code for source in sources for code in re.findall(r'GatewayError\(\s*"(\w+)"', source)}
+        self.assertEqual(raised, listed)
 
     def test_the_wake_up(self):
         agreed = sample("wake")
