@@ -23,6 +23,8 @@ pub mod audit;
 
 pub mod sessions;
 
+pub mod check;
+
 pub mod tools;
 
 pub mod mcp;

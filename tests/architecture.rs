@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Lowest layer first: the whole rule about imports between modules. Modules without code yet have their place too.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "vocab",
     "config",
     "telemetry",
@@ -22,6 +22,7 @@ const LAYERS: [&str; 16] = [
     "audit",
     "sessions",
     "events",
+    "check",
     "tools",
     "mcp",
     "web",

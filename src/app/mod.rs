@@ -6,6 +6,7 @@
 //! awaited.
 
 mod audit_sink;
+mod connection_check;
 mod error;
 mod oauth_store;
 mod replica;
@@ -24,7 +25,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::audit::{AuditSink, AuditTrail, ChainMonitor, SpoolSender};
-use crate::config::Config;
+use crate::config::{Config, Server};
 use crate::guard::{ConcurrencyLimit, FailedAuthLimiter, MasterSwitch, RequestRateLimiter};
 use crate::mcp::{Endpoint, Handler, LegacySessionManager};
 use crate::mirror::{Mirror, ReplicaIdentity};
@@ -36,6 +37,7 @@ use crate::state::{CounterStore, EmbeddedStore, KeyValueStore, Spool};
 use crate::tools::Toolbox;
 use crate::vocab::{Clock, Secret};
 use crate::web::{Deps, ServerState, Shutdown};
+use connection_check::ConnectionChecks;
 use tasks::Tasks;
 
 /// The whole sidecar, wired but not started.
@@ -136,7 +138,16 @@ impl App {
             endpoint: self.endpoint.clone(),
             shutdown: shutdown.clone(),
         };
+        let mirror = Arc::clone(&deps.mirror);
         let server_state = ServerState::new(server, &self.config.limits, deps);
+        let checks = Arc::new(ConnectionChecks {
+            mirror,
+            client: Arc::clone(&self.client),
+            replica,
+            origin: server.public_origin().to_owned(),
+            has_untrusted_proxy: untrusted_proxy(server, &server_state),
+        });
+        tasks.supervise("connection_check", move |cancel| Arc::clone(&checks).run(cancel));
         let running = RunningApp {
             public_at,
             admin_at,
@@ -233,6 +244,14 @@ impl App {
             )
         });
     }
+}
+
+/// Whether a proxy in front is not trusted: one was detected, or there must be one that ends TLS and none is listed.
+fn untrusted_proxy(server: &Server, state: &Arc<ServerState>) -> Box<dyn Fn() -> bool + Send + Sync> {
+    let is_tls = server.public_origin().starts_with("https://");
+    let none_listed = is_tls && server.trusted_proxies.is_empty();
+    let state = Arc::clone(state);
+    Box::new(move || none_listed || state.trusted_proxies.untrusted_proxy().is_some())
 }
 
 /// The budgets of the authorization server, and their cleanup.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{HelloState, Mirror};
+use super::{HelloState, Mirror, PendingCheck};
 use crate::odoo::Error;
 use crate::odoo::contract::{CONTRACT, ChangesRequest, FaultCode, HelloAnswer, HelloRequest};
 use crate::vocab::{Backoff, Secret};
@@ -194,6 +194,10 @@ impl Feed {
             mirror.schema.invalidate();
         }
         mirror.confirm_settings(stamp, answer.settings);
+        if let Some(id) = answer.check {
+            let skew_seconds = answer.now.as_deref().and_then(skew_of);
+            mirror.publish_check(PendingCheck { id, skew_seconds });
+        }
         mirror.set_cursor(Some(answer.cursor));
         Ok(())
     }
@@ -220,6 +224,12 @@ impl Feed {
         self.mirror.settings_gate.invalidate();
         self.mirror.set_feed_error(Some(message.to_owned()));
     }
+}
+
+/// By how much Odoo's clock is ahead of ours, in seconds.
+fn skew_of(now: &str) -> Option<i64> {
+    let theirs: jiff::Timestamp = now.parse().ok()?;
+    Some(theirs.as_second() - jiff::Timestamp::now().as_second())
 }
 
 fn log_public_url_state(state: &str) {

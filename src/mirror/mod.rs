@@ -85,6 +85,15 @@ pub struct Mirror {
     open_streams: AtomicUsize,
     hello_state: RwLock<Option<Arc<HelloState>>>,
     feed: Mutex<FeedState>,
+    check: watch::Sender<Option<PendingCheck>>,
+}
+
+/// A connection check that an administrator has started in Odoo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingCheck {
+    pub id: uuid::Uuid,
+    /// By how much Odoo's clock is ahead of ours; none: unknown.
+    pub skew_seconds: Option<i64>,
 }
 
 /// The answer of `hello` besides the settings.
@@ -150,6 +159,7 @@ impl Mirror {
             open_streams: AtomicUsize::new(0),
             hello_state: RwLock::new(None),
             feed: Mutex::default(),
+            check: watch::channel(None).0,
         })
     }
 
@@ -187,6 +197,11 @@ impl Mirror {
     /// Changes of the gate, for streams that must end with it.
     pub fn watch_gate(&self) -> watch::Receiver<Gate> {
         self.settings_gate.subscribe()
+    }
+
+    /// The newest connection check, each once.
+    pub fn watch_check(&self) -> watch::Receiver<Option<PendingCheck>> {
+        self.check.subscribe()
     }
 
     /// Whether hello succeeded and the gate is known.
@@ -319,6 +334,17 @@ impl Mirror {
         if before && !offers_oauth(self) {
             self.principals.invalidate_oauth();
         }
+    }
+
+    /// Odoo names a check as long as it is pending.
+    fn publish_check(&self, pending: PendingCheck) {
+        self.check.send_if_modified(|known| {
+            let is_new = known.as_ref().is_none_or(|known| known.id != pending.id);
+            if is_new {
+                *known = Some(pending);
+            }
+            is_new
+        });
     }
 
     fn end_session(&self, session: &str) {

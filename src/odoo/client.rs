@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::batch::Batcher;
 use super::contract::{
-    Answer, AppendAuditAnswer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, Call,
-    CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest, CheckAuditAnswer, CheckAuditRequest,
-    Fault, FieldsAnswer, HelloAnswer, HelloRequest, ModelsAnswer, SchemaRequest, SyncSessionsAnswer,
-    SyncSessionsRequest,
+    Answer, AppendAuditAnswer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, BeginCheckAnswer,
+    BeginCheckRequest, Call, CallStatusAnswer, CallStatusRequest, ChangesAnswer, ChangesRequest,
+    CheckAuditAnswer, CheckAuditRequest, Fault, FieldsAnswer, HelloAnswer, HelloRequest, ModelsAnswer,
+    ReportCheckAnswer, ReportCheckRequest, SchemaRequest, SyncSessionsAnswer, SyncSessionsRequest,
 };
 use super::deadline::Deadline;
 use super::exchange::{ExchangeResources, Exchanger};
@@ -121,6 +121,18 @@ impl Client {
     /// Session sync: sends the sessions, answers those that an administrator has ended.
     pub async fn sync_sessions(&self, request: &SyncSessionsRequest) -> Result<SyncSessionsAnswer, Error> {
         self.request(ExchangeResources::control(), "sync_sessions", request, self.options.control_timeout())
+            .await
+    }
+
+    /// Takes part in a connection check.
+    pub async fn begin_check(&self, request: &BeginCheckRequest) -> Result<BeginCheckAnswer, Error> {
+        self.request(ExchangeResources::control(), "begin_check", request, self.options.control_timeout())
+            .await
+    }
+
+    /// Reports what a connection check has found.
+    pub async fn report_check(&self, request: &ReportCheckRequest) -> Result<ReportCheckAnswer, Error> {
+        self.request(ExchangeResources::control(), "report_check", request, self.options.control_timeout())
             .await
     }
 

@@ -40,6 +40,7 @@ mod tools_refusals;
 mod web_activity;
 mod web_addresses;
 mod web_challenge;
+mod web_check;
 mod web_edge;
 mod web_eras;
 mod web_fuzz;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use odoo_mcp_sidecar::audit::EntryDocument;
 use odoo_mcp_sidecar::odoo::contract::{
-    AlarmDocument, Answer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, Call, CallState,
-    CallStatusRequest, ChangesRequest, CheckAuditRequest, FaultCode, HelloRequest, SchemaRequest,
-    SessionDocument, Step, SyncSessionsRequest,
+    AlarmDocument, Answer, AppendAuditRequest, AuthenticateAnswer, AuthenticateRequest, BeginCheckRequest,
+    Call, CallState, CallStatusRequest, ChangesRequest, CheckAuditRequest, CheckResult, CheckStatus,
+    FaultCode, HelloRequest, ReportCheckRequest, SchemaRequest, SessionDocument, Step, SyncSessionsRequest,
 };
 use odoo_mcp_sidecar::odoo::{Client, Deadline, Error};
 use odoo_mcp_sidecar::vocab::{CallId, ConnectionId, Proof};
@@ -74,6 +74,26 @@ fn hello_of(request: &Value) -> HelloRequest {
         public_url: text(&request["public_url"]),
         wake_url: optional(&request["wake_url"]),
         wake_secret: optional(&request["wake_secret"]),
+    }
+}
+
+fn check_result_of(row: &Value) -> CheckResult {
+    let word = |value: &Value| -> &'static str { text(value).leak() };
+    CheckResult {
+        name: word(&row["name"]),
+        status: match text(&row["status"]).as_str() {
+            "ok" => CheckStatus::Ok,
+            "warning" => CheckStatus::Warning,
+            "failed" => CheckStatus::Failed,
+            _ => CheckStatus::Skipped,
+        },
+        code: row["code"].is_string().then(|| word(&row["code"])),
+        data: row["data"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(key, value)| (word(&json!(key)), value.clone()))
+            .collect(),
     }
 }
 
@@ -168,6 +188,23 @@ async fn send_own(client: &std::sync::Arc<Client>, method: &str, request: &Value
             let complete = request["complete"].as_bool().unwrap();
             json!(client.sync_sessions(&SyncSessionsRequest { replica, complete, sessions }).await?.ended)
         }
+        "begin_check" => {
+            let request = BeginCheckRequest {
+                check: text(&request["check"]).parse().unwrap(),
+                replica: text(&request["replica"]).parse().unwrap(),
+                proof: proof(),
+            };
+            json!(client.begin_check(&request).await?.accepted)
+        }
+        "report_check" => {
+            let request = ReportCheckRequest {
+                check: text(&request["check"]).parse().unwrap(),
+                replica: text(&request["replica"]).parse().unwrap(),
+                results: request["results"].as_array().unwrap().iter().map(check_result_of).collect(),
+            };
+            client.report_check(&request).await?;
+            json!({})
+        }
         other => panic!("no such method: {other}"),
     })
 }
@@ -220,6 +257,8 @@ fn expected(method: &str, answer: &Value) -> Value {
         "schema" => answer.get("models").or(answer.get("fields")).unwrap().clone(),
         "sync_sessions" => answer["ended"].clone(),
         oauth if oauth.starts_with("oauth_") => answer.clone(),
+        "begin_check" => answer["accepted"].clone(),
+        "report_check" => answer.clone(),
         _ => json!([
             answer["cursor"],
             answer["reset"],

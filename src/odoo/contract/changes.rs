@@ -21,6 +21,12 @@ pub struct ChangesAnswer {
     #[serde(default)]
     pub sessions: Vec<String>,
     pub schema: bool,
+    /// A connection check that an administrator has started.
+    #[serde(default)]
+    pub check: Option<uuid::Uuid>,
+    /// Odoo's clock, RFC 3339.
+    #[serde(default)]
+    pub now: Option<String>,
 }
 
 /// The wake-up that the addon posts to the sidecar after a change of the switch, the settings or a connection.

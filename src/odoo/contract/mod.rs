@@ -6,6 +6,7 @@ mod audit;
 mod authenticate;
 mod call_status;
 mod changes;
+mod connection_check;
 mod execute;
 mod execute_batch;
 mod fault;
@@ -21,6 +22,9 @@ pub use audit::{
 pub use authenticate::{AuthenticateAnswer, AuthenticateRequest, ConnectionDocument, UserDocument};
 pub use call_status::{CallState, CallStatusAnswer, CallStatusRequest};
 pub use changes::{ChangesAnswer, ChangesRequest, WakeUp};
+pub use connection_check::{
+    BeginCheckAnswer, BeginCheckRequest, CheckResult, CheckStatus, ReportCheckAnswer, ReportCheckRequest,
+};
 pub(super) use execute::WireCall;
 pub use execute::{Answer, Call, Mode, Step};
 pub(super) use execute_batch::{BatchAnswer, BatchItem, BatchRequest};

@@ -112,6 +112,8 @@ struct Shared {
     /// Its chain, the number of its newest entry and the alarms.
     chain: Mutex<Chain>,
     done: Mutex<HashMap<String, Value>>,
+    /// The connection check that `changes` names.
+    check: Mutex<Option<uuid::Uuid>>,
     sessions: Mutex<Sessions>,
     keep_alive: AtomicBool,
     uid: AtomicI64,
@@ -186,6 +188,7 @@ impl FakeOdoo {
             audit: Mutex::default(),
             chain: Mutex::default(),
             done: Mutex::default(),
+            check: Mutex::default(),
             sessions: Mutex::default(),
             keep_alive: AtomicBool::new(true),
             uid: AtomicI64::new(7),
@@ -367,6 +370,13 @@ impl FakeOdoo {
     /// Lets `changes` tell that schemas changed.
     pub fn schema_changed(&self) {
         self.shared.news.lock().unwrap().2 = true;
+    }
+
+    /// Starts a connection check as an administrator does.
+    pub fn start_check(&self) -> uuid::Uuid {
+        let id = uuid::Uuid::new_v4();
+        *self.shared.check.lock().unwrap() = Some(id);
+        id
     }
 
     /// The entries of the audit log.
@@ -634,6 +644,8 @@ impl Shared {
             "hello" => self.hello(&request),
             "authenticate" => self.authenticate(&request),
             "changes" => self.changes(),
+            "begin_check" => self.begin_check(&request),
+            "report_check" => json!({}).into(),
             "execute" => self.execute(&request),
             "append_audit" => self.append_audit(&request),
             "check_audit" => self.check_audit(&request),
@@ -684,9 +696,19 @@ impl Shared {
         json!({
             "cursor": format!("1:{cursor}"), "reset": reset, "settings": settings,
             "connections": connections, "sessions": sessions, "schema": schema || reset,
-            "now": "2026-11-22T13:30:05Z",
+            "check": *self.check.lock().unwrap(), "now": "2026-11-22T13:30:05Z",
         })
         .into()
+    }
+
+    /// Makes the key of a check known: read-only, for one tool.
+    fn begin_check(&self, request: &Value) -> Reply {
+        let mut document = FakeOdoo::document(77, "read_only");
+        document["connection"]["allowed_tools"] = json!(["get_session"]);
+        document["connection"]["method_level"] = json!("none");
+        let proof = request["proof"].as_str().unwrap().to_owned();
+        self.keys.lock().unwrap().insert(proof, document);
+        json!({"accepted": true}).into()
     }
 
     fn sync_sessions(&self, request: &Value) -> Reply {
