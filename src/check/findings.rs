@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::fetch::{Fetcher, Finding, Page, finding, warning};
 use super::random_path;
+use crate::oauth::NOTHING_SERVED;
 
 const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource/odoo/mcp";
 const SERVER_METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -32,7 +33,7 @@ pub(super) async fn server_metadata(fetcher: &Fetcher) -> Result<(), Finding> {
 /// A path of which only this server knows that there is nothing.
 pub(super) async fn oauth_paths(fetcher: &Fetcher) -> Result<(), Finding> {
     let answer = fetcher.get(&random_path()).await?.json(StatusCode::NOT_FOUND)?;
-    is_ours(&answer["error"]["data"]["reason"], "path_not_found")
+    is_ours(&answer["error_description"], NOTHING_SERVED)
 }
 
 /// What a client without a credential gets.

@@ -24,6 +24,10 @@ pub enum Endpoint {
 const MAX_FORM_BYTES: usize = 16 * 1024;
 const MAX_REGISTRATION_BYTES: usize = 64 * 1024;
 
+/// The sentence of every path below `/oauth` that is none of an endpoint; the connection check knows us by it.
+pub const NOTHING_SERVED: &str =
+    "Nothing is served here; the metadata at /.well-known/oauth-authorization-server names the endpoints";
+
 impl Endpoint {
     /// The endpoint at this path; none: the path is not ours.
     pub fn at(path: &str, aliases: bool) -> Option<Self> {
@@ -61,6 +65,7 @@ impl Endpoint {
     }
 
     pub fn allows(self, method: &Method) -> bool {
+        // What is not there has no methods either: 404, not 405.
         self == Self::Missing || self.allowed_methods().split(", ").any(|name| name == method.as_str())
     }
 
@@ -96,12 +101,10 @@ impl Endpoint {
 }
 
 fn missing() -> OauthAnswer {
-    let text =
-        "Nothing is served here; the metadata at /.well-known/oauth-authorization-server names the endpoints";
     let error = OauthError {
         status: StatusCode::NOT_FOUND,
         reason: "path_not_found".into(),
-        ..OauthError::invalid_request(text)
+        ..OauthError::invalid_request(NOTHING_SERVED)
     };
     error.to_answer("oauth/unknown", None)
 }

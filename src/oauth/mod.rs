@@ -36,7 +36,7 @@ mod token;
 
 pub use budgets::{Budget, Budgets};
 pub use client_document::{ClientDocuments, DocumentError};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, NOTHING_SERVED};
 pub use error::OauthError;
 pub use http::{AuditNote, OauthAnswer, OauthRequest};
 pub use policy::{Policy, PolicySource, RESOURCE_PATH};

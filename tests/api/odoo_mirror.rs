@@ -243,3 +243,28 @@ async fn the_client_can_be_shared_by_mirror_and_tools() {
     assert_eq!(mirror.gate(), Gate::Unknown);
     assert!(!format!("{mirror:?}{client:?}").contains("key-of-the-service-user"));
 }
+
+#[tokio::test]
+async fn a_token_issued_through_this_replica_is_looked_up_during_a_flood() {
+    let options = Options { unknown_per_second: 1, unknown_burst: 1, ..Options::default() };
+    let scene = Scene::with(options).await;
+    scene.mirror.token_issued(&key("one").proof).await;
+    for number in 0..100_u32 {
+        let from = IpAddr::V4((0x0a00_0000 + number).into());
+        let asked = scene.mirror.principal(&key(&format!("random {number}")), from).await;
+        if matches!(asked, Err(Denied::Busy { .. })) {
+            break;
+        }
+    }
+    scene.ask("one").await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_revoked_through_this_replica_are_looked_up_again() {
+    let scene = Scene::new().await;
+    scene.ask("one").await.unwrap();
+    scene.odoo.on("authenticate", |_| Reply::fault("unauthenticated", json!({"reason": "unknown"})));
+    scene.ask("one").await.unwrap();
+    scene.mirror.tokens_revoked(ONE);
+    assert_eq!(scene.ask("one").await.unwrap_err(), invalid("unknown"));
+}
