@@ -4,10 +4,12 @@ import re
 import secrets
 from datetime import timedelta
 from urllib.parse import parse_qs, quote, urlsplit
+from xmlrpc.client import Fault
 
 from lxml import html
 
 from odoo import SUPERUSER_ID, fields, http
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..controllers.consent import PATH
@@ -325,10 +327,10 @@ class TestConsentDecision(ConsentCase):
     def test_no_rpc_decides(self):
         request, handle = self.begin()
         for method in ("_decide", "_consent_values"):
-            with self.assertRaises(Exception):
+            with self.assertRaises(Fault):
                 self.rpc(self.user, "mcp.oauth.request", method, handle, "allow", "full")
         for person in (self.user, self.admin, self.system):
-            with self.assertRaises(Exception):
+            with self.assertRaises(Fault):
                 self.rpc(person, "mcp.oauth.request", "write", request.ids, {"status": "approved"})
         self.assertPending(request)
 
@@ -394,7 +396,7 @@ class TestConsentPeople(ConsentCase):
                 lambda requests: requests._consent_values(handle),
                 lambda requests: requests._decide(handle, "allow", "full"),
             ):
-                with self.assertRaises(Exception), self.env.cr.savepoint():
+                with self.assertRaises(UserError), self.env.cr.savepoint():
                     call(self.env(user=user)["mcp.oauth.request"])
             self.assertPending(request)
 

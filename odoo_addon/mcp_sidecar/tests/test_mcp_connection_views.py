@@ -26,7 +26,10 @@ class TestConnectionViews(McpCase):
         return [button.get("name") for button in self.arch(person, view).iter("button")]
 
     def test_an_administrator_has_all_buttons(self):
-        self.assertEqual(set(self.buttons(self.admin, "form")), {*COUNTERS, *CHANGES, *GRANT, "action_rotate_key", "action_rotate_secret"})
+        self.assertEqual(
+            set(self.buttons(self.admin, "form")),
+            {*COUNTERS, *CHANGES, *GRANT, "action_rotate_key", "action_rotate_secret"},
+        )
         self.assertEqual(
             self.buttons(self.admin, "list"), ["action_connect_new_tool", "action_revoke", "action_reactivate"]
         )

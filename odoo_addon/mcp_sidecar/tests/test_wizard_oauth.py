@@ -48,14 +48,23 @@ class TestWizardOauth(McpCase):
         self.assertNotIn("client_credentials", client.grant_types)
 
     def test_addresses_that_are_none_are_refused(self):
-        for wrong in ("javascript:alert(1)", "data:text/html,x", "http://app.example.com/cb", f"{CALLBACK}#x", "x", "/cb"):
+        for wrong in (
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "http://app.example.com/cb",
+            f"{CALLBACK}#x",
+            "x",
+            "/cb",
+        ):
             with self.assertRaises(UserError), self.env.cr.savepoint():
                 self.create_client(self.admin, redirect_uris=f"{CALLBACK}\n{wrong}")
         with self.assertRaises(AssertionError):
             self.wizard(self.admin, redirect_uris=False)
 
     def test_a_client_that_works_without_a_login(self):
-        context, client = self.create_client(self.system, client_credentials=True, user_id=self.user, redirect_uris=False)
+        context, client = self.create_client(
+            self.system, client_credentials=True, user_id=self.user, redirect_uris=False
+        )
         self.assertEqual(client.client_credentials_user_id, self.user)
         self.assertEqual(client.connection_ids.user_id, self.user)
         self.assertEqual((context["default_acts_as"], context["default_logs_in"]), (self.user.name, False))

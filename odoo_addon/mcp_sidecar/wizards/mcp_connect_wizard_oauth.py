@@ -53,8 +53,8 @@ class McpConnectWizard(models.TransientModel):
     )
     client_credentials = fields.Boolean(
         string="Work Without a Login",
-        help="Lets the application get tokens with its id and secret alone (client_credentials), always for the one user "
-        "named here. For servers that work on a schedule.",
+        help="Lets the application get tokens with its id and secret alone (client_credentials), always for the one "
+        "user named here. For servers that work on a schedule.",
     )
 
     @api.depends_context("uid")
