@@ -86,8 +86,9 @@ fn odd_requests(server: &Server) -> Vec<(String, reqwest::RequestBuilder)> {
 async fn every_request_without_a_credential_is_challenged() {
     let server = Server::start().await;
     for (name, request) in odd_requests(&server) {
-        println!("{name}");
-        is_challenged(&server.ask(request).await, false);
+        let answer = server.ask(request).await;
+        assert_eq!(answer.status, 401, "{name}");
+        is_challenged(&answer, false);
     }
     // Also where the path has the slash that clients add.
     is_challenged(&server.ask(server.http.get(format!("{}/", server.url()))).await, false);
@@ -110,8 +111,8 @@ async fn every_request_with_a_dead_credential_is_challenged() {
         ("mcp_ak_typo".to_owned(), "malformed_credential"),
     ] {
         for (name, request) in odd_requests(&server) {
-            println!("{reason}: {name}");
             let answer = server.ask(request.bearer_auth(&dead)).await;
+            assert_eq!(answer.status, 401, "{reason}: {name}");
             is_challenged(&answer, true);
             if name != "HEAD" {
                 assert_eq!((answer.code(), answer.reason().as_str()), (1003, reason));
