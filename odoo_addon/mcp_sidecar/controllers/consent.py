@@ -73,6 +73,8 @@ class Consent(http.Controller):
             "address": address,
             "account": env.user,
             "logged_in": consent_texts.of_account(env),
+            # here, since Odoo takes no texts for translation from a template that is a whole document
+            "use_another": env._("Use another account"),
             "other_account": f"/web/session/logout?redirect={quote(address, safe='')}",
         }
         return self._secured(request.render(template, values, status=status))

@@ -205,7 +205,7 @@ class TestConsentPage(ConsentCase):
         _request, handle = self.begin()
         _answer, page = self.visit(handle, self.user)
         self.assertEqual((page.get("lang"), page.get("dir")), ("ar-001", "rtl"))
-        for element in page.xpath("//h1 | //dt | //button | //label//strong | //div[@role='alert']"):
+        for element in page.xpath("//h1 | //dt | //button | //a | //label//strong | //div[@role='alert']"):
             self.assertTrue(re.search("[\u0600-\u06ff]", element.text_content()), element.text_content())
 
 
