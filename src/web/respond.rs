@@ -127,8 +127,9 @@ pub(super) async fn respond(raw: Raw<ResponseBody>, context: ResponseContext<'_>
             Some(end) => {
                 // A long-lived stream is answered with its first byte.
                 entry.end(RequestOutcome::SUCCESS);
-                // A comment: without a first byte, a proxy or a client may not see yet that the stream is open.
-                let opened = stream::iter([Ok(Bytes::from_static(b":\n\n"))]);
+                // A stream of its own begins with a comment: without a first byte, a proxy or a client may not see yet
+                // that it is open. A requested one begins with its acknowledgement.
+                let opened = stream::iter(request_body.is_empty().then(|| Ok(Bytes::from_static(b":\n\n"))));
                 let events = opened.chain(body.into_data_stream()).take_until(end.wait());
                 reply::stream(guarded_stream(events, guards, entry))
             }

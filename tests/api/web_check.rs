@@ -185,7 +185,7 @@ async fn odoo_in_place_of_the_sidecar_is_found() {
 
 #[tokio::test]
 async fn another_server_a_redirect_and_a_status_are_found() {
-    const OTHER: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 51\r\nconnection: close\r\n\r\n\
+    const OTHER: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 52\r\nconnection: close\r\n\r\n\
                          {\"resource\":\"https://other.example.com/odoo/mcp\"   }";
     const MOVED: &str = "HTTP/1.1 301 Moved\r\nlocation: https://www.example.com/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     const BROKEN: &str = "HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/plain\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
