@@ -22,18 +22,18 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) async fn resource_metadata(fetcher: &Fetcher) -> Result<(), Finding> {
     let document = fetcher.get(RESOURCE_METADATA).await?.json(StatusCode::OK)?;
-    is_ours(&document["resource"], format!("{}/odoo/mcp", fetcher.origin))
+    is_ours(&document, "/resource", format!("{}/odoo/mcp", fetcher.origin))
 }
 
 pub(super) async fn server_metadata(fetcher: &Fetcher) -> Result<(), Finding> {
     let document = fetcher.get(SERVER_METADATA).await?.json(StatusCode::OK)?;
-    is_ours(&document["issuer"], fetcher.origin.as_str())
+    is_ours(&document, "/issuer", fetcher.origin.as_str())
 }
 
 /// A path of which only this server knows that there is nothing.
 pub(super) async fn oauth_paths(fetcher: &Fetcher) -> Result<(), Finding> {
     let answer = fetcher.get(&random_path()).await?.json(StatusCode::NOT_FOUND)?;
-    is_ours(&answer["error_description"], NOTHING_SERVED)
+    is_ours(&answer, "/error_description", NOTHING_SERVED)
 }
 
 /// What a client without a credential gets.
@@ -41,7 +41,7 @@ pub(super) async fn challenge(fetcher: &Fetcher, offers_oauth: bool) -> Result<(
     let request = post(fetcher.mcp(Method::POST), &list_tools());
     let page = fetcher.read(request).await?;
     let answer = page.json(StatusCode::UNAUTHORIZED)?;
-    is_ours(&answer["error"]["code"], 1003)?;
+    is_ours(&answer, "/error/code", 1003)?;
     let challenge = page.header(WWW_AUTHENTICATE.as_str());
     if challenge.is_empty() {
         return Err(finding("no_header"));
@@ -68,12 +68,11 @@ pub(super) async fn session(fetcher: &Fetcher) -> Result<(), Finding> {
         return Err(finding("header_dropped"));
     }
     let answer = page.json(StatusCode::OK)?;
-    if let Some(message) = answer["error"]["message"].as_str() {
+    if let Some(message) = answer.pointer("/error/message").and_then(Value::as_str) {
         return Err(finding("tool_error").with_text("detail", message));
     }
-    let result = &answer["result"];
-    let text = result["content"][0]["text"].as_str().unwrap_or("");
-    match result["isError"].as_bool() {
+    let text = answer.pointer("/result/content/0/text").and_then(Value::as_str).unwrap_or("");
+    match answer.pointer("/result/isError").and_then(Value::as_bool) {
         Some(true) => Err(finding("tool_error").with_text("detail", text)),
         _ if text.is_empty() => Err(finding("not_ours").with_text("found", &page.body)),
         _ => Ok(()),
@@ -119,10 +118,13 @@ async fn first_byte(fetcher: &Fetcher, request: RequestBuilder) -> Result<(), Fi
 /// A 401 of ours that says that nothing was sent.
 fn is_without_key(page: &Page) -> bool {
     let answer: Value = serde_json::from_str(&page.body).unwrap_or_default();
-    page.status == StatusCode::UNAUTHORIZED && answer["error"]["data"]["reason"] == "no_credential"
+    let reason = answer.pointer("/error/data/reason").and_then(Value::as_str);
+    page.status == StatusCode::UNAUTHORIZED && reason == Some("no_credential")
 }
 
-fn is_ours(found: &Value, expected: impl Into<Value>) -> Result<(), Finding> {
+/// Whether the member at this pointer is what this server answers there.
+fn is_ours(answer: &Value, pointer: &str, expected: impl Into<Value>) -> Result<(), Finding> {
+    let found = answer.pointer(pointer).unwrap_or(&Value::Null);
     if *found == expected.into() {
         return Ok(());
     }
