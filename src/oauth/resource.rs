@@ -95,7 +95,7 @@ mod tests {
             "https://odoo.example.com/odoo/MCP",
             "https://odoo.example.com/odoo/mcp//",
             "https://odoo.example.com/odoo/mcp?x",
-            "https://odoo.example.com/odoo/mcp%2F",
+            "https://odoo.example.com/odoo/mcp%252F",
             "http://odoo.example.com/odoo/mcp",
             "https://odoo.example.com:8443/odoo/mcp",
             "https://odoo.example.com.evil.example/odoo/mcp",
