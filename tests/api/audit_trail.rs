@@ -78,7 +78,7 @@ async fn others(server: &Server) {
     server.ask(server.http.post(server.url()).bearer_auth("short")).await;
     server.ask(server.http.post(server.url()).header("origin", "https://evil.example")).await;
     server.ask(server.http.get(format!("{}/x", server.url()))).await;
-    server.ask(server.http.put(server.url())).await;
+    server.ask(server.http.put(server.url()).bearer_auth(key(1))).await;
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn every_outcome_is_told_once() {
     assert_eq!(of("get_record")["res_ids"], json!([14]));
     let stranger = entries.iter().find(|entry| entry["reason"] == "unknown").unwrap();
     assert_eq!((&stranger["ip"], &stranger["connection"]), (&json!("127.0.0.0/24"), &Value::Null));
-    assert_eq!(stranger["error"], "The credential is not known");
+    assert_eq!(stranger["error"], "The API key is not known");
 }
 
 #[tokio::test]

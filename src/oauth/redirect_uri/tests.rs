@@ -11,7 +11,7 @@ fn kind(text: &str) -> Result<RedirectKind, RedirectUriError> {
     RedirectUri::parse(text).map(|uri| uri.kind())
 }
 
-/// O05, O06, O07 and the callbacks of mcp.md, section 5.
+/// The callbacks of known clients.
 #[test]
 fn callbacks_of_known_clients_are_accepted() {
     for (text, expected, display) in [
