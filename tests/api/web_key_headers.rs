@@ -1,9 +1,14 @@
 //! API keys in `X-API-Key` and `X-Auth-Token`: the two headers besides `Authorization` that claude.ai can send.
 
-use odoo_mcp_sidecar::vocab::Proof;
+use std::time::Duration;
+
+use odoo_mcp_sidecar::vocab::{Clock, Proof};
 use serde_json::{Value, json};
 
 use crate::support::server::{LEGACY, MODERN, Server, initialize, key, modern_body, token, until};
+
+/// 2026-11-23T13:30:12.5Z.
+const NOW_MS: u64 = 1_795_440_612_500;
 
 const HEADERS: [&str; 2] = ["x-api-key", "x-auth-token"];
 
@@ -142,7 +147,8 @@ async fn pages_may_send_them() {
 /// The audit log has neither the key nor its header.
 #[tokio::test]
 async fn the_audit_log_does_not_hold_them() {
-    let server = Server::start().await;
+    let clock = Clock::manual_at(NOW_MS);
+    let server = Server::at(clock.clone()).await;
     server.odoo.settings(|settings| settings["log_payloads"] = json!(true));
     server.until_followed().await;
     for (header, sent) in
@@ -150,6 +156,8 @@ async fn the_audit_log_does_not_hold_them() {
     {
         server.ask(list(&server).header(header, sent)).await;
     }
+    // Refusals of strangers are summed by the minute.
+    clock.advance(Duration::from_secs(60));
     until("it is audited", || async { server.odoo.audit().len() >= 2 }).await;
     let log = json!(server.odoo.audit()).to_string();
     assert!(!log.contains("mcp_ak_") && !log.contains(&Proof::of_text(&key(1)).to_hex()), "{log}");
