@@ -18,6 +18,7 @@ mod tasks;
 pub use error::Error;
 pub use running::RunningApp;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rmcp::ServerHandler;
@@ -113,16 +114,9 @@ impl App {
         let state = Arc::new(EmbeddedStore::open(&server.data_dir)?);
         let audit = self.build_audit(Arc::clone(&state) as Arc<dyn Spool>);
         let chain = self.build_chain_monitor(replica, Arc::clone(&state) as Arc<dyn KeyValueStore>);
-        let identity = ReplicaIdentity {
-            replica,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            public_url: server.public_origin().to_owned(),
-            wake_url: Some(server.wake_target(admin_at)),
-            wake_secret: Some(wake_secret()),
-        };
         let shutdown = Shutdown::default();
         let mut tasks = Tasks::default();
-        self.spawn_core(&mut tasks, identity);
+        self.spawn_core(&mut tasks, identity(server, replica, admin_at));
         self.spawn_session_sync(&mut tasks, replica);
         let sink = audit_sink::OdooAuditSink { client: Arc::clone(&self.client), replica };
         spawn_audit(&mut tasks, &audit, &chain, Arc::new(sink));
@@ -160,12 +154,7 @@ impl App {
             drain_timeout: server.drain_timeout,
             listeners: running::listen(&server_state, &self.config.limits, public, admin),
         };
-        if server.likely_behind_untrusted_proxy() {
-            tracing::warn!(
-                "no proxy is in trusted_proxies: behind one, all clients count as its one address for IP restrictions, \
-                 failed keys and the audit log"
-            );
-        }
+        warn_of_untrusted_proxy(server);
         tracing::info!(public = %public_at, admin = %admin_at, %replica, "serving");
         Ok(running)
     }
@@ -243,6 +232,26 @@ impl App {
                 cancel,
             )
         });
+    }
+}
+
+/// How this replica introduces itself to Odoo.
+fn identity(server: &Server, replica: Uuid, admin_at: SocketAddr) -> ReplicaIdentity {
+    ReplicaIdentity {
+        replica,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        public_url: server.public_origin().to_owned(),
+        wake_url: Some(server.wake_target(admin_at)),
+        wake_secret: Some(wake_secret()),
+    }
+}
+
+fn warn_of_untrusted_proxy(server: &Server) {
+    if server.likely_behind_untrusted_proxy() {
+        tracing::warn!(
+            "no proxy is in trusted_proxies: behind one, all clients count as its one address for IP restrictions, \
+             failed keys and the audit log"
+        );
     }
 }
 

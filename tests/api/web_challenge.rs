@@ -86,7 +86,6 @@ fn odd_requests(server: &Server) -> Vec<(String, reqwest::RequestBuilder)> {
 async fn every_request_without_a_credential_is_challenged() {
     let server = Server::start().await;
     for (name, request) in odd_requests(&server) {
-        println!("{name}");
         is_challenged(&server.ask(request).await, false);
     }
     // Also where the path has the slash that clients add.
@@ -110,7 +109,6 @@ async fn every_request_with_a_dead_credential_is_challenged() {
         ("mcp_ak_typo".to_owned(), "malformed_credential"),
     ] {
         for (name, request) in odd_requests(&server) {
-            println!("{reason}: {name}");
             let answer = server.ask(request.bearer_auth(&dead)).await;
             is_challenged(&answer, true);
             if name != "HEAD" {
