@@ -85,7 +85,7 @@ fn odd_requests(server: &Server) -> Vec<(String, reqwest::RequestBuilder)> {
 #[tokio::test]
 async fn every_request_without_a_credential_is_challenged() {
     let server = Server::start().await;
-    for (name, request) in odd_requests(&server) {
+    for (_name, request) in odd_requests(&server) {
         is_challenged(&server.ask(request).await, false);
     }
     // Also where the path has the slash that clients add.
