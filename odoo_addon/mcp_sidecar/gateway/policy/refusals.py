@@ -265,5 +265,6 @@ OTHER_HOOKS = {
     "mcp.schema.change.mixin.create": "publishes a change of the schema to the sidecars",
     "mcp.schema.change.mixin.write": "publishes a change of the schema to the sidecars",
     "mcp.schema.change.mixin.unlink": "publishes a change of the schema to the sidecars",
+    "res.users.SELF_READABLE_FIELDS": "shows users their own grants in their preferences",
     "res.groups.unlink": "publishes a change of connections to the sidecars",
 }
