@@ -50,7 +50,7 @@ class McpConnectionCheckLine(models.TransientModel):
             return self._fine().get(self.name, self.env._("As it should be."))
         if self.status == "skipped":
             return self._skipped()
-        return self._problems().get((self.name, self.code)) or self._common().get(
+        return self._problems().get(f"{self.name}.{self.code}") or self._common().get(
             self.code, self.env._("Something is wrong: %(detail)s")
         )
 
@@ -88,41 +88,41 @@ class McpConnectionCheckLine(models.TransientModel):
 
     def _problems(self):
         return {
-            ("address", "not_https"): self.env._(
+            "address.not_https": self.env._(
                 "%(address)s is not https: AI tools of others refuse it. Put a proxy with a certificate in front, and "
                 "set public_url in the sidecar's configuration."
             ),
-            ("reachable", "unresolved"): self.env._(
+            "reachable.unresolved": self.env._(
                 "The name in the address can't be resolved from here. Check DNS; where only outsiders resolve it, this "
                 "check can't see what they see."
             ),
-            ("reachable", "refused"): self.env._(
+            "reachable.refused": self.env._(
                 "Nothing listens at the public address. Start the proxy, or check its address and port."
             ),
-            ("reachable", "timeout"): self.env._(
+            "reachable.timeout": self.env._(
                 "No answer in time. Check the firewall; many routers don't lead back to their own public address, and "
                 "then only a check from outside can tell."
             ),
-            ("reachable", "tls"): self.env._(
+            "reachable.tls": self.env._(
                 "The certificate is not accepted: %(detail)s. AI tools refuse it as well: renew it, or add the missing "
                 "intermediate certificate."
             ),
-            ("reachable", "unreachable"): self.env._("The public address can't be reached: %(detail)s"),
-            ("challenge", "no_header"): self.env._(
+            "reachable.unreachable": self.env._("The public address can't be reached: %(detail)s"),
+            "challenge.no_header": self.env._(
                 "The header WWW-Authenticate is missing, so that no AI tool opens a login. Let the proxy pass it on."
             ),
-            ("session", "header_dropped"): self.env._(
+            "session.header_dropped": self.env._(
                 "The key did not arrive: the proxy drops the header Authorization. Let it pass this header on."
             ),
-            ("session", "tool_error"): self.env._("The call arrived and failed: %(detail)s"),
-            ("stream", "buffered"): self.env._(
+            "session.tool_error": self.env._("The call arrived and failed: %(detail)s"),
+            "stream.buffered": self.env._(
                 "The proxy holds streams back. Turn buffering off for /odoo/mcp, in nginx with “proxy_buffering off”."
             ),
-            ("clock", "skew"): self.env._(
+            "clock.skew": self.env._(
                 "The clocks of Odoo and the sidecar differ by %(seconds)s seconds: set both by NTP, since tokens "
                 "expire by them."
             ),
-            ("proxy", "untrusted"): self.env._(
+            "proxy.untrusted": self.env._(
                 "A proxy is in front that the sidecar does not trust, so that all AI tools seem to come from one "
                 "address. Add it to trusted_proxies in the sidecar's configuration."
             ),
