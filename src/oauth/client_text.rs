@@ -41,7 +41,7 @@ pub(super) fn client_uri(members: &Map<String, Value>) -> Option<String> {
     url.map(|_| text.to_owned())
 }
 
-/// `software_id`, which tells installations of one program from those of others.
+/// `software_id`, which distinguishes installations of one program from those of others.
 pub(super) fn software_id(members: &Map<String, Value>) -> Option<String> {
     let text = members.get("software_id").and_then(Value::as_str)?;
     Some(clean(text, MAX_SOFTWARE_ID_CHARS)).filter(|text| !text.is_empty())

@@ -15,7 +15,7 @@ async fn send(login: &Login, method: Method, path: &str) -> Answer {
         .await
 }
 
-/// O13: JSON, whatever is wrong with the request, and no redirect.
+/// O13: JSON for every malformed request, and no redirect.
 #[tokio::test]
 async fn a_wrong_method_or_path_is_answered_in_json() {
     let login = Login::start().await;

@@ -155,7 +155,7 @@ async fn o24_methods_and_preflights_are_answered() {
     }
 }
 
-/// O31: every URL comes from the configured public address, with its port, whatever a request claims.
+/// O31: every URL comes from the configured public address, with its port, and from no header of a request.
 #[tokio::test]
 async fn o31_nothing_of_a_request_gets_into_a_document() {
     let server = Server::with(|config| config.server.public_url = format!("{U}:8443/")).await;

@@ -132,7 +132,7 @@ async fn o02_the_scope_follows_the_setting_where_none_is_asked_for() {
     assert_eq!(scope(json!("mcp:write")).await, "mcp:read mcp:write");
 }
 
-/// O13, O17: an error is JSON with status 400, whatever was sent.
+/// O13, O17: every error is JSON with status 400.
 #[tokio::test]
 async fn o17_malformed_registrations_are_400_in_json() {
     let server = server().await;
@@ -168,7 +168,7 @@ async fn o05_switched_off_it_says_what_to_do() {
     until("it is off", || async { register(&server, &metadata).await.status == 403 }).await;
     let text = refused(&register(&server, &metadata).await, 403, "access_denied");
     assert!(text.contains("switched off") && text.contains("administrator"), "{text}");
-    // Odoo decides, also where this sidecar has not heard of it yet.
+    // Odoo decides, also where this sidecar has not polled the change yet.
     server.odoo.settings(|settings| settings["allow_dynamic_registration"] = json!(true));
     server.odoo.on("oauth_register", |_| {
         json!({"refused": {"error": "access_denied", "reason": "registration_disabled", "description": "It is off.",

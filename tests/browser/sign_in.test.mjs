@@ -44,7 +44,7 @@ afterEach(async () => {
     await page.context().close();
 });
 
-/** A tool with this address asks somebody who is logged in; gives the tool. */
+/** A tool with this address asks a user who is logged in; gives the tool. */
 async function ask(redirectUri, viewport = WIDE, options = {}) {
     const tool = await AiTool.register(NAME, redirectUri);
     page = await logIn(browser, LOGIN, LOGIN, viewport, options);

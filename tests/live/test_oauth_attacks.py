@@ -1,4 +1,4 @@
-"""Attacks on the flow by somebody who has a browser, a client of its own, or a token of somebody else."""
+"""Attacks on the flow, with a browser, a client or a token of an attacker or of a victim."""
 
 import statistics
 import time
@@ -233,7 +233,7 @@ def test_attack_timing_of_secrets(confidential: OAuthClient) -> None:
 
 
 def test_attack_login_csrf_leaves_the_account_visible(public: OAuthClient, person: Callable[..., Person]) -> None:
-    """Somebody who was logged in as the attacker sees on the page whose account it is."""
+    """A victim who is logged in as the attacker sees on the page whose account it is."""
     attacker = person()
     assert attacker.login in consent_page(attacker.browser, public.authorization().url).words
 

@@ -72,7 +72,7 @@ def test_o21_another_users_open_page_does_not_decide(
 ) -> None:
     first, second = person(), person()
     page = consent_page(first.browser, public.authorization().url)
-    # The tab stays open while somebody else logs in, in the same browser.
+    # The tab stays open while another user logs in, in the same browser.
     first.browser.send(f"{stack.odoo_url}/web/session/logout")
     first.browser.log_in(stack.odoo_url, second.login, second.login)
     answer = answer_consent(first.browser, page, "allow")

@@ -51,7 +51,7 @@ def test_o09_an_older_generation_ends_the_family(public: OAuthClient, regular: P
     second = public.tokens(public.refresh(tokens.refresh or ""))
     third = public.tokens(public.refresh(second.refresh or ""))
     assert wire(third.access).call("search_read", **READ).status == 200
-    # Its successor was used: nobody retries that any more.
+    # Its successor was used: this is no retry any more.
     assert_error(public.refresh(tokens.refresh or ""), 400, "invalid_grant")
     assert_error(public.refresh(third.refresh or ""), 400, "invalid_grant")
     until(lambda: wire(third.access).request("tools/list").status == 401, "the family is revoked", seconds=2)
@@ -105,7 +105,7 @@ def test_o11_static_clients_prove_themselves_as_they_registered(client: OAuthCli
 
 
 def test_o11_either_way_of_sending_the_secret_is_accepted(confidential: OAuthClient, regular: Person) -> None:
-    # claude.ai sends client_secret_post always, whatever was registered.
+    # claude.ai always sends client_secret_post, also where another method was registered.
     confidential.auth_method = "client_secret_post"
     assert confidential.grant(regular.browser).access
     confidential.auth_method = "client_secret_basic"

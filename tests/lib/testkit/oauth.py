@@ -257,7 +257,7 @@ class OAuthClient:
 
 
 def consent_page(browser: Browser, url: str) -> Page:
-    """Open an authorization address as somebody who is logged in at Odoo, as far as the consent page."""
+    """Open an authorization address as a user who is logged in to Odoo, as far as the consent page."""
     answer = browser.follow(browser.send(url), lambda _url: False)
     assert isinstance(answer, Answer) and answer.status == 200, f"no consent page: {answer.status} {answer.text[:1000]}"
     return answer.page
