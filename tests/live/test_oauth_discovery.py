@@ -3,6 +3,8 @@
 import json
 import re
 import time
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -284,3 +286,20 @@ def test_o34_documents_come_in_milliseconds(issuer: str) -> None:
             took.append(time.monotonic() - start)
             assert "max-age" in answer.headers["cache-control"] or answer.status_code == 404, path
     assert sorted(took)[len(took) // 2] < 0.1, f"median {sorted(took)[len(took) // 2]:.3f} s"
+
+
+def test_o26_the_proxy_examples_route_what_is_served_and_the_callers_are_named(issuer: str) -> None:
+    deploy = Path(__file__).resolve().parents[2] / "deploy"
+    nginx = re.search(r"location ~ (\S+) \{", (deploy / "nginx.conf").read_text(encoding="utf-8"))
+    caddy = re.search(r"@sidecar path (.+)", (deploy / "Caddyfile").read_text(encoding="utf-8"))
+    assert nginx and caddy
+    endpoints = [url.removeprefix(issuer) for name, url in metadata(issuer).items() if name.endswith("_endpoint")]
+    for path in ("/odoo/mcp", "/oauth/resume", *SERVERS, *RESOURCES, *endpoints):
+        assert re.match(nginx[1], path), f"nginx sends {path} to Odoo"
+        assert any(fnmatchcase(path, pattern) for pattern in caddy[1].split()), f"Caddy sends {path} to Odoo"
+    for path in ("/web/login", "/mcp_sidecar/consent", "/odoo", "/odoo/contacts", "/"):
+        assert not re.match(nginx[1], path), f"nginx sends {path} to the sidecar"
+        assert not any(fnmatchcase(path, pattern) for pattern in caddy[1].split()), f"Caddy sends {path} to the sidecar"
+    manual = (deploy / "README.md").read_text(encoding="utf-8")
+    for caller in ("Claude-User", "python-httpx", "openai-mcp", "160.79.104.0/21"):
+        assert caller in manual
