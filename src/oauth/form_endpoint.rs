@@ -46,8 +46,7 @@ impl<'a> ClientForm<'a> {
         Ok(Self { server, request, policy, params, client })
     }
 
-    /// Sends a request for this client. A secret of a public client is ignored: some clients send one all the same
-    /// (O11), and Odoo has done nothing when it refuses it.
+    /// Sends a request for this client. Odoo ignores the secret of a public client, as some send one all the same (O11).
     pub(super) async fn send<'s, T, F>(&'s self, send: F) -> Result<T, OauthError>
     where
         F: Fn(ClientRef) -> Stored<'s, T>,
@@ -57,13 +56,7 @@ impl<'a> ClientForm<'a> {
         if client.secret.is_some() {
             self.server.failed_secrets.check(&client.client_id, peer)?;
         }
-        let mut outcome = send(client.clone()).await;
-        if client.secret.is_some()
-            && matches!(&outcome, Err(StoreError::Refused(refused)) if refused.reason == "method")
-        {
-            let public = ClientRef { secret: None, auth_method: "none", ..client.clone() };
-            outcome = send(public).await;
-        }
+        let outcome = send(client.clone()).await;
         if let Err(StoreError::Refused(refused)) = &outcome
             && (refused.error.as_str(), refused.reason.as_str()) == ("invalid_client", "secret")
         {

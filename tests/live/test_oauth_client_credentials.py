@@ -1,4 +1,4 @@
-"""A client that an administrator makes in the wizard: it acts as one user with nobody logging in."""
+"""A client that an administrator makes in the wizard: it acts as one user, without a login."""
 
 from collections.abc import Callable
 from typing import Any

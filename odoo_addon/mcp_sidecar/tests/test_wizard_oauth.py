@@ -39,7 +39,7 @@ class TestWizardOauth(McpCase):
         digest = credentials.digest(credentials.proof(context["default_secret"]))
         self.env.cr.execute("SELECT secret_digest FROM mcp_oauth_client WHERE id = %s", [client.id])
         self.assertEqual(self.env.cr.fetchone(), (digest,))
-        # each person who logs in gets a connection; nobody has
+        # each user who logs in gets a connection; no user has
         self.assertFalse(client.connection_ids)
 
     def test_a_public_client_has_no_secret(self):

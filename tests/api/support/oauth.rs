@@ -169,10 +169,12 @@ impl State {
     fn authenticated(&self, reference: &Value) -> Result<(String, &Client), Value> {
         let id = reference["client_id"].as_str().unwrap();
         let client = self.clients.get(id).ok_or_else(|| refused("invalid_client", "unknown", None))?;
-        let public = client.auth_method == "none";
         let secret = reference["secret"].as_str();
         assert_eq!(secret.is_none(), reference["auth_method"] == "none", "{reference}");
-        if public != secret.is_none() {
+        if client.auth_method == "none" {
+            return Ok((id.to_owned(), client));
+        }
+        if secret.is_none() {
             return Err(refused("invalid_client", "method", None));
         }
         if client.secret.as_deref() != secret {
